@@ -53,8 +53,8 @@ pub enum ConnectError {
     Untrusted {
         /// The server.
         server: ServerUrl,
-        /// The reason.
-        why: String,
+        /// Why not.
+        why: Distrust,
     },
     /// The trusted certificates cannot be read.
     #[error("cannot read the trusted certificates in `{}`: {why}", file.display())]
@@ -64,6 +64,29 @@ pub enum ConnectError {
         /// The reason.
         why: String,
     },
+}
+
+/// Why a server is not trusted.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Distrust {
+    /// No authority that is trusted here signed its certificate.
+    #[error("no authority that is trusted here signed its certificate")]
+    UnknownAuthority,
+    /// Its certificate has expired.
+    #[error("its certificate has expired")]
+    Expired,
+    /// Its certificate is not valid yet.
+    #[error("its certificate is not valid yet")]
+    NotValidYet,
+    /// Its certificate is for another name.
+    #[error("its certificate is for another name than that of this address")]
+    AnotherName,
+    /// What answers there speaks no TLS.
+    #[error("what answers there speaks no TLS: is it `http://`?")]
+    NoTls,
+    /// Something else.
+    #[error("{0}")]
+    Other(String),
 }
 
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -149,7 +172,7 @@ pub(crate) fn untrusted(server: &ServerUrl, options: &Options, error: &dyn Error
         Some(file) => ConnectError::CaFile { file: file.clone(), why: root(error) },
         None => {
             let why = format!("the system's trusted certificates cannot be used: {}", root(error));
-            ConnectError::Untrusted { server: server.clone(), why }
+            ConnectError::Untrusted { server: server.clone(), why: Distrust::Other(why) }
         }
     }
 }
@@ -157,23 +180,19 @@ pub(crate) fn untrusted(server: &ServerUrl, options: &Options, error: &dyn Error
 /// RFC 7468, section 5.1.
 const BEGIN: &[u8] = b"-----BEGIN CERTIFICATE-----";
 
-/// Explains in words why a certificate is not trusted.
-fn distrust(error: &rustls::Error) -> String {
+/// Returns why a certificate is not trusted.
+fn distrust(error: &rustls::Error) -> Distrust {
     use rustls::CertificateError as Why;
-    let rustls::Error::InvalidCertificate(why) = error else { return error.to_string() };
+    let rustls::Error::InvalidCertificate(why) = error else { return Distrust::Other(error.to_string()) };
     match why {
-        Why::UnknownIssuer | Why::BadSignature => {
-            "its certificate is not signed by a trusted authority".to_owned()
-        }
-        Why::Expired | Why::ExpiredContext { .. } => "its certificate has expired".to_owned(),
-        Why::NotValidYet | Why::NotValidYetContext { .. } => "its certificate is not valid yet".to_owned(),
-        Why::NotValidForName | Why::NotValidForNameContext { .. } => {
-            "its certificate is for another host name".to_owned()
-        }
-        why if format!("{why:?}").contains("CaUsedAsEndEntity") => {
-            "its certificate is a CA certificate: a server's has `basicConstraints=CA:FALSE`".to_owned()
-        }
-        _ => error.to_string(),
+        Why::UnknownIssuer | Why::BadSignature => Distrust::UnknownAuthority,
+        Why::Expired | Why::ExpiredContext { .. } => Distrust::Expired,
+        Why::NotValidYet | Why::NotValidYetContext { .. } => Distrust::NotValidYet,
+        Why::NotValidForName | Why::NotValidForNameContext { .. } => Distrust::AnotherName,
+        why if format!("{why:?}").contains("CaUsedAsEndEntity") => Distrust::Other(
+            "its certificate is an authority's own: a server's has `basicConstraints=CA:FALSE`".to_owned(),
+        ),
+        _ => Distrust::Other(error.to_string()),
     }
 }
 
@@ -185,10 +204,7 @@ pub(crate) fn failure(server: &ServerUrl, error: &(dyn Error + 'static)) -> Conn
         return ConnectError::Proxy { server, proxy, why, is_passing };
     }
     match cause(error) {
-        Some(rustls::Error::InvalidMessage(_)) => {
-            let why = "the server does not speak TLS: is it `http://`?".to_owned();
-            ConnectError::Untrusted { server, why }
-        }
+        Some(rustls::Error::InvalidMessage(_)) => ConnectError::Untrusted { server, why: Distrust::NoTls },
         Some(error) => ConnectError::Untrusted { server, why: distrust(error) },
         None => ConnectError::Unreachable { server, why: root(error) },
     }

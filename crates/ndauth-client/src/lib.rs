@@ -54,7 +54,7 @@ mod verifier;
 pub mod guard;
 
 pub use client::Client;
-pub use connect::{ConnectError, Options};
+pub use connect::{ConnectError, Distrust, Options};
 pub use credentials::{Credentials, InvalidCredentials};
 #[cfg(feature = "http")]
 pub use http::{Http, HttpResponse};

@@ -153,10 +153,10 @@ impl Verifier {
     pub fn decide_now(&self, question: &ValidationRequest<'_>) -> Option<Verdict> {
         let secret = match question.secret.parse::<Secret>().map_err(Refusal::Malformed) {
             Ok(secret) => secret,
-            Err(refusal) => return Some(Verdict::Refused(Refused::from(&refusal))),
+            Err(refusal) => return Some(Verdict::Refused(Refused::of(&refusal, None))),
         };
         if let Err(refusal) = secret.judge_for_services() {
-            return Some(Verdict::Refused(Refused::from(&refusal)));
+            return Some(Verdict::Refused(Refused::of(&refusal, Some(secret.kind()))));
         }
         self.judge(secret, question)
     }
@@ -240,7 +240,7 @@ impl Verifier {
                 return None;
             }
             shared.counts.local(hash);
-            return Some(Verdict::Refused(Refused::from(&refusal)));
+            return Some(Verdict::Refused(Refused::of(&refusal, Some(secret.kind()))));
         }
         shared.counts.local(hash);
         let access = match requirement {

@@ -142,6 +142,8 @@ pub enum Who {
     Operator,
     /// The service that asked.
     Service,
+    /// Nobody: it stays so for good.
+    Nobody,
 }
 
 /// The class of a reason, from the caller's point of view. Each surface maps it to its own codes.
@@ -184,8 +186,8 @@ const ROWS: [(Reason, &str, Class, Who); 62] = [
     (R::SecretReplaced, "SECRET_REPLACED", C::NotAuthenticated, W::Owner),
     (R::SecretExpired, "SECRET_EXPIRED", C::NotAuthenticated, W::Owner),
     (R::SecretKindNotAccepted, "SECRET_KIND_NOT_ACCEPTED", C::NotAuthenticated, W::Caller),
-    (R::TokenExpired, "TOKEN_EXPIRED", C::NotAuthenticated, W::Owner),
-    (R::TokenRevoked, "TOKEN_REVOKED", C::NotAuthenticated, W::Owner),
+    (R::TokenExpired, "TOKEN_EXPIRED", C::NotAuthenticated, W::Nobody),
+    (R::TokenRevoked, "TOKEN_REVOKED", C::NotAuthenticated, W::Nobody),
     (R::TokenSuspended, "TOKEN_SUSPENDED", C::NotAuthenticated, W::Owner),
     (R::SessionExpired, "SESSION_EXPIRED", C::NotAuthenticated, W::Caller),
     (R::SessionRevoked, "SESSION_REVOKED", C::NotAuthenticated, W::Caller),
@@ -197,7 +199,7 @@ const ROWS: [(Reason, &str, Class, Who); 62] = [
     (R::PermissionNotNamed, "PERMISSION_NOT_NAMED", C::NotPermitted, W::Service),
     (R::PermissionNotGranted, "PERMISSION_NOT_GRANTED", C::NotPermitted, W::Owner),
     (R::OrgNotCovered, "ORG_NOT_COVERED", C::NotPermitted, W::Owner),
-    (R::OrgDeleted, "ORG_DELETED", C::NotPermitted, W::Operator),
+    (R::OrgDeleted, "ORG_DELETED", C::NotPermitted, W::Nobody),
     (R::NotAMember, "NOT_A_MEMBER", C::NotPermitted, W::OrgAdmin),
     (R::RoleTooLow, "ROLE_TOO_LOW", C::NotPermitted, W::OrgAdmin),
     (R::ServiceNotCovered, "SERVICE_NOT_COVERED", C::NotPermitted, W::Owner),

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use crate::{
     AccountId, ClientName, Counts, Description, Expiry, Grants, Handle, Label, LastUse, Level, Lifetime,
-    Networks, OrgId, OrgSlug, Orgs, Refusal, Retirement, Revocation, Scope, SecretId, SecretPrefix,
-    ServiceId, Services, Since, Succession, Suspension, Timestamp, TokenId, WholeSecond,
+    Networks, OrgId, OrgSlug, Orgs, Refusal, Retirement, Revocation, Scope, SecretId, SecretKind,
+    SecretPrefix, ServiceId, Services, Since, Succession, Suspension, Timestamp, TokenId, WholeSecond,
 };
 
 /// The owner of a token.
@@ -16,6 +16,16 @@ pub enum Owner {
     Account(AccountId),
     /// An org: the token is an org token.
     Org(OrgId),
+}
+
+impl Owner {
+    /// Returns the kind of the secrets that its tokens have.
+    pub fn secret_kind(self) -> SecretKind {
+        match self {
+            Owner::Account(_) => SecretKind::Personal,
+            Owner::Org(_) => SecretKind::Org,
+        }
+    }
 }
 
 /// A token, without its secrets. Scope, grants and orgs never change.

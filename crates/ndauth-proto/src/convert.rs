@@ -6,10 +6,11 @@ use std::time::Duration;
 use ndauth_core::{
     Account, Actions, Description, Effective, Expiry, ExpiryChoice, Factor, Grant, Grants, Label, LastUse,
     Lifetime, Membership, Network, Networks, OrgSlug, Orgs, Permission, Problem, Reason, Refusal,
-    Requirement, ResourceIds, Role, Scope, SecretPrefix, Service, Services, Session, Timestamp, Who,
+    Requirement, ResourceIds, Role, Scope, SecretKind, SecretPrefix, Service, Services, Session, Timestamp,
+    Who,
 };
 
-use crate::hint::hint;
+use crate::hint::hint_for;
 use crate::v1;
 
 /// Converts an instant to the wire.
@@ -400,13 +401,13 @@ pub fn effective_to_proto(effective: &Effective, org: &OrgSlug) -> Option<v1::Ef
     })
 }
 
-/// Converts a refusal to the wire.
-pub fn refusal_to_proto(refusal: &Refusal) -> v1::Refused {
+/// A refusal of a secret of this kind, on the wire. The kind is `None` where the text is no secret.
+pub fn refusal_to_proto(refusal: &Refusal, kind: Option<SecretKind>) -> v1::Refused {
     v1::Refused {
         reason: reason_to_proto(refusal.reason()).into(),
         factor: factor_to_proto(refusal.factor()).into(),
         message: refusal.to_string(),
-        hint: hint(refusal.reason()).unwrap_or_default().to_owned(),
+        hint: hint_for(refusal.reason(), kind).unwrap_or_default().to_owned(),
         since: refusal.since().map(timestamp_to_proto),
         missing_permissions: refusal.missing_permission().map(permission_to_proto).into_iter().collect(),
         missing_scope: refusal.missing_scope().map(|scope| scope_to_proto(scope).into()),
@@ -423,6 +424,7 @@ pub fn who_to_proto(who: Who) -> v1::Who {
         Who::OrgAdmin => v1::Who::OrgAdmin,
         Who::Operator => v1::Who::Operator,
         Who::Service => v1::Who::Service,
+        Who::Nobody => v1::Who::Nobody,
     }
 }
 

@@ -1,7 +1,8 @@
 //! Hints by reason: the one place where a response names commands and variables.
 
-use ndauth_core::Reason;
 use ndauth_core::Reason as R;
+use ndauth_core::SecretKind as K;
+use ndauth_core::{Reason, SecretKind};
 
 /// Returns the next step after a refusal or a failure, if it is the same for every cause.
 #[rustfmt::skip]
@@ -12,7 +13,7 @@ pub fn hint(reason: Reason) -> Option<&'static str> {
         R::SecretUnknown => "check that it was made on this server and that the right variable holds it",
         R::SecretReplaced => "use the token's newer secret, which its owner has",
         R::SecretExpired => "use the token's older secret, or rotate again",
-        R::SecretKindNotAccepted => "use a token that begins with `ndpat_`",
+        R::SecretKindNotAccepted => "use a token: it begins with `ndpat_` or `ndorg_`",
         R::TokenExpired => "make a new one with the same settings: `ndcli auth token create --like NAME`",
         R::TokenRevoked => "make a new one with the same settings: `ndcli auth token create --like NAME`",
         R::TokenSuspended => "its owner resumes it: `ndcli auth token resume NAME`; if the operator suspended it, the operator resumes it",
@@ -66,5 +67,32 @@ pub fn hint(reason: Reason) -> Option<&'static str> {
         R::CommittedUnconfirmed => "it is done, and need not be repeated: check in a moment that it is in effect",
         R::OutcomeUnknown => "check before you repeat it: a list or `show` shows whether it was done; a secret that was not shown is lost, so revoke its token",
         R::OrgDeleted | R::NotPermitted | R::InvalidArgument | R::NotFound => return None,
+    })
+}
+
+/// Returns the next step that is true for whoever holds a credential of this kind, where one is known.
+#[rustfmt::skip]
+pub fn hint_for(reason: Reason, credential: Option<SecretKind>) -> Option<&'static str> {
+    Some(match (credential, reason) {
+        (Some(K::Org), R::TokenExpired | R::TokenRevoked) => "an admin of the org makes a new one with the same settings: `ndcli token create --org ORG --like NAME`",
+        (Some(K::Org), R::SecretReplaced) => "use the token's newer secret: whoever rotated it has that",
+        (Some(K::Org), R::TokenSuspended) => "an admin of the org lifts it: `ndcli token resume NAME`; where the operator suspended it, the operator does",
+        (Some(K::Org), R::ScopeTooNarrow) => "an admin of the org makes a token with the scope `RW`: a scope never changes",
+        (Some(K::Org), R::PermissionNotGranted) => "an admin of the org makes a token that carries the grant: grants never change",
+        (Some(K::Org), R::OrgNotCovered | R::NotAMember) => "a token of an org serves in that org alone: use one that is for this org",
+        (Some(K::Org), R::ServiceNotCovered) => "an admin of the org makes a token for this service: its services never change",
+        (Some(K::Org), R::NetworkNotCovered) => "use it from where it is for, or ask an admin of the org for a token for this network",
+        (Some(K::Org), R::LifetimeTooLong) => "an admin of the org makes a token that lives shorter",
+        (Some(K::Org), R::NetworkBarred) => "use it from where the org admits tokens: its admins say from where",
+        (Some(K::Org), R::SessionRequired) => "a person who is logged in does this, such as an admin of the org: no token may",
+        (Some(K::Service), R::SessionRequired) => "a person who is logged in does this: a service may ask about tokens and who it is itself",
+        (Some(K::Service), R::SecretKindNotAccepted) => "use a token: a service's secret asks about tokens, and is none",
+        (Some(K::Service), R::SecretReplaced) => "use the service's newer secret, which the operator gave out",
+        (Some(K::Service), R::SecretExpired) => "use the service's older secret, or ask the operator to rotate it again",
+        (Some(K::Access), R::TokenExpired | R::TokenRevoked | R::SessionExpired | R::SessionRevoked) => "get another: `ndcli auth print-access-token`",
+        (Some(K::Service), R::TokenRevoked | R::TokenExpired) => "ask the operator for a new secret of the service",
+        // Whatever else a person does with a login of their own is not for these.
+        (Some(K::Org | K::Service), reason) => return hint(reason).filter(|text| !text.contains("`ndcli auth ")),
+        (_, reason) => return hint(reason),
     })
 }

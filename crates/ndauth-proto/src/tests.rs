@@ -4,7 +4,7 @@ use std::time::Duration;
 use ndauth_core::{
     Account, AccountId, Actions, Allowed, Concern, Effective, Expiry, ExpiryChoice, Factor, Grant, Grants,
     Lifetime, Networks, Org, OrgId, OrgPolicy, Orgs, Owner, OwnerView, Permission, Problem, Reason, Refusal,
-    Requirement, Role, Scope, ServiceId, Services, SessionId, Timestamp, Token, TokenId,
+    Requirement, Role, Scope, SecretKind, ServiceId, Services, SessionId, Timestamp, Token, TokenId,
 };
 use prost::Message;
 use prost_types::field_descriptor_proto::Type;
@@ -42,6 +42,29 @@ fn every_reason_and_factor_goes_round_as_data() {
     assert_eq!(reason_from_proto(0), None);
     assert_eq!(reason_from_proto(9999), None);
     assert_eq!(factor_from_proto(0), None);
+}
+
+/// Who cannot log in is not told to, and who makes no personal tokens is not told to make one.
+#[test]
+fn hints_are_true_for_whoever_reads_them() {
+    for (kind, reason) in [SecretKind::Org, SecretKind::Service]
+        .into_iter()
+        .flat_map(|kind| Reason::all().map(move |of| (kind, of)))
+    {
+        let hint = hint_for(reason, Some(kind)).unwrap_or_default();
+        assert!(!hint.contains("ndcli auth "), "{kind:?} {reason:?}: {hint}");
+    }
+    for (kind, reason, expected) in [
+        (SecretKind::Personal, Reason::TokenRevoked, "`ndcli auth token create --like NAME`"),
+        (SecretKind::Org, Reason::TokenRevoked, "`ndcli token create --org ORG --like NAME`"),
+        (SecretKind::Service, Reason::TokenRevoked, "ask the operator"),
+        (SecretKind::Personal, Reason::SessionRequired, "`ndcli auth login`"),
+        (SecretKind::Org, Reason::SessionRequired, "an admin of the org"),
+        (SecretKind::Org, Reason::PermissionNotGranted, "an admin of the org makes a token"),
+    ] {
+        let hint = hint_for(reason, Some(kind)).expect("a hint");
+        assert!(hint.contains(expected), "{kind:?} {reason:?}: {hint}");
+    }
 }
 
 #[test]
@@ -357,7 +380,7 @@ fn what_is_written_is_what_would_be_built() {
                 let place = (effective != Effective::Identity).then_some(&org.slug);
                 let allowed = Allowed { token: &token, owner, effective: effective.clone(), org: place };
                 let mut written = Vec::new();
-                write_outcome(&mut written, &Ok(allowed.clone()));
+                write_outcome(&mut written, &Ok(allowed.clone()), None);
                 write_timestamp(&mut written, 4, now);
                 write_duration(&mut written, 5, Duration::new(2, 7));
                 let outcome = Some(v1::validate_token_response::Outcome::Allowed(built(&allowed)));
@@ -373,17 +396,18 @@ fn what_is_written_is_what_would_be_built() {
                     max_cache_age: None,
                 };
                 written.clear();
-                write_outcome(&mut written, &Ok(allowed.clone()));
+                write_outcome(&mut written, &Ok(allowed.clone()), None);
                 assert_eq!(written, validated.encode_to_vec(), "{allowed:?}");
             }
         }
     }
     let refusal = Refusal::Unknown;
     let mut written = Vec::new();
-    write_outcome(&mut written, &Err(refusal.clone()));
+    let kind = Some(SecretKind::Org);
+    write_outcome(&mut written, &Err(refusal.clone()), kind);
     write_number(&mut written, 3, 300);
     write_number(&mut written, 6, 0);
-    let outcome = Some(v1::validate_token_response::Outcome::Refused(refusal_to_proto(&refusal)));
+    let outcome = Some(v1::validate_token_response::Outcome::Refused(refusal_to_proto(&refusal, kind)));
     let response = v1::ValidateTokenResponse { outcome, sequence: 300, ..Default::default() };
     assert_eq!(written, response.encode_to_vec());
 }

@@ -6,7 +6,8 @@
 use std::time::Duration;
 
 use ndauth_core::{
-    Actions, Allowed, Effective, Expiry, GrantSet, Grants, OwnerView, Refusal, ResourceIds, Timestamp,
+    Actions, Allowed, Effective, Expiry, GrantSet, Grants, OwnerView, Refusal, ResourceIds, SecretKind,
+    Timestamp,
 };
 use prost::Message;
 use prost::encoding::{WireType, encode_varint};
@@ -15,11 +16,12 @@ use uuid::fmt::Hyphenated;
 
 use crate::{duration_to_proto, refusal_to_proto, role_to_proto, scope_to_proto, timestamp_to_proto};
 
-/// Writes the outcome of a question: field 1 or 2 of `ValidateTokenResponse` and of `ValidatedToken`.
-pub fn write_outcome(to: &mut Vec<u8>, outcome: &Result<Allowed<'_>, Refusal>) {
+/// Writes the outcome of a question about a secret of this kind: the field 1 or 2 of `ValidateTokenResponse` and of
+/// `ValidatedToken`.
+pub fn write_outcome(to: &mut Vec<u8>, outcome: &Result<Allowed<'_>, Refusal>, kind: Option<SecretKind>) {
     match outcome {
         Ok(allowed) => write_message(to, 1, |to| write_allowed(to, allowed)),
-        Err(refusal) => write_message(to, 2, |to| build(to, &refusal_to_proto(refusal))),
+        Err(refusal) => write_message(to, 2, |to| build(to, &refusal_to_proto(refusal, kind))),
     }
 }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use ndauth_client::Client;
 use ndauth_core::{Class, Problem, Reason};
+use ndauth_proto::hint_for;
 use ndauth_terminal::Failure;
 use tokio::time::{Instant, timeout_at};
 
@@ -130,11 +131,14 @@ impl ServerConnection {
 
     /// A failed call, with the credential named where it is the credential that failed.
     fn refused(&self, problem: Problem) -> Failure {
+        let hint = hint_for(problem.reason, Some(self.credential.secret.kind())).map(str::to_owned);
         match problem.class() {
             Class::NotAuthenticated => {
-                Failure::from(problem).of(&format!("{} was refused", self.credential.source))
+                let failure = Failure::from(problem).of(&format!("{} was refused", self.credential.source));
+                Failure { hint, ..failure }
             }
-            _ => failed(&self.common, problem),
+            Class::Undecided => failed(&self.common, problem),
+            _ => Failure { hint, ..failed(&self.common, problem) },
         }
     }
 }

@@ -5,7 +5,7 @@ pub(crate) mod wait;
 use std::sync::Once;
 use std::time::Duration;
 
-use ndauth_client::{Call, Client, ConnectError, Http, HttpProxy, Observer, Options};
+use ndauth_client::{Call, Client, ConnectError, Distrust, Http, HttpProxy, Observer, Options};
 use ndauth_core::{Class, Problem, Reason, Secret, SecretKind, Timestamp};
 use ndauth_terminal::environment::variable;
 use ndauth_terminal::{Failure, aside, hint, warn};
@@ -115,10 +115,18 @@ fn no_connection(error: &ConnectError, tried: Duration) -> Failure {
         ConnectError::Unreachable { .. } => {
             "check that it is running, and its address: `--server`, NDCLI_SERVER, `ndcli config set server URL`"
         }
-        ConnectError::Untrusted { .. } => {
-            "name the authority that signed its certificate: `--ca-file FILE`, NDCLI_CA_FILE"
-        }
-        ConnectError::CaFile { .. } => "`--ca-file` and NDCLI_CA_FILE name a PEM file",
+        ConnectError::Untrusted { why, .. } => match why {
+            Distrust::UnknownAuthority | Distrust::Other(_) => {
+                "name the authority that signed its certificate: `--ca-file FILE`, NDCLI_CA_FILE"
+            }
+            Distrust::Expired => "ask the operator to renew it, and check this machine's clock",
+            Distrust::NotValidYet => "check this machine's clock",
+            Distrust::AnotherName => {
+                "use the address that its certificate is for: `--server URL`, NDCLI_SERVER"
+            }
+            Distrust::NoTls => "where it speaks no TLS, its address begins with `http://`",
+        },
+        ConnectError::CaFile { .. } => "`--ca-file` and NDCLI_CA_FILE name a file of PEM",
         ConnectError::Proxy { .. } => {
             "HTTPS_PROXY, http_proxy or ALL_PROXY names the proxy; `NO_PROXY=HOST` goes to the server directly"
         }

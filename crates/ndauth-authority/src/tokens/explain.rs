@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use ndauth_core::{
     Allowance, Among, Asker, Effective, Expiry, Factor, Grants, Label, Org, OrgPolicy, OrgSlug, Orgs,
-    Permission, Refusal, Requirement, Scope, Secret, Service, Timestamp, decide, explain,
+    Permission, Refusal, Requirement, Scope, Secret, SecretKind, Service, Timestamp, decide, explain,
 };
 use ndauth_store::{Family, Read};
 
@@ -61,7 +61,9 @@ pub struct Explanation {
 pub struct Explained {
     /// One for each org, by slug.
     pub explanations: Vec<Explanation>,
-    /// The instant of the response.
+    /// The kind of the token's secrets.
+    pub kind: SecretKind,
+    /// As of when.
     pub now: Timestamp,
 }
 
@@ -100,7 +102,11 @@ impl TokenWing<'_> {
             Err(refusal) => {
                 let findings = vec![(Factor::Secret, "nothing".to_owned(), Some(refusal.clone()))];
                 let explanation = Explanation { org: inquiry.org.clone(), findings, outcome: Err(refusal) };
-                return Ok(Explained { explanations: vec![explanation], now: read.now() });
+                let kind = match &inquiry.subject {
+                    Subject::Secret(secret) => secret.kind(),
+                    Subject::Token(_) | Subject::Planned(_) => by.owner()?.secret_kind(),
+                };
+                return Ok(Explained { explanations: vec![explanation], kind, now: read.now() });
             }
         };
         let service = inquiry.service(&read, &by).await?;
@@ -108,7 +114,7 @@ impl TokenWing<'_> {
         for org in orgs_in_question(&read, &held, inquiry.org.as_ref()).await? {
             explanations.push(self.explain_in(&read, &by, &held, inquiry, service.as_ref(), org).await?);
         }
-        Ok(Explained { explanations, now: read.now() })
+        Ok(Explained { explanations, kind: held.token.owner.secret_kind(), now: read.now() })
     }
 
     async fn explain_in(

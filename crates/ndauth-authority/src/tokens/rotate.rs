@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use ndauth_core::{
     Change, Expiry, ExpiryChoice, Lifetime, Lineage, MAX_LIFETIME, Org, Orgs, Owner, Policies, Refusal,
-    Secret, SecretKind, SecretPrefix, SecretRecord, SecretState, Since, Succession, Timestamp, Token,
-    TokenStatus, TokenView, may_rotate,
+    Secret, SecretPrefix, SecretRecord, SecretState, Since, Succession, Timestamp, Token, TokenStatus,
+    TokenView, may_rotate,
 };
 use ndauth_store::Read;
 
@@ -49,10 +49,7 @@ impl TokenWing<'_> {
             if expires_at == Expiry::Never {
                 changing.by.logged_in_recently(now, "rotate a token that never expires")?;
             }
-            let kind = match token.owner {
-                Owner::Account(_) => SecretKind::Personal,
-                Owner::Org(_) => SecretKind::Org,
-            };
+            let kind = token.owner.secret_kind();
             let family = Lineage::Token(token.id);
             let presented = changing.by.presented().map(|held| &held.record);
             let (secret, record) =

@@ -37,7 +37,9 @@ pub struct Question<'a> {
 pub struct CacheableVerdict<'a> {
     /// The secret's effective power, or its refusal.
     pub outcome: Result<Allowed<'a>, Refusal>,
-    /// The time for which it may be cached, counted from when the question was sent.
+    /// The kind of the secret; `None` where the text is none.
+    pub kind: Option<SecretKind>,
+    /// How long it may be kept, counted from the sending of the question.
     pub max_cache_age: Duration,
 }
 
@@ -84,6 +86,7 @@ type Judged<T> = Found<Result<Answer<T>, AuthorityError>>;
 struct ParsedQuestion<'a> {
     question: &'a Question<'a>,
     secret: Result<SecretHash, Refusal>,
+    kind: Option<SecretKind>,
 }
 
 impl<'a> ParsedQuestion<'a> {
@@ -91,6 +94,7 @@ impl<'a> ParsedQuestion<'a> {
         let secret = question.secret.parse::<Secret>().map_err(Refusal::Malformed);
         ParsedQuestion {
             question,
+            kind: secret.as_ref().ok().map(Secret::kind),
             secret: secret.and_then(|secret| secret.judge_for_services().map(|()| secret.hash())),
         }
     }
@@ -367,11 +371,14 @@ impl ValidationWing<'_> {
         missed: &mut bool,
         effects: &mut Effects<'v>,
     ) -> Result<(CacheableVerdict<'a>, Option<Reason>), AuthorityError> {
+        let ParsedQuestion { question, secret, kind } = asked;
         let refused = |refusal: Refusal| {
             let reason = refusal.reason();
-            Ok((CacheableVerdict { outcome: Err(refusal), max_cache_age: self.keepable(view) }, Some(reason)))
+            Ok((
+                CacheableVerdict { outcome: Err(refusal), kind: *kind, max_cache_age: self.keepable(view) },
+                Some(reason),
+            ))
         };
-        let ParsedQuestion { question, secret } = asked;
         let hash = match secret {
             Ok(hash) => hash,
             Err(refusal) => return refused(refusal.clone()),
@@ -426,7 +433,7 @@ impl ValidationWing<'_> {
         }
         let reason = outcome.as_ref().err().map(Refusal::reason);
         let outcome = outcome.map(|effective| Allowed { token, owner, effective, org });
-        Ok((CacheableVerdict { outcome, max_cache_age }, reason))
+        Ok((CacheableVerdict { outcome, kind: *kind, max_cache_age }, reason))
     }
 }
 

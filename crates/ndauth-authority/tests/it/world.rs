@@ -40,7 +40,7 @@ pub(crate) struct KeptAllowed {
 }
 
 pub(crate) fn keep(verdict: CacheableVerdict<'_>) -> Kept {
-    let CacheableVerdict { outcome, max_cache_age } = verdict;
+    let CacheableVerdict { outcome, max_cache_age, .. } = verdict;
     let outcome = outcome.map(|allowed| KeptAllowed {
         token: allowed.token.clone(),
         owner: match allowed.owner {

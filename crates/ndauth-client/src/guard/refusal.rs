@@ -3,7 +3,7 @@
 use http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::request::Parts;
 use http::{HeaderValue, Response, StatusCode};
-use ndauth_core::{Class, Permission, Problem, Role, Scope};
+use ndauth_core::{Class, Permission, Problem, Reason, Role, Scope};
 use ndauth_proto::status_from_problem;
 use serde_json::{Value, json};
 
@@ -122,7 +122,12 @@ impl Why {
     /// Returns the body, a problem document of RFC 9457.
     fn text(&self, status: StatusCode) -> String {
         let problem = self.problem();
-        let hint = ndauth_proto::hint(problem.reason).unwrap_or_default();
+        let hint = match (self, problem.reason) {
+            (Why::Refused(refused), _) => refused.hint.as_str(),
+            // Whoever calls a service need not have ndcli.
+            (Why::Problem(_), Reason::CredentialMissing) => "send a token: `Authorization: Bearer TOKEN`",
+            (Why::Problem(_), reason) => ndauth_proto::hint(reason).unwrap_or_default(),
+        };
         let mut told = json!({
             "type": "about:blank",
             "title": status.canonical_reason().unwrap_or_default(),

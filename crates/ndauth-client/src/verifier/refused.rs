@@ -2,7 +2,9 @@
 
 use std::fmt;
 
-use ndauth_core::{Class, Factor, Permission, Problem, Reason, Refusal, Role, Scope, Timestamp, Who};
+use ndauth_core::{
+    Class, Factor, Permission, Problem, Reason, Refusal, Role, Scope, SecretKind, Timestamp, Who,
+};
 use ndauth_proto::{
     factor_from_proto, permission_from_proto, reason_from_proto, role_from_proto, scope_from_proto,
     timestamp_from_proto, v1,
@@ -74,14 +76,15 @@ impl From<&Refused> for Problem {
     }
 }
 
-impl From<&Refusal> for Refused {
-    fn from(refusal: &Refusal) -> Refused {
+impl Refused {
+    /// The refusal of a secret of this kind; `None` where the text is no secret.
+    pub(crate) fn of(refusal: &Refusal, kind: Option<SecretKind>) -> Refused {
         let reason = refusal.reason();
         Refused {
             reason: Some(reason),
             factor: Some(refusal.factor()),
             message: refusal.to_string(),
-            hint: ndauth_proto::hint(reason).unwrap_or_default().to_owned(),
+            hint: ndauth_proto::hint_for(reason, kind).unwrap_or_default().to_owned(),
             since: refusal.since(),
             missing_permissions: refusal.missing_permission().cloned().into_iter().collect(),
             missing_scope: refusal.missing_scope(),

@@ -114,6 +114,50 @@ on_both! {
         assert_eq!(read(&line(at, &server, "auth token list -f json"))["total"], 0);
     }
 
+    /// Nobody is sent to a login that they have not got, or to somebody who cannot help.
+    async fn the_next_step_is_true_for_whoever_reads_it(at: &Installation) {
+        at.people();
+        at.operate("member set ops ada ADMIN");
+        let server = at.serve();
+        at.log_in(&server);
+        // Nobody brings a revoked token back.
+        line(at, &server, "auth token create --name ci --scope read:assets");
+        line(at, &server, "auth token revoke ci --yes");
+        let told = line(at, &server, "auth token explain ci --org ops --permission read:assets");
+        assert!(told.code == 1 && !told.out.contains("Who can change it"), "{told:?}");
+        assert_eq!(told.err, "hint: make a new one with the same settings: `ndcli auth token create --like NAME`\n");
+        assert_eq!(line(at, &server, "auth token create --like ci --name ci2").code, 0, "the hint works");
+        let told = line(at, &server, "auth token explain ci --org ops -f json");
+        let told: Value = serde_json::from_str(&told.out).expect("JSON");
+        assert_eq!(told["explanations"][0]["refused"]["who_can_change_it"], "nobody");
+        // The holder of an org's token has no login.
+        let made = line(at, &server, "token create --org ops --name deploy --scope read:assets -o token");
+        let org_token = made.out.trim_end();
+        let by = |secret: &str, words: &str| {
+            let words: Vec<&str> = words.split(' ').collect();
+            at.ndcli_with(&server, &[("NDCLI_TOKEN", secret)], &words, "")
+        };
+        shows(&by(org_token, "auth token create --name x --scope ro"), 5, at, &server, &expect![[r#"
+            error: an org's token may not create tokens: that takes an interactive login
+            hint: a person who is logged in does this, such as an admin of the org: no token may
+        "#]]);
+        shows(&by(org_token, "org members --org ops"), 5, at, &server, &expect![[r#"
+            error: the token is not granted `read:members`
+            hint: an admin of the org makes a token that carries the grant: grants never change
+        "#]]);
+        line(at, &server, "token revoke --org ops deploy --yes");
+        shows(&by(org_token, "whoami"), 4, at, &server, &expect![[r#"
+            error: NDCLI_TOKEN was refused: the token was revoked just now (DDDD-DD-DD)
+            hint: an admin of the org makes a new one with the same settings: `ndcli token create --org ORG --like NAME`
+        "#]]);
+        // Nor has a service.
+        let service = at.service();
+        for words in ["auth token list", "auth token create --name x --scope ro", "org list"] {
+            let ended = by(service.expose(), words);
+            assert!(ended.code != 0 && !ended.err.contains("auth login"), "{words}: {ended:?}");
+        }
+    }
+
     async fn a_refusal_can_be_explained(at: &Installation) {
         at.people();
         let server = at.serve();

@@ -213,7 +213,7 @@ impl Reason {
         }
     }
 }
-/// One bound on what a token may do. The factors are judged in a fixed order.
+/// One thing that bounds what a token may do. The numbers are not the order in which they are asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
 #[repr(i32)]
 pub enum Factor {
@@ -228,7 +228,7 @@ pub enum Factor {
     Service = 4,
     /// The catalogue of permissions that exist.
     Catalogue = 5,
-    /// The access that the token offers.
+    /// The access that the token offers. It is asked right behind the grants, so that a missing permission is named first.
     Scope = 6,
     /// The permissions that the token carries.
     Grants = 7,
@@ -313,6 +313,8 @@ pub enum Who {
     Operator = 4,
     /// The service that asked.
     Service = 5,
+    /// Nobody: it stays so for good, as with a token that was revoked.
+    Nobody = 6,
 }
 impl Who {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -327,6 +329,7 @@ impl Who {
             Self::OrgAdmin => "WHO_ORG_ADMIN",
             Self::Operator => "WHO_OPERATOR",
             Self::Service => "WHO_SERVICE",
+            Self::Nobody => "WHO_NOBODY",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -338,6 +341,7 @@ impl Who {
             "WHO_ORG_ADMIN" => Some(Self::OrgAdmin),
             "WHO_OPERATOR" => Some(Self::Operator),
             "WHO_SERVICE" => Some(Self::Service),
+            "WHO_NOBODY" => Some(Self::Nobody),
             _ => None,
         }
     }

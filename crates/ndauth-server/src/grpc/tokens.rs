@@ -3,7 +3,7 @@
 use ndauth_authority::{
     Changed, Explanation, Inquiry, Minted, NewToken, Renewing, RevokedAll, Revoking, Rotated, Subject,
 };
-use ndauth_core::{Factor, InvalidSecret, OVERLAP, Problem, Refusal};
+use ndauth_core::{Factor, InvalidSecret, OVERLAP, Problem, Refusal, SecretKind};
 use ndauth_proto::v1::token_service_server::TokenService;
 use ndauth_proto::{
     description_from_proto, duration_from_proto, effective_to_proto, expiry_choice_from_proto,
@@ -30,13 +30,14 @@ impl TokenService for GrpcService {
             let (whose, new) = (whose(request.whose)?, new_token(request.token)?);
             let made = self.authority.tokens().create(&credential, &whose, &new).await?;
             let Changed { value: Minted { view, secret, powerless }, changed, sequence, now } = made;
+            let kind = Some(secret.kind());
             Ok(v1::CreateTokenResponse {
                 token: Some(token_to_proto(&view, now)),
                 secret: secret.expose().to_owned(),
                 changed,
                 sequence,
                 evaluated_at: Some(timestamp_to_proto(now)),
-                powerless: powerless.as_ref().map(refusal_to_proto),
+                powerless: powerless.as_ref().map(|refusal| refusal_to_proto(refusal, kind)),
             })
         })
         .await
@@ -272,7 +273,11 @@ impl TokenService for GrpcService {
             let (credential, request) = taken(request)?;
             let explained = self.authority.tokens().explain(&credential, &inquiry(request)?).await?;
             Ok::<_, Failed>(v1::ExplainTokenResponse {
-                explanations: explained.explanations.iter().map(explanation_to_proto).collect(),
+                explanations: explained
+                    .explanations
+                    .iter()
+                    .map(|explanation| explanation_to_proto(explanation, explained.kind))
+                    .collect(),
                 evaluated_at: Some(timestamp_to_proto(explained.now)),
             })
         })
@@ -317,11 +322,12 @@ fn inquiry(request: v1::ExplainTokenRequest) -> Result<Inquiry, Problem> {
     Ok(Inquiry { whose: whose(request.whose)?, subject, org, question, service, address })
 }
 
-fn explanation_to_proto(explanation: &Explanation) -> v1::Explanation {
+fn explanation_to_proto(explanation: &Explanation, kind: SecretKind) -> v1::Explanation {
+    let refused = |refusal: &Refusal| refusal_to_proto(refusal, Some(kind));
     let finding = |(factor, allows, refusal): &(Factor, String, Option<Refusal>)| v1::Finding {
         factor: factor_to_proto(*factor).into(),
         allows: allows.clone(),
-        refused: refusal.as_ref().map(refusal_to_proto),
+        refused: refusal.as_ref().map(refused),
     };
     let allowed = |effective| {
         let told = explanation.org.as_ref().and_then(|org| effective_to_proto(effective, org));
@@ -332,7 +338,7 @@ fn explanation_to_proto(explanation: &Explanation) -> v1::Explanation {
         findings: explanation.findings.iter().map(finding).collect(),
         outcome: Some(match &explanation.outcome {
             Ok(effective) => allowed(effective),
-            Err(refusal) => v1::explanation::Outcome::Refused(refusal_to_proto(refusal)),
+            Err(refusal) => v1::explanation::Outcome::Refused(refused(refusal)),
         }),
     }
 }

@@ -184,7 +184,7 @@ fn response(answer: Result<Answer<Framed>, AuthorityError>) -> Result<Framed, St
 /// Writes the fields of a verdict. `age` is the number of the field for the longest time that it may be
 /// cached.
 fn write_verdict(fields: &mut Vec<u8>, verdict: &CacheableVerdict<'_>, age: u32) {
-    write_outcome(fields, &verdict.outcome);
+    write_outcome(fields, &verdict.outcome, verdict.kind);
     write_duration(fields, age, verdict.max_cache_age);
 }
 
