@@ -27,9 +27,9 @@ use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
 use ndauth_clock::{RemoteClock, SinceBoot};
-use ndauth_core::{OrgView, Problem, Reason, Refusal, Requirement, Scope, Secret, permit, redact};
-use ndauth_proto::timestamp_to_proto;
-use ndauth_proto::v1::SecretUse;
+use ndauth_core::{
+    Case, LastUse, OrgView, Problem, Reason, Refusal, Requirement, Secret, SecretHash, permit, redact,
+};
 use quick_cache::sync::Cache;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::{JoinHandle, JoinSet};
@@ -37,7 +37,7 @@ use tokio::task::{JoinHandle, JoinSet};
 use joined::Joined;
 use memory::{Memory, Worth};
 use servers::Servers;
-use state::{Counters, Grounds, Padded, Shared};
+use state::{CacheEntry, Counters, Grounds, Padded, Shared};
 use verdict::By;
 
 use crate::ConnectError;
@@ -208,8 +208,25 @@ impl Verifier {
         }
     }
 
-    /// Decides from the cache. Returns `None` if the entry is missing, stale or invalid.
+    /// Judges a secret by what is kept of it, if that is worth anything, and counts its use.
     fn judge(&self, secret: Secret, question: &ValidationRequest<'_>) -> Option<Verdict> {
+        self.look(secret, question, |hash, entry, case| {
+            let org = match case.org {
+                OrgView::Org(org, ..) => Some(org),
+                OrgView::None => None,
+            };
+            let last = LastUse { at: case.now, address: case.address };
+            self.shared.count((hash, &entry.noted), case.needed_access(), last, org, question.client);
+        })
+    }
+
+    /// Judges a secret by what is kept of it, if that is worth anything. `passed` hears of it where it is let pass.
+    fn look(
+        &self,
+        secret: Secret,
+        question: &ValidationRequest<'_>,
+        passed: impl FnOnce(&SecretHash, &CacheEntry, &Case<'_>),
+    ) -> Option<Verdict> {
         let shared = &*self.shared;
         let hash = &secret.hash();
         let now = SinceBoot::now();
@@ -228,7 +245,7 @@ impl Verifier {
         }
         let rules = shared.rules.load_full()?;
         let at = shared.clock.at(now);
-        let ValidationRequest { requirement, client_address, client, .. } = *question;
+        let ValidationRequest { requirement, client_address, .. } = *question;
         if !matches!(requirement, Requirement::Identity | Requirement::Access { .. }) {
             return None;
         }
@@ -243,25 +260,7 @@ impl Verifier {
             return Some(Verdict::Refused(Refused::of(&refusal, Some(secret.kind()))));
         }
         shared.counts.local(hash);
-        let access = match requirement {
-            Requirement::Access { access, .. } => *access,
-            _ => Scope::Ro,
-        };
-        let org = match case.org {
-            OrgView::Org(org, ..) => Some(org),
-            OrgView::None => None,
-        };
-        if let Some(counts) = entry.noted.due(access, at, case.address, org.map(|org| org.id)) {
-            shared.note(SecretUse {
-                secret_hash: hash.bytes().to_vec(),
-                org: org.map(|org| org.slug.to_string()).unwrap_or_default(),
-                at: Some(timestamp_to_proto(at)),
-                address: case.address.map(|address| address.to_string()).unwrap_or_default(),
-                client: client.unwrap_or_default().to_owned(),
-                reads: counts.reads,
-                writes: counts.writes,
-            });
-        }
+        passed(hash, &entry, &case);
         Some(Verdict::Allowed(AllowedToken {
             secret,
             requirement: requirement.clone(),

@@ -319,8 +319,8 @@ async fn tidy(
         if let Some(certificate) = &certificate {
             certificate.look();
         }
-        if let Err(error) = authority.validation().write_uses().await {
-            tracing::warn!(error = %Causes(&error), "last uses are not saved yet");
+        if let Err(error) = authority.validation().write_counted_uses().await {
+            tracing::warn!(error = %Causes(&error), "last uses wait to be written down");
         }
         if let Some((since, why)) = authority.failing_changes() {
             tracing::warn!(seconds = since.as_secs(), why, "changes are failing");

@@ -1,7 +1,8 @@
 //! Observations: when secrets were last used, from where, and in which orgs. They are gathered in memory and
 //! written in batches; a crash loses at most the uses of one batch's age.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -9,8 +10,8 @@ use std::time::Duration;
 
 use ndauth_clock::SinceBoot;
 use ndauth_core::{
-    ClientName, Counts, LastUse, OrgId, OrgSlug, SecretHash, SecretId, ServiceId, Timestamp, TokenId,
-    TokenView, UsedFrom,
+    ClientName, Counts, LastUse, Noted, Noting, OrgId, OrgSlug, Scope, SecretHash, SecretId, ServiceId,
+    Tally, Timestamp, TokenId, TokenView, UsedFrom,
 };
 use ndauth_store::{OrgUse, Store, StoreError, Use};
 
@@ -19,8 +20,8 @@ use crate::limits::NOTED_USES;
 /// Observed uses that are not written yet.
 #[derive(Debug)]
 pub(crate) struct Uses {
-    /// The channel for uses, on which an answer never waits.
-    noted: Sender<(Use, Option<OrgId>)>,
+    /// An answer puts its use here, without waiting.
+    noted: Sender<Observed>,
     waiting: AtomicUsize,
     gathered: Mutex<Gathered>,
     /// The number of uses that each service reported in its present period, and when that began.
@@ -29,8 +30,19 @@ pub(crate) struct Uses {
 
 #[derive(Debug)]
 struct Gathered {
-    noted: Receiver<(Use, Option<OrgId>)>,
+    noted: Receiver<Observed>,
     uses: HashMap<SecretId, UsesOfSecret>,
+    /// The secrets whose uses are being counted, and since when, the first first.
+    counting: VecDeque<(SinceBoot, SecretId)>,
+}
+
+/// A message of an answer.
+#[derive(Debug)]
+enum Observed {
+    /// A use, and the org that it was in.
+    Use(Use, Option<OrgId>),
+    /// The tally of a secret, since when it counts.
+    Tally(SecretId, SinceBoot, Arc<Tally<ClientName>>),
 }
 
 /// The uses of one secret.
@@ -39,6 +51,8 @@ struct UsesOfSecret {
     places: Vec<NotedUses>,
     /// The last use of it in each org.
     orgs: Vec<(OrgId, LastUse)>,
+    /// Those that still count.
+    tallies: Vec<Arc<Tally<ClientName>>>,
 }
 
 /// A use of a secret that a service allowed without asking.
@@ -57,7 +71,7 @@ pub struct ReportedUse {
 }
 
 /// A place from which a secret was used, when last, and how often.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct NotedUses {
     client: Option<ClientName>,
     last: LastUse,
@@ -77,21 +91,55 @@ const BATCH: usize = 500;
 impl Default for Uses {
     fn default() -> Uses {
         let (noted, receiver) = channel();
-        let gathered = Mutex::new(Gathered { noted: receiver, uses: HashMap::new() });
+        let gathered =
+            Mutex::new(Gathered { noted: receiver, uses: HashMap::new(), counting: VecDeque::new() });
         Uses { noted, waiting: AtomicUsize::new(0), gathered, reports: Mutex::default() }
     }
 }
 
 impl Uses {
-    /// Notes a use, and its org if there was one.
+    /// Counts a use of a secret, in which org it was, and by which client.
+    pub(crate) fn count(
+        &self,
+        (secret, noted): (SecretId, &Noted<ClientName>),
+        access: Scope,
+        last: LastUse,
+        org: Option<OrgId>,
+        client: Option<&ClientName>,
+    ) {
+        match noted.count(access, last, org, client) {
+            Noting::Now => {
+                let (client, counts) = (client.cloned(), Counts::one(access));
+                self.note(Use { secret, client, last, counts }, org);
+            }
+            Noting::Later(tally) => {
+                if !self.send(Observed::Tally(secret, SinceBoot::now(), Arc::clone(&tally))) {
+                    // Nobody else reports them.
+                    let Counts { reads, writes } = tally.take();
+                    metrics::counter!("ndauth_uses_dropped_total")
+                        .increment((reads + writes).saturating_sub(1));
+                }
+            }
+            Noting::Counted => {}
+        }
+    }
+
+    /// Notes a use, and in which org it was, where it was in one.
     pub(crate) fn note(&self, used: Use, org: Option<OrgId>) {
-        if self.waiting.fetch_add(1, Ordering::Relaxed) < MOST {
-            // The receiver lives as long as `self`.
-            let _ = self.noted.send((used, org));
+        self.send(Observed::Use(used, org));
+    }
+
+    /// Returns false where too much waits: it is dropped, and counted.
+    fn send(&self, observed: Observed) -> bool {
+        let has_room = self.waiting.fetch_add(1, Ordering::Relaxed) < MOST;
+        if has_room {
+            // The receiver lives as long as this.
+            let _ = self.noted.send(observed);
         } else {
             self.waiting.fetch_sub(1, Ordering::Relaxed);
             metrics::counter!("ndauth_uses_dropped_total").increment(1);
         }
+        has_room
     }
 
     /// Returns the number of uses, out of `count`, that a service may report now. The rest are dropped.
@@ -112,9 +160,8 @@ impl Uses {
     /// Returns the last use of a secret, given the last one that is written.
     pub(crate) fn latest(&self, secret: SecretId, written: Option<LastUse>) -> Option<LastUse> {
         let gathered = self.gather();
-        let places = gathered.uses.get(&secret).into_iter().flat_map(|of| &of.places);
-        let noted = places.map(|place| place.last);
-        noted.chain(written).max_by_key(|last| last.at)
+        let noted = gathered.uses.get(&secret).into_iter().flat_map(UsesOfSecret::places);
+        noted.map(|place| place.last).chain(written).max_by_key(|last| last.at)
     }
 
     /// Completes the last uses of a view with those that are not written yet.
@@ -130,7 +177,8 @@ impl Uses {
         let gathered = self.gather();
         for view in views {
             let secrets = view.secrets.iter().filter_map(|secret| gathered.uses.get(&secret.record.id));
-            let noted = secrets.flat_map(|of| &of.orgs).filter(|(of, _)| *of == org).map(|(_, last)| *last);
+            let noted =
+                secrets.flat_map(UsesOfSecret::orgs).filter(|(of, _)| *of == org).map(|(_, last)| last);
             let written = uses.get(&view.token.id).copied();
             if let Some(last) = noted.chain(written).max_by_key(|last| last.at) {
                 uses.insert(view.token.id, last);
@@ -142,20 +190,20 @@ impl Uses {
     pub(crate) fn with_noted(&self, view: &TokenView, mut written: Vec<UsedFrom>) -> Vec<UsedFrom> {
         let gathered = self.gather();
         let secrets = view.secrets.iter().map(|secret| secret.record.id);
-        for place in secrets.filter_map(|secret| gathered.uses.get(&secret)).flat_map(|of| &of.places) {
+        for place in secrets.filter_map(|secret| gathered.uses.get(&secret)).flat_map(UsesOfSecret::places) {
             let NotedUses { client, last, counts } = place;
-            let here = |known: &&mut UsedFrom| known.address == last.address && known.client == *client;
+            let here = |known: &&mut UsedFrom| known.address == last.address && known.client == client;
             match written.iter_mut().find(here) {
                 Some(known) => {
                     known.last_at = known.last_at.max(last.at);
-                    known.counts += *counts;
+                    known.counts += counts;
                 }
                 None => written.push(UsedFrom {
                     address: last.address,
-                    client: client.clone(),
+                    client,
                     first_at: last.at,
                     last_at: last.at,
-                    counts: *counts,
+                    counts,
                 }),
             }
         }
@@ -163,9 +211,9 @@ impl Uses {
         written
     }
 
-    /// Writes all uses. Those that cannot be written are kept.
-    pub(crate) async fn write(&self, store: &Store) -> Result<(), StoreError> {
-        let (mut left, mut in_orgs) = self.take();
+    /// Writes down all uses whose tallies have counted for so long. Those that cannot be written are kept.
+    pub(crate) async fn write(&self, store: &Store, counted_for: Duration) -> Result<(), StoreError> {
+        let (mut left, mut in_orgs) = self.take(counted_for);
         left.sort_unstable_by_key(|noted| noted.secret);
         in_orgs.sort_unstable_by_key(|noted| (noted.secret, noted.org));
         let written = async {
@@ -189,32 +237,86 @@ impl Uses {
         written
     }
 
-    fn take(&self) -> (Vec<Use>, Vec<OrgUse>) {
+    fn take(&self, counted_for: Duration) -> (Vec<Use>, Vec<OrgUse>) {
         let (mut all, mut in_orgs) = (Vec::new(), Vec::new());
-        for (secret, of) in std::mem::take(&mut self.gather().uses) {
-            let used = |NotedUses { client, last, counts }| Use { secret, client, last, counts };
-            all.extend(of.places.into_iter().map(used));
-            in_orgs.extend(of.orgs.into_iter().map(|(org, last)| OrgUse { secret, org, last }));
+        let mut gathered = self.gather();
+        let now = SinceBoot::now();
+        while let Some((_, secret)) =
+            gathered.counting.pop_front_if(|(since, _)| now.since(*since) >= counted_for)
+        {
+            if let Some(of) = gathered.uses.get_mut(&secret) {
+                self.waiting.fetch_sub(of.tallies.len(), Ordering::Relaxed);
+                of.settle();
+            }
         }
+        gathered.uses.retain(|secret, of| {
+            let secret = *secret;
+            let used = |NotedUses { client, last, counts }| Use { secret, client, last, counts };
+            all.extend(of.places.drain(..).map(used));
+            in_orgs.extend(of.orgs.drain(..).map(|(org, last)| OrgUse { secret, org, last }));
+            !of.tallies.is_empty()
+        });
         (all, in_orgs)
     }
 
     fn gather(&self) -> MutexGuard<'_, Gathered> {
         let mut gathered = self.gathered.lock().unwrap_or_else(PoisonError::into_inner);
-        let Gathered { noted, uses } = &mut *gathered;
-        for (Use { secret, client, last, counts }, org) in noted.try_iter() {
-            self.waiting.fetch_sub(1, Ordering::Relaxed);
-            let of = uses.entry(secret).or_default();
-            if let Some(org) = org {
-                of.note_org(org, last);
+        let Gathered { noted, uses, counting } = &mut *gathered;
+        for observed in noted.try_iter() {
+            match observed {
+                Observed::Use(Use { secret, client, last, counts }, org) => {
+                    self.waiting.fetch_sub(1, Ordering::Relaxed);
+                    let of = uses.entry(secret).or_default();
+                    of.note(NotedUses { client, last, counts }, org);
+                }
+                // It waits on until its uses are taken.
+                Observed::Tally(secret, since, tally) => {
+                    uses.entry(secret).or_default().tallies.push(tally);
+                    counting.push_back((since, secret));
+                }
             }
-            of.note_place(NotedUses { client, last, counts });
         }
         gathered
     }
 }
 
+impl NotedUses {
+    /// The uses of a tally, which counts on.
+    fn of(tally: &Tally<ClientName>, counts: Counts) -> NotedUses {
+        NotedUses { client: tally.client.clone(), last: tally.last(), counts }
+    }
+}
+
 impl UsesOfSecret {
+    /// The places, those that still count among them.
+    fn places(&self) -> impl Iterator<Item = NotedUses> {
+        let counting = self.tallies.iter().map(|tally| NotedUses::of(tally, tally.counts()));
+        self.places.iter().cloned().chain(counting)
+    }
+
+    /// The last use of it in each org.
+    fn orgs(&self) -> impl Iterator<Item = (OrgId, LastUse)> {
+        let counting = self.tallies.iter().filter_map(|tally| Some((tally.org?, tally.last())));
+        self.orgs.iter().copied().chain(counting)
+    }
+
+    /// Takes what its tallies counted.
+    fn settle(&mut self) {
+        for tally in std::mem::take(&mut self.tallies) {
+            let counts = tally.take();
+            if counts != Counts::default() {
+                self.note(NotedUses::of(&tally, counts), tally.org);
+            }
+        }
+    }
+
+    fn note(&mut self, noted: NotedUses, org: Option<OrgId>) {
+        if let Some(org) = org {
+            self.note_org(org, noted.last);
+        }
+        self.note_place(noted);
+    }
+
     fn note_place(&mut self, noted: NotedUses) {
         let here =
             |place: &&mut NotedUses| place.last.address == noted.last.address && place.client == noted.client;

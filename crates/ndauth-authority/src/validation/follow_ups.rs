@@ -3,8 +3,7 @@
 
 use std::time::Duration;
 
-use ndauth_core::{Actor, Causes, Change, ClientName, Lineage, Personal, Reason, SecretState};
-use ndauth_store::Use;
+use ndauth_core::{Actor, COUNTED_FOR, Causes, Change, ClientName, Lineage, Personal, Reason, SecretState};
 
 use super::mirror::effects::{Effect, Effects};
 use crate::access::Operation;
@@ -28,10 +27,7 @@ impl ValidationWing<'_> {
             match effect {
                 Effect::Passed { noted, family, which, access, last, org, question } => {
                     let record = family.secret(which);
-                    if let Some(counts) = noted.due(access, last.at, last.address, org) {
-                        let client = client(question).cloned();
-                        self.0.uses.note(Use { secret: record.id, client, last, counts }, org);
-                    }
+                    self.0.uses.count((record.id, noted), access, last, org, client(question));
                     self.0.follow_ups.used(record, last.at);
                 }
                 Effect::Used { record, at } => self.0.follow_ups.used(record, at),
@@ -42,7 +38,13 @@ impl ValidationWing<'_> {
 
     /// Writes all observed uses. Those that cannot be written are kept.
     pub async fn write_uses(self) -> Result<(), AuthorityError> {
-        Ok(self.0.uses.write(&self.0.store).await?)
+        Ok(self.0.uses.write(&self.0.store, Duration::ZERO).await?)
+    }
+
+    /// Writes down the observed uses that were counted for long enough: called every few seconds, it writes at most two
+    /// lines a minute of a secret that is used all the time.
+    pub async fn write_counted_uses(self) -> Result<(), AuthorityError> {
+        Ok(self.0.uses.write(&self.0.store, COUNTED_FOR).await?)
     }
 
     /// Waits until there is a follow-up.

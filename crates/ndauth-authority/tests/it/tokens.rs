@@ -11,8 +11,8 @@ use ndauth_core::{
 
 use crate::on_both;
 use crate::world::{
-    CONSOLE, MINE, PAGE, World, at, days, granted, in_org, named, networks, new_token, org_token, orgs,
-    presented, reason, token_with,
+    CONSOLE, MINE, PAGE, World, at, days, granted, in_org, named, needs, networks, new_token, org_token,
+    orgs, presented, reason, token_with,
 };
 
 const DAY: i64 = 24 * 60 * 60;
@@ -226,6 +226,43 @@ on_both! {
         assert_eq!(found, Vec::<String>::new());
         let found = ndauth_store::testing::find_text(&world.scratch, &made.secret.expose()[..12]).await;
         assert_eq!(found, ["secret.prefix"], "the search can find what is there");
+    }
+
+    /// Uses in quick succession are written down together, and each is counted: at its place, and before they are written.
+    async fn every_use_is_counted_at_its_place(world: &World) {
+        let made = world.create(&new_token("ci")).await;
+        let counted = async || {
+            let shown = world.show(&world.ada, &Which::Id(made.view.token.id)).await.expect("shown");
+            let mut counted: Vec<_> = shown
+                .used_from
+                .iter()
+                .map(|from| (from.address.map(|at| at.to_string()).unwrap_or_default(), from.counts.reads, from.counts.writes))
+                .collect();
+            counted.sort();
+            counted
+        };
+        let write = needs("ops", Scope::Ro, Some("write:assets"));
+        for second in 0..100 {
+            world.clock.set(at(second / 10));
+            let verdict = world.ask(&world.service, made.secret.expose(), &write).await;
+            assert!(verdict.outcome.is_ok(), "{verdict:?}");
+        }
+        let service = "203.0.113.9".to_owned();
+        assert_eq!(counted().await, [(service.clone(), 0, 100)]);
+        world.clock.set(at(30));
+        for _ in 0..3 {
+            world.authority.validation().who_am_i(&presented(&made.secret)).await.expect("it is known");
+        }
+        let expected = [("192.0.2.7".to_owned(), 3, 0), (service, 0, 100)];
+        assert_eq!(counted().await, expected);
+        world.authority.validation().write_counted_uses().await.expect("written");
+        assert_eq!(counted().await, expected, "the first ones are written");
+        world.authority.validation().write_uses().await.expect("written");
+        assert_eq!(counted().await, expected, "all are written");
+        assert_eq!(world.show(&world.ada, &named("ci")).await.expect("shown").last_use().map(|last| last.at), Some(at(30)));
+        assert_eq!(world.refused(&made.secret).await, None);
+        let total: u64 = counted().await.iter().map(|(_, reads, writes)| reads + writes).sum();
+        assert_eq!(total, 104, "it is counted on");
     }
 
     async fn last_uses_show_at_once_and_survive_in_batches(world: &World) {

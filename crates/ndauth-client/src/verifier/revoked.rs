@@ -44,11 +44,19 @@ impl Verifier {
         Verifier { shared, _watching: None }
     }
 
-    /// Decides the same requirement again.
+    /// Decides anew what was allowed. It is no other use.
     async fn decide_again(&self, allowed: &AllowedToken) -> Result<Verdict, Problem> {
         let AllowedToken { secret, requirement, address, .. } = allowed;
-        let secret = secret.expose();
-        self.decide(&ValidationRequest { secret, requirement, client_address: *address, client: None }).await
+        let question = ValidationRequest {
+            secret: secret.expose(),
+            requirement,
+            client_address: *address,
+            client: None,
+        };
+        match self.look(secret.clone(), &question, |_, _, _| ()) {
+            Some(verdict) => Ok(verdict),
+            None => Box::pin(self.ask(&question)).await,
+        }
     }
 
     /// Returns the time until the next decision, if no change is received before.

@@ -1,12 +1,17 @@
 //! The state that the clones of a verifier share.
 
+use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
 use ndauth_clock::{RemoteClock, SinceBoot};
-use ndauth_core::{InputGround, InputPlace, Inputs, Noted, OrgId, Rules, SecretHash};
+use ndauth_core::{
+    COUNTED_FOR, Counts, InputGround, InputPlace, Inputs, LastUse, Noted, Noting, Org, OrgId, OrgSlug, Rules,
+    Scope, SecretHash, Tally,
+};
+use ndauth_proto::timestamp_to_proto;
 use ndauth_proto::v1::SecretUse;
 use quick_cache::sync::Cache;
 use tokio::sync::{Semaphore, watch};
@@ -31,8 +36,8 @@ pub(crate) struct Shared {
     pub(super) grounds: Grounds,
     pub(super) joined: Joined,
     pub(super) asking: Semaphore,
-    /// The uses that have not been reported to the server yet.
-    pub(super) uses: Mutex<Vec<SecretUse>>,
+    /// Uses that the server was not told of yet.
+    pub(super) uses: Mutex<Uses>,
     pub(super) news: watch::Sender<()>,
     pub(super) counts: Counters,
 }
@@ -62,27 +67,114 @@ pub(super) struct Padded(pub(super) AtomicU64);
 pub(crate) struct CacheEntry {
     pub(crate) inputs: Inputs,
     pub(super) stamp: Stamp,
-    /// The last use that was reported to the server.
-    pub(super) noted: Noted,
-    /// The verifier that caches it.
+    /// How often it is used.
+    pub(super) noted: Noted<String>,
+    /// Where it is kept.
     pub(super) home: Weak<Shared>,
 }
 
-/// The last known state of each org. Entries in the same org share it.
+/// Uses that the server was not told of yet.
+#[derive(Default)]
+pub(super) struct Uses {
+    told_next: VecDeque<SecretUse>,
+    /// Those that are still counted, and since when, the first first.
+    counting: VecDeque<(SinceBoot, TalliedSecret)>,
+}
+
+/// A secret whose uses are counted.
+struct TalliedSecret {
+    hash: SecretHash,
+    /// The org's name, where one was asked about.
+    org: Option<OrgSlug>,
+    tally: Arc<Tally<String>>,
+}
+
+/// Orgs as they were told last: those who stand in one share it.
 pub(super) struct Grounds(Cache<OrgId, Arc<InputGround>>);
 
 /// The most uses that wait to be reported.
 const MOST_USES: usize = 10_000;
-/// The most orgs that are shared.
+/// How many secrets' uses are being counted.
+const MOST_TALLIES: usize = 100_000;
+/// How many orgs are shared.
 const GROUNDS: usize = 1024;
 
 impl Shared {
-    /// Queues a use for the next report to the server. A full queue drops it.
-    pub(super) fn note(&self, noted: SecretUse) {
-        let mut uses = self.uses.lock().unwrap_or_else(PoisonError::into_inner);
-        if uses.len() < MOST_USES {
-            uses.push(noted);
+    /// Counts a use of which the server is to be told.
+    pub(super) fn count(
+        &self,
+        (hash, noted): (&SecretHash, &Noted<String>),
+        access: Scope,
+        last: LastUse,
+        org: Option<&Org>,
+        client: Option<&str>,
+    ) {
+        match noted.count(access, last, org.map(|org| org.id), client) {
+            Noting::Now => {
+                let used = secret_use(hash, org.map(|org| &org.slug), client, last, Counts::one(access));
+                self.uses().tell(used);
+            }
+            Noting::Later(tally) => {
+                let counted = TalliedSecret { hash: *hash, org: org.map(|org| org.slug.clone()), tally };
+                self.uses().count(SinceBoot::now(), counted);
+            }
+            Noting::Counted => {}
         }
+    }
+
+    /// Uses that the server was not told of yet. The lock is held for a moment.
+    pub(super) fn uses(&self) -> MutexGuard<'_, Uses> {
+        self.uses.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Uses {
+    fn tell(&mut self, used: SecretUse) {
+        if self.told_next.len() < MOST_USES {
+            self.told_next.push_back(used);
+        }
+    }
+
+    fn count(&mut self, since: SinceBoot, counted: TalliedSecret) {
+        if self.counting.len() < MOST_TALLIES {
+            self.counting.push_back((since, counted));
+        } else {
+            // Nobody else tells of them.
+            counted.tally.take();
+        }
+    }
+
+    /// Takes uses that the server is to be told of now, so many at most.
+    pub(super) fn take(&mut self, now: SinceBoot, most: usize) -> Vec<SecretUse> {
+        while self.told_next.len() < most
+            && let Some((_, TalliedSecret { hash, org, tally })) =
+                self.counting.pop_front_if(|(since, _)| now.since(*since) >= COUNTED_FOR)
+        {
+            let counts = tally.take();
+            if counts != Counts::default() {
+                self.tell(secret_use(&hash, org.as_ref(), tally.client.as_deref(), tally.last(), counts));
+            }
+        }
+        self.told_next.drain(..most.min(self.told_next.len())).collect()
+    }
+}
+
+/// What the server is told of uses.
+fn secret_use(
+    hash: &SecretHash,
+    org: Option<&OrgSlug>,
+    client: Option<&str>,
+    last: LastUse,
+    counts: Counts,
+) -> SecretUse {
+    SecretUse {
+        secret_hash: hash.bytes().to_vec(),
+        org: org.map(ToString::to_string).unwrap_or_default(),
+        at: Some(timestamp_to_proto(last.at)),
+        address: last.address.map(|address| address.to_string()).unwrap_or_default(),
+        client: client.unwrap_or_default().to_owned(),
+        reads: counts.reads,
+        writes: counts.writes,
     }
 }
 
@@ -109,5 +201,38 @@ impl Grounds {
             }
         }
         inputs.places.shrink_to_fit();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn after(seconds: u64) -> SinceBoot {
+        SinceBoot::from_micros(1).after(Duration::from_secs(seconds))
+    }
+
+    /// Uses wait until they were counted for a while, and no more are told of at once than may be.
+    #[test]
+    fn uses_are_told_of_after_a_while_each_once() {
+        let mut uses = Uses::default();
+        let secret: ndauth_core::Secret =
+            "ndpat_Jj8IYRumwQ9GV4nfqrymvLBbUUnY8LAkuEecJnIrk1U".parse().expect("a secret");
+        let noted: Vec<Noted<String>> = (0..3).map(|_| Noted::default()).collect();
+        let last = LastUse { at: ndauth_core::Timestamp::from_micros(7).expect("an instant"), address: None };
+        for noted in &noted {
+            for _ in 0..100 {
+                if let Noting::Later(tally) = noted.count(Scope::Rw, last, None, Some("ci")) {
+                    uses.count(after(0), TalliedSecret { hash: secret.hash(), org: None, tally });
+                }
+            }
+        }
+        let mut told = |seconds, most| -> Vec<u64> {
+            uses.take(after(seconds), most).iter().map(|used| used.writes).collect()
+        };
+        // The first use of each was told of at once.
+        assert!(told(29, 10).is_empty());
+        assert_eq!((told(30, 2), told(30, 2)), (vec![99, 99], vec![99]));
+        assert!(told(60, 10).is_empty());
     }
 }

@@ -2,13 +2,13 @@
 
 use std::collections::VecDeque;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, PoisonError, Weak};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use ndauth_clock::SinceBoot;
 use ndauth_core::{Class, Problem, Reason};
 use ndauth_proto::v1::watch_service_client::WatchServiceClient;
-use ndauth_proto::v1::{Confirmed, SecretUse, WatchRevocationsRequest, WatchRevocationsResponse};
+use ndauth_proto::v1::{Confirmed, WatchRevocationsRequest, WatchRevocationsResponse};
 use ndauth_proto::{
     concern_from_proto, duration_from_proto, head_from_proto, head_to_proto, rules_from_proto,
     timestamp_from_proto,
@@ -119,8 +119,12 @@ impl RevocationStream {
     fn ask(&mut self, shared: &Shared) -> Result<(), Problem> {
         self.probe += 1;
         let after = if self.probe == 1 { shared.memory.head().map(head_to_proto) } else { None };
-        let request = WatchRevocationsRequest { probe: self.probe, after, uses: shared.take_uses() };
-        // The instant is taken before sending: the response covers every event up to then, less its own age.
+        let request = WatchRevocationsRequest {
+            probe: self.probe,
+            after,
+            uses: shared.uses().take(SinceBoot::now(), MOST_USES),
+        };
+        // Before it is sent: what happened by then will have been told.
         self.sent.push_back((self.probe, SinceBoot::now()));
         // A full queue means that the last probes were not even sent.
         self.send.try_send(request).map_err(|_| silent())
@@ -163,15 +167,6 @@ impl RevocationStream {
         let as_of = self.answered.map(|sent| sent.before(age));
         shared.memory.confirm(confirmed.instance, head_from_proto("position", head)?, as_of, bound);
         Ok(())
-    }
-}
-
-impl Shared {
-    /// Takes the uses to report next.
-    fn take_uses(&self) -> Vec<SecretUse> {
-        let mut uses = self.uses.lock().unwrap_or_else(PoisonError::into_inner);
-        let some = uses.len().min(MOST_USES);
-        uses.drain(..some).collect()
     }
 }
 

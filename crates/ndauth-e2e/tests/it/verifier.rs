@@ -372,6 +372,47 @@ const FAULTS: [(&str, Treatment, bool); 5] = [
     ("cut", Treatment::Cut, false),
 ];
 
+/// What the client library lets pass by itself is reported in aggregate: every use, and no look of a long stream.
+#[tokio::test]
+async fn counts_of_use_are_right_within_a_minute() {
+    let at = Installation::new(Engine::Sqlite).await;
+    at.people();
+    let server = at.serve();
+    let owner = server.client(&at.session()).await;
+    let made = owner
+        .create_token(token_with("ci", |new| new.scope = Some(v1::Scope::Rw.into())))
+        .await
+        .expect("made");
+    let verifier = self::at(&server, &at.service()).await;
+    // It changes something, though the service states no more than a look.
+    let write = needs("ops", Scope::Ro, Some("write:assets"));
+    let mut allowed = Vec::new();
+    for _ in 0..100 {
+        allowed.extend(verifier.validate(&made.secret, &write).await.expect("decided").into_result().ok());
+    }
+    assert_eq!(allowed.len(), 100);
+    let stream = allowed.pop().expect("allowed");
+    let stream = tokio::spawn(async move { stream.revoked().await });
+    let begun = Instant::now();
+    let mut first = true;
+    loop {
+        let request =
+            v1::GetTokenRequest { whose: Some(v1::Whose::mine()), which: Some(v1::Which::name("ci")) };
+        let shown = owner.get_token(request).await.expect("shown").token.expect("a token");
+        let (reads, writes) =
+            shown.used_from.iter().fold((0, 0), |(r, w), from| (r + from.reads, w + from.writes));
+        if (reads, writes) == (0, 100) {
+            break;
+        }
+        assert!(begun.elapsed() < Duration::from_secs(60), "{reads} reads, {writes} writes");
+        assert!(writes < 100 && reads == 0, "{reads} reads, {writes} writes");
+        first = false;
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
+    assert!(!first, "the rest came later");
+    assert!(!stream.is_finished());
+}
+
 fn address(server: &Running) -> SocketAddr {
     server.url.to_string().trim_start_matches("http://").parse().expect("an address")
 }

@@ -12,9 +12,9 @@ use std::time::Duration;
 use arc_swap::{ArcSwap, ArcSwapOption};
 use ndauth_clock::SinceBoot;
 use ndauth_core::{
-    AccountId, Catalogue, CatalogueDocument, EffectiveGrants, Expiry, Grants, Head, Installation, Noted,
-    OrgId, OrgSlug, Refusal, RulesVersion, SecretHash, SecretId, SecretRecord, Service, ServiceId, Since,
-    Timestamp, Token,
+    AccountId, Catalogue, CatalogueDocument, ClientName, EffectiveGrants, Expiry, Grants, Head, Installation,
+    Noted, OrgId, OrgSlug, Refusal, RulesVersion, SecretHash, SecretId, SecretRecord, Service, ServiceId,
+    Since, Timestamp, Token,
 };
 use ndauth_store::{Kin, Person, Place, Sorted};
 use papaya::{Compute, HashMap, Operation};
@@ -49,7 +49,7 @@ pub(crate) struct State {
 #[derive(Debug)]
 pub(crate) enum Known {
     /// A token, the index of the secret among its secrets, and its last recorded use.
-    Token(Arc<TokenFamily>, u32, Noted),
+    Token(Arc<TokenFamily>, u32, Noted<ClientName>),
     /// A service, with the record of the secret.
     Service(Box<(SecretRecord, Arc<Service>)>),
     /// A token's secret that is long dead.
