@@ -157,7 +157,7 @@ pub enum AuthorityError {
         /// The end of the overlap.
         until: Timestamp,
     },
-    /// A new secret waits to be confirmed.
+    /// A new secret awaits confirmation.
     #[error("a new secret of `{name}` awaits confirmation until {until}")]
     RotationPending {
         /// The name of the token or service.
@@ -228,7 +228,7 @@ pub enum AuthorityError {
     /// The caller's share of a limit is used up, or the whole limit is.
     #[error("{0}; nothing was decided")]
     Overloaded(#[from] LimitReached),
-    /// The database holds no installation of ndauth.
+    /// The database contains no installation of ndauth.
     #[error("the database `{database}` contains no installation of ndauth")]
     NoInstallation {
         /// The database.

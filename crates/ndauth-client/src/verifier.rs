@@ -134,7 +134,7 @@ impl Verifier {
     }
 
     /// Decides whether a secret may do a thing. A [`Problem`] means that there is no verdict, or that the
-    /// request is invalid; it is neither yes nor no.
+    /// request is invalid; it is neither a yes nor a no.
     pub async fn validate(&self, secret: &str, requirement: &Requirement) -> Result<Verdict, Problem> {
         self.decide(&ValidationRequest { secret, requirement, client_address: None, client: None }).await
     }

@@ -297,7 +297,7 @@ pub enum Change {
         /// The levels at which its suspensions were lifted.
         levels: Vec<Level>,
     },
-    /// A new secret was minted, which waits to be confirmed.
+    /// A new secret was minted, which awaits confirmation.
     #[serde(rename = "secret.minted")]
     SecretMinted {
         /// The family.

@@ -99,7 +99,7 @@ pub enum Reason {
     OfferLimitReached,
     /// An earlier secret is still in its overlap.
     OverlapRuns,
-    /// A new secret waits to be confirmed.
+    /// A new secret awaits confirmation.
     RotationPending,
     /// There is no rotation that can be settled this way.
     NoRotation,

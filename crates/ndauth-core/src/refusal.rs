@@ -22,7 +22,7 @@ pub enum Refusal {
     Replaced(Since),
     /// The secret was not used in time after it was minted.
     SecretExpired(Since),
-    /// The token was revoked with all that were minted before this instant.
+    /// The token was revoked with all tokens minted before this instant.
     RevokedWithAll(Timestamp),
     /// The token was revoked.
     Revoked(Since),

@@ -37,7 +37,7 @@ pub enum Lineage {
 /// The rotation that is still under way, for which a family cannot be rotated now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unready {
-    /// A new secret waits to be confirmed until this instant.
+    /// A new secret awaits confirmation until this instant.
     Pending(Timestamp),
     /// An old secret works until this instant.
     Overlap(Timestamp),

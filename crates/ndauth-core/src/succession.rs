@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::{Expiry, Timestamp};
 
-/// The time for which a new secret waits to be confirmed before it expires.
+/// The time for which a new secret awaits confirmation before it expires.
 pub const PENDING_FOR: Duration = Duration::from_secs(15 * 60);
 /// The time without use after which a secret counts as not in use.
 const IDLE: Duration = Duration::from_secs(24 * 60 * 60);

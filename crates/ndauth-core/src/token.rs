@@ -77,7 +77,7 @@ pub struct SecretRecord {
     pub authorized_at: Timestamp,
     /// The instant of its confirmation: at once for a family's first secret, at first use for a successor.
     pub confirmed_at: Option<Timestamp>,
-    /// Its own end, which may be earlier than its family's: set while it waits to be confirmed, and once it
+    /// Its own end, which may be earlier than its family's: set while it awaits confirmation, and once it
     /// was succeeded.
     pub ends_at: Expiry,
 }
@@ -195,7 +195,7 @@ pub struct SecretView {
     /// The instant at which it was first presented that day after it was retired: by a client that never got
     /// the new secret, or by a thief of the old one.
     pub reused_at: Option<Timestamp>,
-    /// The effect of confirming it, while it waits to be confirmed.
+    /// The effect of confirming it, while it awaits confirmation.
     pub succession: Option<Succession>,
 }
 
@@ -217,7 +217,7 @@ pub struct UsedFrom {
 /// The state of a rotation that is under way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rotation<'a> {
-    /// The new secret waits to be confirmed.
+    /// The new secret awaits confirmation.
     Pending(&'a SecretView),
     /// The old secret is still usable beside the new one.
     Overlap {
@@ -391,7 +391,7 @@ impl Token {
 }
 
 impl SecretRecord {
-    /// Returns a secret that waits to be confirmed: one that a rotation minted, or a family's first if its
+    /// Returns a secret that awaits confirmation: one that a rotation minted, or a family's first if its
     /// owner has to confirm that it arrived.
     pub fn pending(id: SecretId, prefix: SecretPrefix, now: Timestamp) -> SecretRecord {
         let ends_at = Lifetime::For(crate::PENDING_FOR).expiry(now);
@@ -417,7 +417,7 @@ impl SecretRecord {
     }
 
     /// Returns the secret's lifetime, from its minting to its current end. A token's first secret lives as
-    /// long as the token, even while it waits to be confirmed.
+    /// long as the token, even while it awaits confirmation.
     pub fn span(&self, token: &Token) -> Lifetime {
         let first = self.confirmed_at.is_none() && self.minted_at == token.created_at;
         let ends_at = if first { Expiry::Never } else { self.ends_at };

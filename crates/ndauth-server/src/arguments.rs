@@ -266,7 +266,7 @@ pub(crate) enum AdminCommand {
         /// The copy: a file that `backup` wrote
         file: PathBuf,
     },
-    /// Put a restored copy into service, and say what becomes of the secrets in it: the copy has forgotten
+    /// Put a restored copy into service, and decide which of its secrets stay valid: the copy has forgotten
     /// what was revoked since it was made
     #[command(group = clap::ArgGroup::new("settlement").required(true))]
     AfterRestore {

@@ -91,7 +91,7 @@ pub enum ServeError {
 
 /// The interval of writing last uses, of the upkeep of metrics, and of checking the certificate.
 const TIDY: Duration = Duration::from_secs(5);
-/// The interval of removing tokens that are long dead. The first run only compares the clocks.
+/// The interval of removing tokens that ended long ago. The first run only compares the clocks.
 const CLEAN: Duration = Duration::from_secs(60 * 60);
 /// The interval of checking the readiness.
 const WATCH: Duration = Duration::from_secs(1);
@@ -320,7 +320,7 @@ async fn tidy(
             certificate.look();
         }
         if let Err(error) = authority.validation().write_counted_uses().await {
-            tracing::warn!(error = %Causes(&error), "last uses wait to be written down");
+            tracing::warn!(error = %Causes(&error), "last uses are not saved yet");
         }
         if let Some((since, why)) = authority.failing_changes() {
             tracing::warn!(seconds = since.as_secs(), why, "changes are failing");
@@ -354,7 +354,7 @@ async fn follow_up(authority: Arc<Authority>, mut stopped: watch::Receiver<bool>
     }
 }
 
-/// Removes tokens, secrets, sessions and services that are long dead.
+/// Removes tokens, secrets, sessions and services that ended long ago.
 async fn clean(authority: Arc<Authority>, mut ticks: Ticks) {
     while ticks.next().await {
         let mirror = Arc::clone(&authority);

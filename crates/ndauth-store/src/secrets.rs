@@ -43,7 +43,7 @@ pub struct FoundSecret {
     pub last_use: Option<LastUse>,
     /// The instant of its last recorded reuse after it was retired.
     pub reused_at: Option<Timestamp>,
-    /// The effect of confirming it, while it waits to be confirmed.
+    /// The effect of confirming it, while it awaits confirmation.
     pub succession: Option<Succession>,
 }
 

@@ -104,7 +104,7 @@ impl LoginWing<'_> {
         begun.await.map(|done| done.value)
     }
 
-    /// Returns the device that waits with the code that a person typed.
+    /// Returns the device waiting with the code that a person typed.
     pub async fn asked_by_device(
         self,
         cookie: &Secret,

@@ -64,7 +64,7 @@ impl Passwords {
         let password = password.clone();
         let hash = move || Argon2::default().hash_password(password.expose().as_bytes());
         let hashed = self.in_turn(network, hash).await?;
-        // Hashing fails if the operating system gives no random numbers.
+        // Hashing fails if the operating system provides no random numbers.
         Ok(hashed.map_err(failed)?.to_string())
     }
 

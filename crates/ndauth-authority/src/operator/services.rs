@@ -31,7 +31,7 @@ pub struct NewService {
 pub struct RotatedService {
     /// The new secret, returned here and never again.
     pub secret: Secret,
-    /// The instant until which it waits to be confirmed, by its first use or by the operator.
+    /// The instant until which it awaits confirmation, by its first use or by the operator.
     pub pending_until: Timestamp,
 }
 
@@ -74,7 +74,7 @@ impl OperatorWing<'_> {
         made.await.map(|done| done.value)
     }
 
-    /// Draws a new secret for a service, returned here and never again. The secret waits to be confirmed.
+    /// Draws a new secret for a service, returned here and never again. The secret awaits confirmation.
     /// Only then do the previous ones retire, after the overlap.
     pub async fn rotate_service(
         self,

@@ -23,12 +23,12 @@ pub struct Rotated {
     pub view: TokenView,
     /// Its new secret, returned here and never again.
     pub secret: Secret,
-    /// The instant until which that waits to be confirmed.
+    /// The instant until which that awaits confirmation.
     pub pending_until: Timestamp,
 }
 
 impl TokenWing<'_> {
-    /// Draws a new secret for a token, which waits to be confirmed.
+    /// Draws a new secret for a token, which awaits confirmation.
     pub async fn rotate(
         self,
         credential: &Credential,

@@ -102,7 +102,7 @@ pub(super) async fn load(
     Ok(Loaded { state, moment, seen, asked })
 }
 
-/// Returns the bytes that the mirror takes for a number of tokens and of secrets that are long dead.
+/// Returns the bytes that the mirror takes for a number of tokens and of secrets that ended long ago.
 pub(super) fn needed(live: u64, dead: u64) -> u64 {
     let bytes = live.saturating_mul(BYTES_PER_TOKEN);
     bytes.saturating_add(dead.saturating_mul(BYTES_PER_DEAD_SECRET))

@@ -33,7 +33,7 @@ pub(crate) struct State {
     pub(super) confirmed: AtomicI64,
     pub(super) asked: AtomicI64,
     pub(super) secrets: HashMap<SecretHash, Known, Uniform>,
-    /// The number of secrets that are long dead.
+    /// The number of secrets that ended long ago.
     dead: AtomicUsize,
     pub(super) people: HashMap<AccountId, Person, Uniform>,
     pub(super) places: HashMap<OrgId, Place, Uniform>,
@@ -254,7 +254,7 @@ impl State {
         self.secrets.len()
     }
 
-    /// Returns the number of secrets that are long dead.
+    /// Returns the number of secrets that ended long ago.
     pub(super) fn dead(&self) -> usize {
         self.dead.load(Ordering::Relaxed)
     }

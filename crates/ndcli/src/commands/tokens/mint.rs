@@ -226,7 +226,7 @@ impl Minting {
         Aim { whose: self.whose.clone(), which: v1::which::Kind::Name(minted.token.name.clone()) }
     }
 
-    /// Has the token made, and its secret sent where it belongs: until then it waits to be confirmed.
+    /// Has the token made, and its secret sent where it belongs: until then it awaits confirmation.
     pub(crate) async fn make_into(
         mut self,
         common: &CommonOptions,
