@@ -9,7 +9,7 @@ use ndauth_store::{Read, Use};
 
 use crate::access::held::Judging;
 use crate::access::{Admitted, Operation, Reach, caller};
-use crate::{Authority, AuthorityError, Caller, Credential, Whose};
+use crate::{Authority, AuthorityError, Caller, Credential, Life, Whose};
 
 /// A list, as of an instant.
 #[derive(Debug)]
@@ -86,8 +86,14 @@ impl Authority {
         match caller {
             Ok(caller) => {
                 if let Some(known) = caller.life() {
-                    // The first to know the period sets it.
-                    let _ = life.set(known);
+                    let policy_warnings = match caller {
+                        Caller::Token { held, from } => {
+                            self.validation().policy_warnings(&held.token, &held.record, *from)
+                        }
+                        Caller::Console | Caller::Session { .. } | Caller::Service { .. } => Vec::new(),
+                    };
+                    // The first to know says so.
+                    let _ = life.set(Life { policy_warnings, ..known });
                 }
             }
             Err(AuthorityError::Refused(Refusal::Replaced(_))) => {

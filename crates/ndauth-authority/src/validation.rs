@@ -6,6 +6,7 @@ pub(crate) mod mirror;
 mod follow_ups;
 mod tally;
 mod validate;
+mod warnings;
 mod watching;
 mod who_am_i;
 

@@ -10,7 +10,7 @@ use ndauth_proto::v1::org_service_client::OrgServiceClient;
 use ndauth_proto::v1::permission_service_client::PermissionServiceClient;
 use ndauth_proto::v1::token_service_client::TokenServiceClient;
 use ndauth_proto::v1::validation_service_client::ValidationServiceClient;
-use ndauth_proto::{problem_from_status, v1};
+use ndauth_proto::{POLICY_WARNING, policy_warning_from_trailer, problem_from_status, v1};
 use tonic::metadata::{AsciiMetadataValue, MetadataMap};
 use tonic::transport::Channel;
 use tonic::{Code, Request, Response, Status};
@@ -191,9 +191,19 @@ impl Client {
         let request_id = request_id(metadata);
         let told = |name| metadata.get(name)?.to_str().ok()?.parse::<Timestamp>().ok();
         let credential = told(CREDENTIAL_BEGUN).zip(told(CREDENTIAL_ENDS));
+        let policy_warnings = metadata.get_all(POLICY_WARNING).iter();
+        let policy_warnings =
+            policy_warnings.filter_map(|value| policy_warning_from_trailer(value.to_str().ok()?)).collect();
         let answer = outcome.map(Response::into_inner).map_err(|status| problem(&status));
         let failed = answer.as_ref().err().map(|problem| problem.reason);
-        self.observer.tell(|| Call { rpc, request_id, took: begun.elapsed(), failed, credential });
+        self.observer.tell(|| Call {
+            rpc,
+            request_id,
+            took: begun.elapsed(),
+            failed,
+            credential,
+            policy_warnings,
+        });
         answer
     }
 }

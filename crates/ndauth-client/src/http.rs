@@ -101,6 +101,7 @@ impl Http {
             took: begun.elapsed(),
             failed: sent.as_ref().err().map(|problem| problem.reason),
             credential: None,
+            policy_warnings: Vec::new(),
         });
         sent.map(|(answer, _)| answer)
     }

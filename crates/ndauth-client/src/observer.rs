@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ndauth_core::{Reason, Timestamp};
+use ndauth_core::{PolicyWarning, Reason, Timestamp};
 
 /// A callback that receives every call after it ended.
 #[derive(Clone, Default)]
@@ -25,6 +25,8 @@ pub struct Call {
     pub failed: Option<Reason>,
     /// The begin and the end of the credential's validity, if the server reports them.
     pub credential: Option<(Timestamp, Timestamp)>,
+    /// The announced policies under which the token that came along will be refused.
+    pub policy_warnings: Vec<PolicyWarning>,
 }
 
 impl Observer {

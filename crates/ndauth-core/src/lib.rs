@@ -32,6 +32,7 @@ mod suspension;
 
 mod reason;
 mod refusal;
+mod warning;
 
 mod token;
 
@@ -40,6 +41,8 @@ mod event;
 mod inputs;
 mod problem;
 mod rotation;
+
+mod announced;
 
 mod concern;
 
@@ -89,3 +92,4 @@ pub use token::{
     Names, Owner, Rotation, SecretRecord, SecretState, SecretView, Token, TokenStatus, TokenType, TokenView,
     UsedFrom, UsesShown, Viewer,
 };
+pub use warning::PolicyWarning;

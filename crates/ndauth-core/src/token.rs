@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use crate::{
     AccountId, ClientName, Counts, Description, Expiry, Grants, Handle, Label, LastUse, Level, Lifetime,
-    Networks, OrgId, OrgSlug, Orgs, Refusal, Retirement, Revocation, Scope, SecretId, SecretKind,
-    SecretPrefix, ServiceId, Services, Since, Succession, Suspension, Timestamp, TokenId, WholeSecond,
+    Networks, OrgId, OrgSlug, Orgs, PolicyWarning, Refusal, Retirement, Revocation, Scope, SecretId,
+    SecretKind, SecretPrefix, ServiceId, Services, Since, Succession, Suspension, Timestamp, TokenId,
+    WholeSecond,
 };
 
 /// The owner of a token.
@@ -146,7 +147,9 @@ pub struct TokenView {
     pub revocation: Option<Revocation>,
     /// The places from which it was used; empty if the viewer may not see them.
     pub used_from: Vec<UsedFrom>,
-    /// The uses of it that the viewer may see.
+    /// The announced policies under which it will be refused, where they are told.
+    pub policy_warnings: Vec<PolicyWarning>,
+    /// The uses of it that are told.
     pub uses: UsesShown,
 }
 
@@ -254,6 +257,7 @@ impl TokenView {
             not_before: not_before.max(names.not_before()),
             revocation: None,
             used_from: Vec::new(),
+            policy_warnings: Vec::new(),
             uses: UsesShown::All,
             token,
         })

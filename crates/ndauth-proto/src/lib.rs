@@ -34,6 +34,8 @@ mod policy;
 mod status;
 
 mod inputs;
+mod warning;
+
 mod tokens;
 mod wire;
 
@@ -57,6 +59,10 @@ pub use inputs::{
 pub use policy::{lifetime_from_proto, lifetime_to_proto, policy_from_proto, policy_to_proto};
 pub use status::{problem_from_status, status_from_problem};
 pub use tokens::{revocation_reason_from_proto, revocation_reason_to_proto, token_to_proto};
+pub use warning::{
+    POLICY_WARNING, policy_warning_from_proto, policy_warning_from_trailer, policy_warning_to_proto,
+    policy_warning_to_trailer,
+};
 pub use wire::{write_duration, write_fixed, write_message, write_number, write_outcome, write_timestamp};
 
 /// The encoded descriptors of every file of the package, as reflection serves them.

@@ -44,6 +44,21 @@ fn every_reason_and_factor_goes_round_as_data() {
     assert_eq!(factor_from_proto(0), None);
 }
 
+#[test]
+fn a_warning_goes_round_as_data_and_as_a_trailer() {
+    let warning = ndauth_core::PolicyWarning {
+        org: "ops".parse().expect("a slug"),
+        takes_hold_at: Timestamp::from_micros(7_000_000).expect("an instant"),
+        reason: Reason::GrantsRequired,
+        message: "the org `ops` admits tokens that carry a set of grants, and this carries all".to_owned(),
+    };
+    assert_eq!(policy_warning_from_proto(policy_warning_to_proto(&warning)), Ok(warning.clone()));
+    assert_eq!(policy_warning_from_trailer(&policy_warning_to_trailer(&warning)), Some(warning));
+    for text in ["", "2026-11-22T00:00:00Z ops", "soon ops GRANTS_REQUIRED why"] {
+        assert_eq!(policy_warning_from_trailer(text), None, "{text}");
+    }
+}
+
 /// Who cannot log in is not told to, and who makes no personal tokens is not told to make one.
 #[test]
 fn hints_are_true_for_whoever_reads_them() {

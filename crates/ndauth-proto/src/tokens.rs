@@ -2,7 +2,7 @@
 
 use ndauth_core::{
     Expiry, Handle, Level, OrgSlug, Owner, Problem, Retirement, Revocation, RevocationReason, Rotation,
-    SecretState, SecretView, Timestamp, TokenStatus, TokenType, TokenView, UsedFrom,
+    SecretState, SecretView, Timestamp, Token, TokenStatus, TokenType, TokenView, UsedFrom,
 };
 
 use crate::convert::{
@@ -11,6 +11,7 @@ use crate::convert::{
 };
 use crate::policy::lifetime_to_proto;
 use crate::v1;
+use crate::warning::policy_warning_to_proto;
 
 impl v1::Whose {
     /// Returns the caller's own.
@@ -64,10 +65,11 @@ pub fn token_to_proto(view: &TokenView, now: Timestamp) -> v1::Token {
         lifetime: Some(lifetime_to_proto(token.lifetime)),
         self_rotating_until: token.self_rotating_until.map(|until| timestamp_to_proto(until.begin())),
         suspensions: suspensions_to_proto(view),
-        secrets: view.secrets.iter().map(|secret| secret_to_proto(secret, now)).collect(),
+        secrets: view.secrets.iter().map(|secret| secret_to_proto(token, secret, now)).collect(),
         rotation: view.rotation(now).map(|rotation| rotation_to_proto(&rotation, now)),
         revocation: view.revocation.as_ref().map(revocation_to_proto),
         used_from: view.used_from.iter().map(used_from_to_proto).collect(),
+        policy_warnings: view.policy_warnings.iter().map(policy_warning_to_proto).collect(),
     }
 }
 
@@ -97,7 +99,9 @@ fn suspensions_to_proto(view: &TokenView) -> Vec<v1::Suspension> {
     everywhere.chain(by_org).map(suspension).collect()
 }
 
-fn secret_to_proto(secret: &SecretView, now: Timestamp) -> v1::TokenSecret {
+fn secret_to_proto(token: &Token, secret: &SecretView, now: Timestamp) -> v1::TokenSecret {
+    // No secret outlives its token.
+    let token_ends_at = token.revoked_at.map_or(token.expires_at, |at| token.expires_at.min(Expiry::At(at)));
     v1::TokenSecret {
         prefix: secret.record.prefix.to_string(),
         state: match secret.record.state(now) {
@@ -109,7 +113,7 @@ fn secret_to_proto(secret: &SecretView, now: Timestamp) -> v1::TokenSecret {
         }
         .into(),
         minted_at: Some(timestamp_to_proto(secret.record.minted_at)),
-        ends_at: Some(expiry_to_proto(secret.record.ends_at)),
+        ends_at: Some(expiry_to_proto(secret.record.ends_at.min(token_ends_at))),
         last_use: secret.last_use.map(last_use_to_proto),
         reused_at: secret.reused_at.map(timestamp_to_proto),
     }

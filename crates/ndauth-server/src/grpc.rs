@@ -7,6 +7,7 @@ mod orgs;
 mod permissions;
 mod service;
 mod tokens;
+mod trailers;
 mod unary;
 mod validation;
 mod watching;

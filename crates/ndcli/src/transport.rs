@@ -2,11 +2,12 @@
 
 pub(crate) mod wait;
 
-use std::sync::Once;
+use std::collections::BTreeSet;
+use std::sync::{Mutex, Once, PoisonError};
 use std::time::Duration;
 
 use ndauth_client::{Call, Client, ConnectError, Distrust, Http, HttpProxy, Observer, Options};
-use ndauth_core::{Class, Problem, Reason, Secret, SecretKind, Timestamp};
+use ndauth_core::{Class, PolicyWarning, Problem, Reason, Secret, SecretKind, Timestamp};
 use ndauth_terminal::environment::variable;
 use ndauth_terminal::{Failure, aside, hint, warn};
 use tokio::time::Instant;
@@ -76,6 +77,9 @@ fn options(common: &CommonOptions, token: Option<&'static str>) -> Result<Option
         if let (Some(source), Some((begun, ends))) = (token, call.credential) {
             warn_of_end(source, begun, ends);
         }
+        if let Some(source) = token {
+            warn_of_policies(&format!("the token in {source}"), &call.policy_warnings);
+        }
     });
     let user_agent = concat!("ndcli/", env!("CARGO_PKG_VERSION")).to_owned();
     Ok(Options { ca_file: common.ca_file.clone(), timeout: common.timeout, proxy, observer, user_agent })
@@ -96,7 +100,18 @@ fn warn_of_end(source: &str, begun: Timestamp, ends: Timestamp) {
     }
 }
 
-/// Returns the failure of a call.
+/// Warns, each once, of announced policies under which a token will be refused.
+pub(crate) fn warn_of_policies(token: &str, warnings: &[PolicyWarning]) {
+    static WARNED: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+    for warning in warnings {
+        let message = format!("{token} {warning}");
+        if WARNED.lock().unwrap_or_else(PoisonError::into_inner).insert(message.clone()) {
+            warn(&message);
+        }
+    }
+}
+
+/// A failed call.
 pub(crate) fn failed(common: &CommonOptions, problem: Problem) -> Failure {
     // No response of ndauth arrived: perhaps the server expects TLS, and ndcli uses none.
     let broke = problem.class() == Class::Undecided && problem.message.starts_with("the connection");

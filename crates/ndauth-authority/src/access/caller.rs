@@ -4,8 +4,8 @@ use std::net::IpAddr;
 use std::sync::{Arc, OnceLock};
 
 use ndauth_core::{
-    Account, Actor, ClientName, Expiry, Owner, Refusal, Requirement, Secret, SecretId, SecretKind,
-    SecretPrefix, SecretRecord, Service, Session, Timestamp,
+    Account, Actor, ClientName, Expiry, Owner, PolicyWarning, Refusal, Requirement, Secret, SecretId,
+    SecretKind, SecretPrefix, SecretRecord, Service, Session, Timestamp,
 };
 use ndauth_store::{Family, Read};
 
@@ -48,13 +48,15 @@ impl Credential {
     }
 }
 
-/// The period in which a credential is valid.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// From when until when a credential serves, and what is announced that will end that.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Life {
     /// The instant at which it began.
     pub begun: Timestamp,
-    /// The instant at which it ends.
-    pub ends: Timestamp,
+    /// When it ends.
+    pub ends: Expiry,
+    /// The announced policies under which it will be refused, where it is a token's.
+    pub policy_warnings: Vec<PolicyWarning>,
 }
 
 /// The caller that a live credential stands for.
@@ -145,7 +147,7 @@ impl Caller {
         }
     }
 
-    /// Returns the period in which the presented credential is valid, or none if it has no end.
+    /// From when until when what it presented serves, without warnings; none of the console and of services.
     pub(crate) fn life(&self) -> Option<Life> {
         let (begun, ends) = match self {
             Caller::Session { session, .. } => (session.created_at, session.expires_at),
@@ -154,10 +156,7 @@ impl Caller {
             }
             Caller::Console | Caller::Service { .. } => return None,
         };
-        match ends {
-            Expiry::At(ends) => Some(Life { begun, ends }),
-            Expiry::Never => None,
-        }
+        Some(Life { begun, ends, policy_warnings: Vec::new() })
     }
 
     /// Returns the account on whose behalf the caller acts, if there is one.

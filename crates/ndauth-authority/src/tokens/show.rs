@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use ndauth_core::{Actor, OrgSlug, Revocation, Timestamp, Token, TokenView};
+use ndauth_core::{Actor, OrgSlug, Revocation, Timestamp, Token, TokenView, Viewer};
 use ndauth_store::{Cursor, Key, Read, TokenPage, TokenQuery};
 
 use super::which::Which;
@@ -89,7 +89,13 @@ impl TokenWing<'_> {
         };
         let show = |view: TokenView| {
             let viewer = by.viewer(&view.token, used_there.get(&view.token.id).copied());
-            self.0.uses.complete(view).seen_by(viewer)
+            let mut view = self.0.uses.complete(view);
+            if let Viewer::Owner | Viewer::Itself = viewer {
+                let record = view.shown(read.now()).record.clone();
+                let address = view.last_use().and_then(|last| last.address);
+                view.policy_warnings = self.0.validation().policy_warnings(&view.token, &record, address);
+            }
+            view.seen_by(viewer)
         };
         Ok(views.into_iter().map(show).collect())
     }

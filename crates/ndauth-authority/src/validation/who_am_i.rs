@@ -91,7 +91,9 @@ impl ValidationWing<'_> {
             }
             Known::Token(family, which, noted) => {
                 let caller = token_caller(view, family, *which, from, effects)?;
-                let life = caller.life();
+                let policy_warnings = view.policy_warnings(&family.token, family.secret(*which), from);
+                let life =
+                    caller.life().map(|life| Life { policy_warnings: policy_warnings.clone(), ..life });
                 let Caller::Token { held, .. } = caller else { return Err(Refusal::Unknown.into()) };
                 let last = LastUse { at: view.now, address: from };
                 effects.add(Effect::Passed {
@@ -103,7 +105,8 @@ impl ValidationWing<'_> {
                     org: None,
                     question: 0,
                 });
-                let shown = Box::new(view.show(family, held.record.id, last)?);
+                let shown = view.show(family, held.record.id, last)?;
+                let shown = Box::new(TokenView { policy_warnings, ..shown });
                 let identity = match held.owner {
                     OwnerName::Account(account) => CallerIdentity::Token(account, shown),
                     OwnerName::Org(_) => CallerIdentity::OrgToken(shown),

@@ -59,6 +59,7 @@ pub(super) async fn watch(shared: Weak<Shared>) {
             took: begun.elapsed(),
             failed: Some(problem.reason),
             credential: None,
+            policy_warnings: Vec::new(),
         });
         shared.servers.give_up(which);
         // After a watch that lasted, the next one starts soon; a service that may not watch waits the

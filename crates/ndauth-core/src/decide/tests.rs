@@ -740,6 +740,84 @@ fn the_case_changes_at_the_earliest_end_to_come() {
     assert_eq!(world.case().changes_at(), Expiry::At(at(550)), "a policy takes hold");
 }
 
+/// A policy that is announced, who is warned of it, and why.
+#[test]
+fn an_announced_policy_warns_of_what_it_will_refuse() {
+    let announced = |world: &mut World, takes_hold_at, policy| {
+        let now = world.policies.iter().cloned().collect::<Vec<_>>();
+        let next = DatedPolicy { set_at: at(2), takes_hold_at: at(takes_hold_at), policy };
+        world.policies = Policies::new(now.into_iter().chain([next]));
+    };
+    let strict = || OrgPolicy { require_grants: true, ..OrgPolicy::OPEN };
+    let login = |n| OrgPolicy { login_within: micros(n), ..OrgPolicy::OPEN };
+    type Row<'a> = (&'a str, &'a dyn Fn(&mut World), Option<(i64, crate::Reason)>);
+    let rows: [Row<'_>; 11] = [
+        ("nothing announced", &|_| (), None),
+        ("refused later", &|w| announced(w, 600, strict()), Some((600, crate::Reason::GrantsRequired))),
+        ("holds already", &|w| announced(w, 500, strict()), None),
+        ("the token ends before", &|w| announced(w, 1000, strict()), None),
+        (
+            "no limit in its way",
+            &|w| announced(w, 600, OrgPolicy { longest_lifetime: micros(999), ..OrgPolicy::OPEN }),
+            None,
+        ),
+        (
+            "the one that refuses comes second",
+            &|w| {
+                announced(w, 600, login(500));
+                w.policies = Policies::new(w.policies.iter().cloned().chain([DatedPolicy {
+                    set_at: at(3),
+                    takes_hold_at: at(700),
+                    policy: OrgPolicy { personal_tokens: false, ..OrgPolicy::OPEN },
+                }]));
+            },
+            Some((700, crate::Reason::PersonalBarred)),
+        ),
+        (
+            "refused today for another reason",
+            &|w| {
+                announced(w, 600, strict());
+                w.role = None;
+            },
+            None,
+        ),
+        (
+            "the owner must log in until then",
+            &|w| announced(w, 600, login(100)),
+            Some((600, crate::Reason::LoginTooOld)),
+        ),
+        (
+            "the owner logs in as they do today",
+            &|w| {
+                w.rules(login(150));
+                announced(w, 600, login(150));
+            },
+            None,
+        ),
+        (
+            "used from elsewhere",
+            &|w| {
+                w.address = address("192.0.2.7");
+                announced(w, 600, OrgPolicy { networks: networks("10.0.0.0/8"), ..OrgPolicy::OPEN });
+            },
+            Some((600, crate::Reason::NetworkBarred)),
+        ),
+        (
+            "nobody knows from where",
+            &|w| announced(w, 600, OrgPolicy { networks: networks("10.0.0.0/8"), ..OrgPolicy::OPEN }),
+            None,
+        ),
+    ];
+    for (what, spoil, expected) in rows {
+        let mut world = World::new();
+        world.requirement = Requirement::Survey { org: slug() };
+        spoil(&mut world);
+        let warning = world.case().policy_warning();
+        let told = warning.as_ref().map(|warning| (warning.takes_hold_at.micros(), warning.reason));
+        assert_eq!(told, expected, "{what}");
+    }
+}
+
 #[test]
 fn policies_that_an_earlier_decision_does_not_know_need_a_later_one() {
     let account = World::new().account;

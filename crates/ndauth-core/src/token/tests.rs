@@ -106,6 +106,7 @@ fn a_token_goes_by_its_secrets_that_serve() {
             not_before: at(5),
             revocation: None,
             used_from: Vec::new(),
+            policy_warnings: Vec::new(),
             uses: UsesShown::All,
         };
         assert_eq!(view.status(at(20)), status, "{what}");

@@ -6,7 +6,7 @@ use expect_test::expect;
 use ndauth_store::Engine;
 use serde_json::{Value, json};
 
-use crate::cli::{json as read, shows};
+use crate::cli::{json as read, plain, shows};
 use crate::installation::{Ended, Installation, Running, mode, on_terminal, run};
 use crate::on_both;
 
@@ -240,6 +240,40 @@ on_both! {
         "#]]);
         let checked = at.admin("check");
         assert_eq!(checked.code, 0, "{checked:?}");
+    }
+
+    /// A token that serves today warns its owner and whoever uses it, as long as the policy is announced.
+    async fn an_announced_policy_warns_of_the_tokens_that_it_will_refuse(at: &Installation) {
+        at.people();
+        at.operate("member set ops ada ADMIN");
+        let server = at.serve();
+        at.log_in(&server);
+        let made = line(at, &server, "auth token create --name ci --scope ro -o token");
+        line(at, &server, "auth token create --name short --scope ro --expiry 30d -o token");
+        let token = made.out.trim_end();
+        let by_token = |words: &str| {
+            at.ndcli_with(&server, &[("NDCLI_TOKEN", token)], &words.split(' ').collect::<Vec<_>>(), "")
+        };
+        let warned = || {
+            let own = line(at, &server, "auth token list").err;
+            let told = ["whoami", "auth status", "org list"].map(|words| by_token(words).err);
+            [own].into_iter().chain(told).map(|err| plain(&err, at, &server)).collect::<Vec<_>>()
+        };
+        assert!(warned().iter().all(String::is_empty), "nothing is announced");
+        let set = line(at, &server, "org policy set --org ops --longest-lifetime 30d --effective-in 60d --yes");
+        assert_eq!(set.code, 0, "{set:?}");
+        let why = "will be refused in the org `ops` from DDDD-DD-DD TT:TT UTC: the org `ops` admits tokens that live for at most 30d, \
+            and this was made for 90d";
+        let by_token_told = format!("warning: the token in NDCLI_TOKEN {why}\n");
+        // Before what ends sooner is told of, too.
+        assert_eq!(
+            warned(),
+            [format!("warning: `ci` {why}\n"), by_token_told.clone(), by_token_told.clone(), by_token_told]
+        );
+        let json = line(at, &server, "auth token list -f json");
+        assert!(json.out.starts_with('{') && json.err.contains("warning: `ci`"), "{json:?}");
+        assert_eq!(line(at, &server, "org policy withdraw --org ops").code, 0);
+        assert!(warned().iter().all(String::is_empty), "it was withdrawn");
     }
 
     async fn an_orgs_tokens_go_into_files(at: &Installation) {

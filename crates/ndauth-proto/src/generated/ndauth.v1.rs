@@ -625,6 +625,27 @@ pub struct Token {
     /// only.
     #[prost(message, repeated, tag = "24")]
     pub used_from: ::prost::alloc::vec::Vec<UsedFrom>,
+    /// Announced policies under which it will be refused, the soonest first: at most 4, one an org. Told to its owner and to the
+    /// token itself. Answers to the token carry the same in trailers `ndauth-policy-warning`: the instant, the org, the code of the
+    /// reason and the message, with blanks between.
+    #[prost(message, repeated, tag = "25")]
+    pub policy_warnings: ::prost::alloc::vec::Vec<PolicyWarning>,
+}
+/// A token will be refused in an org once an announced policy takes hold.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PolicyWarning {
+    /// The org's slug.
+    #[prost(string, tag = "1")]
+    pub org: ::prost::alloc::string::String,
+    /// When the policy takes hold.
+    #[prost(message, optional, tag = "2")]
+    pub takes_hold_at: ::core::option::Option<::prost_types::Timestamp>,
+    /// The reason for which it will be refused.
+    #[prost(enumeration = "Reason", tag = "3")]
+    pub reason: i32,
+    /// The same for people.
+    #[prost(string, tag = "4")]
+    pub message: ::prost::alloc::string::String,
 }
 /// A suspension of a token.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]

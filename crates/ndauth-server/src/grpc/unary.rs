@@ -23,6 +23,7 @@ use tokio::time::{Sleep, sleep};
 use tonic::Status;
 
 use super::service::{Stopped, refused};
+use super::trailers::add_life;
 use crate::front::Received;
 use crate::received::BoxError;
 
@@ -42,11 +43,7 @@ pub(crate) enum ResponseBody {
     Endless { body: tonic::body::Body, stopped: Stopped, _share: Option<Share<IpAddr>> },
 }
 
-/// The trailers that report the begin and the end of the credential's validity, in RFC 3339 format.
-const CREDENTIAL_BEGUN: HeaderName = HeaderName::from_static("ndauth-credential-begun");
-const CREDENTIAL_ENDS: HeaderName = HeaderName::from_static("ndauth-credential-ends");
-
-/// The length of the header of a message: a compression flag, and the message's length.
+/// A flag that says whether what follows is compressed, and its length.
 const HEAD: usize = 5;
 
 /// The reader of requests. A slow sender takes no permit of a call, and its memory is limited.
@@ -274,9 +271,7 @@ impl Body for ResponseBody {
                 let frame = frame.map(|frame| {
                     frame.map(|mut frame| {
                         if let Some(trailers) = frame.trailers_mut() {
-                            for (name, at) in [(CREDENTIAL_BEGUN, life.begun), (CREDENTIAL_ENDS, life.ends)] {
-                                trailers.extend(HeaderValue::try_from(at.to_string()).map(|at| (name, at)));
-                            }
+                            add_life(trailers, life);
                         }
                         frame
                     })

@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use ndauth_clock::SinceBoot;
 use ndauth_core::{
-    Account, AccountId, EffectiveGrants, Handle, InputGround, InputOwner, InputPlace, Inputs, Installation,
-    Label, LastUse, Level, Names, Org, OrgId, OrgSlug, OrgView, Orgs, Owner, OwnerView, Role, RulesVersion,
-    SecretHash, SecretId, SecretRecord, SecretView, Service, ServiceId, Services, Timestamp, Token,
-    TokenView, Viewer,
+    Account, AccountId, Asker, EffectiveGrants, Handle, InputGround, InputOwner, InputPlace, Inputs,
+    Installation, Label, LastUse, Level, Names, Org, OrgId, OrgSlug, OrgView, Orgs, Owner, OwnerView,
+    PolicyWarning, Requirement, Role, RulesVersion, SecretHash, SecretId, SecretRecord, SecretView, Service,
+    ServiceId, Services, Timestamp, Token, TokenView, Viewer,
 };
 use ndauth_store::{DatabaseClock, Place, StoreError, Use};
 use papaya::LocalGuard;
@@ -19,7 +19,7 @@ use super::effects::Effects;
 use super::feed::Recent;
 use super::rows::DecisionRules;
 use super::state::{Known, State, TokenFamily};
-use crate::access::held::{Held, Judging, OwnerName};
+use crate::access::held::{Held, Judging, OwnerName, TokenQuestion};
 use crate::observations::uses::ReportedUse;
 use crate::{AuthorityError, Caller};
 
@@ -54,6 +54,8 @@ pub(crate) enum Found<T> {
 
 /// The most orgs among the inputs of one secret.
 const MOST_PLACES: usize = 32;
+/// The most warnings of one token.
+const MOST_WARNINGS: usize = 4;
 
 /// The number of tries of a look before other tasks go first.
 const TRIES: u32 = 100;
@@ -314,7 +316,44 @@ impl<'a> View<'a> {
         orgs.named(|id| self.org(*id).map(|org| org.slug.clone()))
     }
 
-    /// Returns a token as it may see itself.
+    /// Returns the announced policies under which a token will be refused, the soonest first, if it is used from this
+    /// address.
+    pub(crate) fn policy_warnings(
+        &self,
+        token: &Token,
+        record: &SecretRecord,
+        address: Option<IpAddr>,
+    ) -> Vec<PolicyWarning> {
+        let Ok(owner) = self.owner(token) else { return Vec::new() };
+        let orgs = match token.owner {
+            Owner::Org(org) => vec![(org, None)],
+            Owner::Account(id) => {
+                let person = self.state.people.get(&id, self.guard);
+                let roles = person.into_iter().flat_map(|person| person.roles.iter());
+                roles.map(|(org, role)| (*org, Some(*role))).collect()
+            }
+        };
+        let announces = |(org, role): (OrgId, Option<Role>)| {
+            let place = self.state.places.get(&org, self.guard).filter(|_| token.orgs.contain(&org))?;
+            (!place.policies.to_come(self.now).is_empty()).then_some((place, role))
+        };
+        let places = orgs.into_iter().filter_map(announces).take(MOST_PLACES);
+        let mut warnings: Vec<PolicyWarning> = places
+            .filter_map(|(place, role)| {
+                let requirement = Requirement::Survey { org: place.org.slug.clone() };
+                let asker = Asker::Unstated;
+                let question =
+                    TokenQuestion { judging: self.judging(), requirement: &requirement, asker, address };
+                let ground = OrgView::Org(&place.org, role, &place.policies);
+                question.about(record, token, owner, ground).policy_warning()
+            })
+            .collect();
+        warnings.sort_by_key(|warning| warning.takes_hold_at);
+        warnings.truncate(MOST_WARNINGS);
+        warnings
+    }
+
+    /// A token as it sees itself.
     pub(crate) fn show(
         &self,
         family: &TokenFamily,

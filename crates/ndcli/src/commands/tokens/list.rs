@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use clap::ValueEnum;
-use ndauth_core::{Reason, Since, Timestamp};
-use ndauth_proto::{duration_to_proto, v1};
+use ndauth_core::{Reason, SecretKind, Since, Timestamp};
+use ndauth_proto::{duration_to_proto, policy_warning_from_proto, v1};
 use ndauth_terminal::{
     Failure, RevocationShown, Rows, TokenShown, ago, detailed, print, print_json, shown, told,
 };
@@ -14,6 +14,7 @@ use super::aim::OwnerArguments;
 use crate::connection::connect;
 use crate::settings::values::span;
 use crate::settings::{CommonOptions, Format};
+use crate::transport::warn_of_policies;
 
 #[derive(clap::Args)]
 pub(crate) struct ListTokens<W: OwnerArguments> {
@@ -104,6 +105,13 @@ pub(crate) async fn run<W: OwnerArguments>(
             "list fewer: `--limit COUNT`, `--unused-for DURATION` or `--expiring-within DURATION`",
         )
     })?;
+    // A token that lists itself is warned by the answer.
+    if server.credential.secret.kind() == SecretKind::Session {
+        for token in &listed.tokens {
+            let warnings = token.policy_warnings.iter().cloned().map(policy_warning_from_proto);
+            warn_of_policies(&format!("`{}`", token.name), &warnings.collect::<Result<Vec<_>, _>>()?);
+        }
+    }
     let tokens = listed.tokens.into_iter().map(|token| TokenShown::read(Some(token)));
     let tokens = tokens.collect::<Result<Vec<_>, _>>()?;
     let now = told("evaluated_at", Some(listed.evaluated_at))?;
