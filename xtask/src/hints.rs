@@ -33,7 +33,10 @@ const MEANT: [(&str, &[&str]); 14] = [
     ("ndcli/src/commands/tokens/mint.rs", &["ndcli auth token create", "ndcli token create"]),
     ("ndcli/src/commands/tokens/renew.rs", &["ndcli auth token renew", "ndcli token renew"]),
     ("ndcli/src/commands/tokens/revoke.rs", &["ndcli auth token revoke", "ndcli token revoke"]),
-    ("ndcli/src/commands/tokens/rotate.rs", &["ndcli auth token rotate", "ndcli token rotate"]),
+    (
+        "ndcli/src/commands/tokens/rotate.rs",
+        &["ndcli auth token rotation retire", "ndcli token rotation retire"],
+    ),
     ("ndcli/src/commands/tokens/sink.rs", &["ndcli auth token create", "ndcli token create"]),
 ];
 
@@ -209,7 +212,7 @@ fn a_flag_that_is_none_is_seen() {
     let sink = "ndcli/src/commands/tokens/sink.rs";
     for (text, expected) in [
         ("ndcli auth token create --force", None),
-        ("ndcli auth token rotate {} --confirm", None),
+        ("ndcli auth token rotation confirm {}", None),
         ("ndcli token list --org ops -f json --server=x", None),
         ("ndcli config set server URL --profile {name}", None),
         ("create --like NAME", None),
@@ -229,10 +232,7 @@ fn a_flag_that_is_none_is_seen() {
         assert_eq!(commands.wrong(sink, &named).as_deref(), expected, "{text}");
     }
     let alone = |flag: &str| commands.wrong(sink, &Named::Flag(flag.to_owned()));
-    assert_eq!(
-        (alone("--confirm"), alone("--no-such")),
-        (None, Some("no command has `--no-such`".to_owned()))
-    );
+    assert_eq!((alone("--force"), alone("--no-such")), (None, Some("no command has `--no-such`".to_owned())));
     let elsewhere = commands.wrong("ndcli/src/commands/config.rs", &Named::Quoted("--force".to_owned()));
     assert_eq!(elsewhere.as_deref(), Some("`--force` is a flag of which command? Say so in `MEANT`"));
     let text = "/// Not `--a`.\nfn f() { say(\"do `b \\\n   --c` now\", \"--d\"); }\n#[cfg(test)] mod tests { const X: &str = \"`--e`\"; }";

@@ -13,14 +13,15 @@ use ndauth_authority::{
 };
 use ndauth_core::{Handle, Label, Lifetime, Orgs, Reason, RevocationReason, Timestamp, TokenView};
 use ndauth_server::invitation_url;
-use ndauth_terminal::{Failure, aside, print, print_json, quoted};
+use ndauth_terminal::{Failure, aside, confirm, print, quoted};
 use serde_json::{Value, json};
 
-use output::{AdminOutput, CONSOLE};
+use output::{AdminError, AdminOutput, CONSOLE};
 
 use crate::arguments::{
     AdminAccountCommand, AdminCommand, AdminEventsCommand, AdminMemberCommand, AdminMigrateCommand,
-    AdminOrgCommand, AdminServiceCommand, AdminSessionCommand, AdminTokenCommand, InstantOrNow, TextOrJson,
+    AdminOrgCommand, AdminRotationCommand, AdminServiceCommand, AdminSessionCommand, AdminTokenCommand,
+    InstantOrNow, TextOrJson,
 };
 use crate::configuration::DataLocation;
 use crate::report::authority_failure;
@@ -50,26 +51,12 @@ pub(crate) async fn run(
             let authority = opened.map_err(|error| authority_failure(&error))?;
             let output = carry_out(&authority, command, public_url).await;
             // What was done is told first: a secret is not shown again.
-            let told = output.and_then(|output| tell(output, format, location));
+            let told = output.and_then(|output| output.print(format, location));
             let closed = authority.close().await.map_err(|error| authority_failure(&error));
             return told.and(closed);
         }
     };
-    tell(output, format, location)
-}
-
-fn tell(mut output: AdminOutput, format: TextOrJson, location: &DataLocation) -> Result<(), Failure> {
-    match format {
-        TextOrJson::Text => print(&output.text)?,
-        TextOrJson::Json => {
-            output.json["database"] = json!(location.database.to_string());
-            print_json(&output.json)?;
-        }
-    }
-    if let (Some(told), TextOrJson::Text) = (&output.aside, format) {
-        aside(told);
-    }
-    if output.failed { Err(Failure::told(None)) } else { Ok(()) }
+    output.print(format, location)
 }
 
 async fn carry_out(
@@ -88,17 +75,24 @@ async fn carry_out(
         AdminCommand::Check => check(authority).await,
         AdminCommand::Tidy => tidy(authority).await,
         AdminCommand::Backup { file } => backup(authority, &file).await,
-        AdminCommand::AfterRestore { replay, not_before, accept_loss: _ } => {
+        AdminCommand::AfterRestore { replay, not_before, accept_loss: _, yes } => {
+            if let Some(instant) = not_before {
+                let before = match instant {
+                    InstantOrNow::Instant(instant) => instant.to_string(),
+                    InstantOrNow::Now => "now".to_owned(),
+                };
+                confirmed(yes, &format!("revoke every secret that was made before {before}"))?;
+            }
             return after_restore(authority, replay.as_deref(), not_before).await;
         }
         AdminCommand::Migrate(_) | AdminCommand::Events(_) | AdminCommand::Restore { .. } => {
             Ok(AdminOutput::line("the schema is at this version".to_owned(), json!({ "migrated": true })))
         }
     };
-    output.map_err(|error| authority_failure(&error))
+    output.map_err(Failure::from)
 }
 
-type AdminResult = Result<AdminOutput, AuthorityError>;
+type AdminResult = Result<AdminOutput, AdminError>;
 
 async fn account(authority: &Authority, command: AdminAccountCommand, public_url: &str) -> AdminResult {
     Ok(match command {
@@ -118,7 +112,9 @@ async fn account(authority: &Authority, command: AdminAccountCommand, public_url
                 "the person who opens it sets the password of `{handle}`: it works once, until {} (7 days)",
                 link.ends_at.minute()
             );
-            AdminOutput { aside: Some(aside), ..AdminOutput::line(url, json) }
+            let if_lost =
+                format!("make another: `ndauthd admin account invite {handle}`; it ends the lost one");
+            AdminOutput { aside: Some(aside), if_lost: Some(if_lost), ..AdminOutput::line(url, json) }
         }
         AdminAccountCommand::List => {
             AdminOutput::table(show::accounts(&authority.operator().list_accounts(CONSOLE).await?.rows))
@@ -157,14 +153,93 @@ async fn org(authority: &Authority, command: AdminOrgCommand) -> AdminResult {
             orgs.retain(|view| all || view.org.deleted_at.is_none());
             AdminOutput::table(show::orgs(&orgs))
         }
-        AdminOrgCommand::Delete { slug } => {
-            authority.orgs().delete(CONSOLE, &slug).await?;
-            AdminOutput::line(
-                format!("org `{slug}` deleted"),
-                json!({ "deleted": true, "org": slug.as_str() }),
-            )
-        }
+        AdminOrgCommand::Delete { org, yes } => delete_org(authority, &org, yes).await?,
     })
+}
+
+/// Deletes an org, which is found by its slug, its id or a beginning of that.
+async fn delete_org(authority: &Authority, text: &str, yes: bool) -> AdminResult {
+    let orgs = authority.operator().list_every_org(CONSOLE).await?;
+    let living = orgs.rows.iter().filter(|view| view.org.deleted_at.is_none());
+    let named = living.map(|view| (view.org.slug.as_str().to_owned(), view.org.id.to_string(), view));
+    let found = resolve(named, text, "org", "`ndauthd admin org list -f json` shows their ids")?;
+    let slug = match found {
+        Some(view) => view.org.slug.clone(),
+        // The authority says why it cannot be deleted.
+        None => text.parse().map_err(|_| Failure::failed(format!("there is no org `{text}`"), None))?,
+    };
+    if let Some(view) = found {
+        let members = view.members;
+        confirmed(
+            yes,
+            &format!("delete the org `{slug}` with its {members} member(s), and retire its name"),
+        )?;
+    }
+    authority.orgs().delete(CONSOLE, &slug).await?;
+    let json = json!({ "deleted": true, "org": slug.as_str() });
+    Ok(AdminOutput::line(format!("org `{slug}` deleted"), json))
+}
+
+async fn revoke_service(authority: &Authority, text: &str, yes: bool) -> AdminResult {
+    let (name, exists) = find_service(authority, text).await?;
+    // What is not there is for the authority to say.
+    if exists {
+        confirmed(yes, &format!("revoke the service `{name}`, so that it can ask nothing"))?;
+    }
+    authority.operator().revoke_service(CONSOLE, &name).await?;
+    let json = json!({ "revoked": true, "service": name.as_str() });
+    Ok(AdminOutput::line(format!("service `{name}` revoked"), json))
+}
+
+/// The name of a service, which is found by its name, its id, a beginning of that, or the prefix of a secret; and
+/// whether there is one.
+async fn find_service(authority: &Authority, text: &str) -> Result<(Label, bool), AdminError> {
+    let services = authority.operator().list_services(CONSOLE).await?;
+    let living = services.rows.iter().filter(|view| view.service.revoked_at.is_none());
+    let by_prefix = living.clone().find(|view| view.secrets.iter().any(|of| of.prefix.as_str() == text));
+    let named = living.map(|view| (view.service.name.as_str().to_owned(), view.service.id.to_string(), view));
+    let found = match by_prefix {
+        Some(view) => Some(view),
+        None => resolve(named, text, "service", "`ndauthd admin service list -f json` shows their ids")?,
+    };
+    match found {
+        Some(view) => Ok((view.service.name.clone(), true)),
+        None => {
+            let none = |_| Failure::failed(format!("there is no service `{text}`"), None);
+            Ok((text.parse().map_err(none)?, false))
+        }
+    }
+}
+
+/// Finds what a text names: by its name, its id, or an unambiguous beginning of its id.
+fn resolve<T>(
+    all: impl Iterator<Item = (String, String, T)>,
+    text: &str,
+    what: &str,
+    hint: &str,
+) -> Result<Option<T>, Failure> {
+    let mut begun = Vec::new();
+    for (name, id, of) in all {
+        if name == text {
+            return Ok(Some(of));
+        }
+        if text.len() >= 4 && id.starts_with(text) {
+            begun.push(of);
+        }
+    }
+    match begun.len() {
+        0 | 1 => Ok(begun.pop()),
+        many => Err(Failure::failed(format!("`{text}` may be any of {many} {what}s"), Some(hint))),
+    }
+}
+
+/// Asks before what cannot be undone.
+fn confirmed(yes: bool, what: &str) -> Result<(), Failure> {
+    if yes || confirm(&format!("This will {what}. It cannot be undone. Go on? [y/N]:"), "--yes")? {
+        Ok(())
+    } else {
+        Err(Failure::failed("aborted: nothing was done", None))
+    }
 }
 
 async fn member(authority: &Authority, command: AdminMemberCommand) -> AdminResult {
@@ -193,7 +268,9 @@ async fn session(authority: &Authority, command: AdminSessionCommand) -> AdminRe
         AdminSessionCommand::Issue { handle, expires_in } => {
             let secret = authority.operator().issue_session(CONSOLE, &handle, expires_in).await?;
             let aside = "log in with it: `ndcli auth login --with-token`".to_owned();
-            AdminOutput::secret(&secret, aside, json!({ "account": handle.as_str() }))
+            let if_lost =
+                format!("end it, with all other sessions: `ndauthd admin account sign-out {handle}`");
+            AdminOutput::secret(&secret, aside, if_lost, json!({ "account": handle.as_str() }))
         }
         AdminSessionCommand::List { account, all } => {
             let mut sessions = authority.operator().list_sessions(CONSOLE).await?;
@@ -212,26 +289,28 @@ async fn service(authority: &Authority, command: AdminServiceCommand) -> AdminRe
         AdminServiceCommand::Create { name, org, states_client_address } => {
             let orgs = if org.is_empty() { Orgs::All } else { Orgs::Only(org.into_iter().collect()) };
             let json = json!({ "created": true, "service": name.as_str() });
+            let if_lost = format!("draw another: `ndauthd admin service rotate {}`", quoted(name.as_str()));
             let new = NewService { name, orgs, states_address: states_client_address };
             let secret = authority.operator().create_service(CONSOLE, &new).await?;
-            let aside = "store it where the service reads it: it is not shown again".to_owned();
-            AdminOutput::secret(&secret, aside, json)
+            let aside = "keep it where the service finds it: it is not shown again".to_owned();
+            AdminOutput::secret(&secret, aside, if_lost, json)
         }
         AdminServiceCommand::List { all } => {
             let mut services = authority.operator().list_services(CONSOLE).await?;
             services.rows.retain(|view| all || view.service.revoked_at.is_none());
             AdminOutput::table(show::services(&services))
         }
-        AdminServiceCommand::Rotate { name, confirm: true, .. } => {
-            settle_service(authority, &name, &Settling::Confirm(None), "confirmed").await?
+        AdminServiceCommand::Rotation(AdminRotationCommand::Confirm { service }) => {
+            settle_service(authority, &service, &Settling::Confirm(None), "confirmed").await?
         }
-        AdminServiceCommand::Rotate { name, drop: true, .. } => {
-            settle_service(authority, &name, &Settling::Drop, "dropped").await?
+        AdminServiceCommand::Rotation(AdminRotationCommand::Drop { service }) => {
+            settle_service(authority, &service, &Settling::Drop, "dropped").await?
         }
-        AdminServiceCommand::Rotate { name, retire: true, anyway, .. } => {
-            settle_service(authority, &name, &Settling::Retire { anyway }, "retired").await?
+        AdminServiceCommand::Rotation(AdminRotationCommand::Retire { service, yes }) => {
+            settle_service(authority, &service, &Settling::Retire { anyway: yes }, "retired").await?
         }
-        AdminServiceCommand::Rotate { name, overlap, .. } => {
+        AdminServiceCommand::Rotate { service, overlap } => {
+            let (name, _) = find_service(authority, &service).await?;
             let rotated = authority.operator().rotate_service(CONSOLE, &name, overlap).await?;
             let then = if overlap.is_zero() {
                 "its previous secret ends then".to_owned()
@@ -240,7 +319,7 @@ async fn service(authority: &Authority, command: AdminServiceCommand) -> AdminRe
             };
             let until = rotated.pending_until.minute();
             let aside = format!(
-                "it takes over at its first use, or by `ndauthd admin service rotate {} --confirm`, and {then}; \
+                "it takes over at its first use, or by `ndauthd admin service rotation confirm {}`, and {then}; \
                  unused it expires at {until}",
                 quoted(name.as_str())
             );
@@ -250,17 +329,19 @@ async fn service(authority: &Authority, command: AdminServiceCommand) -> AdminRe
                 "pending_until": rotated.pending_until.to_string(),
                 "overlap_seconds": overlap.as_secs(),
             });
-            AdminOutput::secret(&rotated.secret, aside, json)
+            let if_lost = format!(
+                "drop it, and rotate again: `ndauthd admin service rotation drop {}`",
+                quoted(name.as_str())
+            );
+            AdminOutput::secret(&rotated.secret, aside, if_lost, json)
         }
-        AdminServiceCommand::Revoke { name } => {
-            authority.operator().revoke_service(CONSOLE, &name).await?;
-            let json = json!({ "revoked": true, "service": name.as_str() });
-            AdminOutput::line(format!("service `{name}` revoked"), json)
-        }
+        AdminServiceCommand::Revoke { service, yes } => revoke_service(authority, &service, yes).await?,
     })
 }
 
-async fn settle_service(authority: &Authority, name: &Label, settling: &Settling, how: &str) -> AdminResult {
+async fn settle_service(authority: &Authority, service: &str, settling: &Settling, how: &str) -> AdminResult {
+    let (name, _) = find_service(authority, service).await?;
+    let name = &name;
     let changed = authority.operator().settle_service(CONSOLE, name, settling).await?.changed;
     let json = json!({ "settled": how, "service": name.as_str(), "changed": changed });
     let which = if matches!(settling, Settling::Retire { .. }) { "old" } else { "new" };
@@ -287,7 +368,21 @@ async fn token(authority: &Authority, command: AdminTokenCommand) -> Result<Admi
             let listed = authority.operator().list_every_token(CONSOLE, owner.as_ref(), all).await;
             show::tokens(&listed.map_err(|error| authority_failure(&error))?).map(AdminOutput::table)
         }
-        AdminTokenCommand::Revoke { token, owner } => {
+        AdminTokenCommand::Revoke { token, owner, yes } => {
+            let listed = authority.operator().list_every_token(CONSOLE, owner.as_ref(), false).await;
+            let listed = listed.map_err(|error| authority_failure(&error))?;
+            let named = listed.rows.iter().filter(|view| {
+                let token_id = view.token.id.to_string();
+                (owner.is_some() && view.token.name.as_str() == token) || token_id.starts_with(&token)
+            });
+            let which = named.map(|view| {
+                format!("the token `{}` ({}) of `{}`", view.token.name, view.token.id, view.owner_name())
+            });
+            let which: Vec<String> = which.collect();
+            // What is not there, or is revoked, is for the authority to say.
+            if let [only] = which.as_slice() {
+                confirmed(yes, &format!("revoke {only}"))?;
+            }
             let (whose, which) = (whose(owner), Which::Name(token));
             let why = Revoking::because(RevocationReason::NoLongerNeeded);
             let revoked = authority.tokens().revoke(CONSOLE, &whose, &which, &why).await;
@@ -357,7 +452,7 @@ async fn check(authority: &Authority) -> AdminResult {
         "sound": sound, "events": checked.events, "rows": checked.rows, "faults": checked.faults,
         "notes": checked.notes,
     });
-    Ok(AdminOutput { text, json, aside: None, failed: !sound })
+    Ok(AdminOutput { text, json, aside: None, failed: !sound, if_lost: None })
 }
 
 async fn backup(authority: &Authority, file: &Path) -> AdminResult {

@@ -12,12 +12,16 @@ use ndauth_core::{DisplayName, Email, ExpiryChoice, Handle, Label, Networks, Org
 use ndauth_server::{LogFormat, parse_log_filter, parse_public_url};
 use ndauth_terminal::environment::without_empty_variables;
 use ndauth_terminal::settings::Layer;
+use ndauth_terminal::{Shell, instant, with_help};
+
+use crate::guide::HELP;
 
 #[derive(Parser)]
 #[command(
     name = "ndauthd",
     version,
-    about = "A self-hosted token authority: the server, and its operator's commands"
+    about = "A self-hosted token authority: the server and its operator's commands",
+    after_help = "Example:\n  ndauthd dev"
 )]
 pub(crate) struct NdauthdArguments {
     #[command(flatten)]
@@ -29,7 +33,7 @@ pub(crate) struct NdauthdArguments {
 
 /// What every command takes.
 #[derive(clap::Args)]
-#[command(next_help_heading = "Options of every command")]
+#[command(next_help_heading = "Global options")]
 pub(crate) struct GlobalOptions {
     /// A TOML file of settings: `ndauthd config example` prints one
     #[arg(long, value_name = "FILE", env = "NDAUTHD_CONFIG", global = true)]
@@ -56,31 +60,36 @@ pub(crate) struct GlobalOptions {
 
 #[derive(Subcommand)]
 pub(crate) enum NdauthdCommand {
-    /// Serve until told to stop
+    /// Run the server
     Serve(Serve),
-    /// Serve a scratch installation on this machine, and say what to type to try it
+    /// Run a scratch installation on this machine, to try it
     Dev(Dev),
-    /// Look at the configuration: what is in force and whence, whether it makes sense, an example
+    /// Show, check or exemplify the configuration
     Config {
         #[command(subcommand)]
         command: NdauthdConfigCommand,
     },
-    /// Work on the server's database, with or without a running server
+    /// Manage the server's database, with or without a running server
     Admin {
-        /// How to say what was done
+        /// Output format
         #[arg(short, long, value_name = "FORMAT", default_value = "text", global = true)]
         format: TextOrJson,
 
         #[command(subcommand)]
         command: AdminCommand,
     },
-    /// Print the reference of every command, or write its pages for `man`
+    /// Print a completion script for a shell
+    Completions {
+        /// Shell
+        shell: Shell,
+    },
+    /// Print the reference, or write man pages
     Manual {
-        /// Write a page for `man` of each command to this folder
+        /// Write a man page of each command to this folder
         #[arg(long, value_name = "FOLDER")]
         man: Option<PathBuf>,
 
-        /// Print the reference of the settings instead
+        /// Print the reference of the settings
         #[arg(long, conflicts_with = "man")]
         settings: bool,
     },
@@ -211,13 +220,13 @@ pub(crate) enum TextOrJson {
 
 #[derive(Subcommand)]
 pub(crate) enum NdauthdConfigCommand {
-    /// Print a file with every setting, its meaning and its default
+    /// Print a file with every setting and its default
     Example,
-    /// Say whether the settings make sense, without serving: files are there, certificates fit their keys
+    /// Check the settings, certificates and database without serving
     Check(Serve),
-    /// List every setting in force, and where it comes from; passwords are hidden
+    /// Show the effective settings and their sources
     Show {
-        /// How to print them
+        /// Output format
         #[arg(short, long, value_name = "FORMAT", default_value = "text")]
         format: TextOrJson,
 
@@ -228,128 +237,140 @@ pub(crate) enum NdauthdConfigCommand {
 
 #[derive(Subcommand)]
 pub(crate) enum AdminCommand {
-    /// Make, invite, list, disable, enable or sign out accounts
+    /// Manage accounts
     #[command(subcommand)]
     Account(AdminAccountCommand),
-    /// Make, list or delete orgs
+    /// Create, list or delete orgs
     #[command(subcommand)]
     Org(AdminOrgCommand),
-    /// Say or list who is a member of an org
+    /// Manage memberships
     #[command(subcommand)]
     Member(AdminMemberCommand),
-    /// Begin or list sessions
+    /// Issue or list sessions
     #[command(subcommand)]
     Session(AdminSessionCommand),
-    /// Register, list, rotate or revoke internal services
+    /// Manage internal services and their secrets
     #[command(subcommand)]
     Service(AdminServiceCommand),
-    /// List or revoke anybody's tokens
+    /// List, revoke, suspend or resume any token
     #[command(subcommand)]
     Token(AdminTokenCommand),
-    /// Show or replace the catalogue: the resource types and actions there are, and the role each needs
+    /// Show or replace the catalogue of permissions
     #[command(subcommand)]
     Catalogue(AdminCatalogueCommand),
-    /// Read the log of all changes
+    /// Export the event log
     #[command(subcommand)]
     Events(AdminEventsCommand),
-    /// Compare all that the database holds with itself and with the log
+    /// Check that the database agrees with its event log
     Check,
-    /// Remove what is dead for 400 days (never used: 30, sessions: 1), as the server does by itself once an hour
+    /// Remove what has been dead for long, as the server does hourly
+    ///
+    /// Tokens and services 400 days after their end, tokens that were never used after 30, sessions after 1.
     Tidy,
-    /// Copy the database to a new file, while it is served
+    /// Copy the database to a new file, even while it is served
     Backup {
-        /// The file to write
+        /// File to write
         file: PathBuf,
     },
-    /// Put a copy in the place of the database; it is not served before `after-restore`
+    /// Replace the database by a copy; `after-restore` puts it into service
     Restore {
-        /// The copy: a file that `backup` wrote
+        /// File that `backup` wrote
         file: PathBuf,
     },
-    /// Put a restored copy into service, and decide which of its secrets stay valid: the copy has forgotten
-    /// what was revoked since it was made
+    /// Put a restored copy into service, and decide about its secrets
+    ///
+    /// The copy has forgotten what was revoked since it was made.
     #[command(group = clap::ArgGroup::new("settlement").required(true))]
     AfterRestore {
-        /// Do again what the copy has forgotten, from what `events export` wrote of the newer database
+        /// Replay what the copy has forgotten, from an `events export` of the newer database
         #[arg(long, value_name = "EXPORT", group = "settlement")]
         replay: Option<PathBuf>,
 
-        /// Revoke every secret minted before: an RFC 3339 instant, or `now`
-        #[arg(long, value_name = "INSTANT", group = "settlement", value_parser = instant_or_now)]
+        /// Revoke every secret made before: 2026-11-21, an RFC 3339 instant, or now
+        #[arg(long, value_name = "WHEN", group = "settlement", value_parser = instant_or_now)]
         not_before: Option<InstantOrNow>,
 
-        /// Revoke nothing: what the lost events revoked lives again
+        /// Revoke nothing: what the lost events revoked is valid again
         #[arg(long, group = "settlement")]
         accept_loss: bool,
+
+        /// Do not ask for confirmation
+        #[arg(long)]
+        yes: bool,
     },
-    /// Bring the schema to this version, or tell its state
+    /// Migrate the schema, or show its state
     #[command(subcommand)]
     Migrate(AdminMigrateCommand),
 }
 
 #[derive(Subcommand)]
 pub(crate) enum AdminAccountCommand {
-    /// Make an account
+    /// Create an account
     Create {
-        /// Its name, for good: a-z, 0-9 and inner hyphens
+        /// Permanent name: a-z, 0-9 and inner hyphens
         handle: Handle,
-        /// Where mail goes
+        /// E-mail address
         #[arg(long)]
         email: Email,
-        /// What the person is called
+        /// Person's name
         #[arg(long)]
         name: Option<DisplayName>,
-        /// Let it create orgs and read all audit
+        /// Let it create orgs and read all audit events
         #[arg(long)]
         operator: bool,
     },
-    /// Print a link by which an account's person sets a password in a browser; those made before end
+    /// Print a link to set a password; earlier links stop working
     Invite {
-        /// Whose
+        /// Account
         handle: Handle,
     },
     /// List accounts
+    #[command(alias = "ls")]
     List,
-    /// Take an account's power at once; its tokens stay, and do nothing
+    /// Disable an account at once; its tokens stay, without power
     Disable {
-        /// Whose
+        /// Account
         handle: Handle,
     },
-    /// Give an account its power back
+    /// Enable an account
     Enable {
-        /// Whose
+        /// Account
         handle: Handle,
     },
-    /// End every session of an account; its tokens go on
+    /// End every session of an account; its tokens stay valid
     SignOut {
-        /// Whose
+        /// Account
         handle: Handle,
     },
 }
 
 #[derive(Subcommand)]
 pub(crate) enum AdminOrgCommand {
-    /// Make an org
+    /// Create an org
     Create {
-        /// Its name, for good: a-z, 0-9 and inner hyphens
+        /// Permanent name: a-z, 0-9 and inner hyphens
         slug: OrgSlug,
-        /// What it is called
+        /// Display name
         #[arg(long)]
         name: Option<DisplayName>,
-        /// Its first admin
+        /// First admin
         #[arg(long, value_name = "HANDLE")]
         admin: Option<Handle>,
     },
     /// List orgs
     List {
-        /// Deleted ones too
+        /// Include deleted orgs
         #[arg(long)]
         all: bool,
     },
-    /// Delete an org: no token has power in it, and its name is never given out again
+    /// Delete an org; its name is never given out again
+    #[command(alias = "rm")]
     Delete {
-        /// Which
-        slug: OrgSlug,
+        /// Org: its slug, its id, or the beginning of its id
+        org: String,
+        /// Do not ask for confirmation
+        #[arg(long)]
+        yes: bool,
     },
 }
 
@@ -357,47 +378,50 @@ pub(crate) enum AdminOrgCommand {
 pub(crate) enum AdminMemberCommand {
     /// Give an account a role in an org
     Set {
-        /// Where
+        /// Org
         org: OrgSlug,
-        /// Who
+        /// Account
         handle: Handle,
-        /// RO, RW or ADMIN
+        /// Role: RO, RW or ADMIN
         role: Role,
     },
-    /// List who is a member
+    /// List memberships
+    #[command(alias = "ls")]
     List {
-        /// Of this org alone
+        /// Only members of this org
         #[arg(long, value_name = "SLUG")]
         org: Option<OrgSlug>,
-        /// This account alone
+        /// Only this account
         #[arg(long, value_name = "HANDLE")]
         account: Option<Handle>,
     },
-    /// Take an account out of an org
+    /// Remove an account from an org
+    #[command(alias = "rm")]
     Remove {
-        /// Where
+        /// Org
         org: OrgSlug,
-        /// Who
+        /// Account
         handle: Handle,
     },
 }
 
 #[derive(Subcommand)]
 pub(crate) enum AdminSessionCommand {
-    /// Begin a session, and print its secret alone on standard output
+    /// Issue a session, and print its secret
     Issue {
-        /// Whose
+        /// Account
         handle: Handle,
-        /// How long it lasts: a number of h, d, w or y, up to 365 days, or an RFC 3339 instant
-        #[arg(long, value_name = "DURATION", default_value = "12h", value_parser = ExpiryChoice::parse_duration)]
+        /// Lifetime or end: 12h, 30d, 2027-01-31
+        #[arg(long, visible_alias = "expiry", value_name = "WHEN", default_value = "12h", value_parser = expiry)]
         expires_in: ExpiryChoice,
     },
-    /// List sessions that have not ended
+    /// List sessions
+    #[command(alias = "ls")]
     List {
-        /// Of this account alone
+        /// Only sessions of this account
         #[arg(long, value_name = "HANDLE")]
         account: Option<Handle>,
-        /// Those that have ended too
+        /// Include those that have ended
         #[arg(long)]
         all: bool,
     },
@@ -405,82 +429,105 @@ pub(crate) enum AdminSessionCommand {
 
 #[derive(Subcommand)]
 pub(crate) enum AdminServiceCommand {
-    /// Register a service, and print its secret alone on standard output
+    /// Register a service, and print its secret
     Create {
-        /// What to call it
+        /// Name
         name: Label,
-        /// An org that it may ask about; may be repeated [default: all]
+        /// Org that it may ask about; repeatable [default: all]
         #[arg(long, value_name = "SLUG")]
         org: Vec<OrgSlug>,
-        /// Believe the address that it states of its client, as where tokens are bound to networks
+        /// Trust the client addresses that it states, for tokens bound to networks
         #[arg(long)]
         states_client_address: bool,
     },
     /// List services
+    #[command(alias = "ls")]
     List {
-        /// Revoked ones too
+        /// Include revoked services
         #[arg(long)]
         all: bool,
     },
-    /// Give a service a new secret, and print it alone on standard output; it takes over at its first use
+    /// Give a service a new secret, and print it
     Rotate {
-        /// Which
-        name: Label,
-        /// How long the secret it had serves on once the new one took over, such as `24h` or `30m`; `0` ends it then
+        /// Service: its name, its id, the beginning of its id, or the prefix of its secret
+        service: String,
+        /// How long the old secret stays valid once the new one is used, such as 24h, 30m or 0
         #[arg(long, value_name = "DURATION", default_value = "24h", value_parser = duration)]
         overlap: Duration,
-        /// Make no new secret: let the one that waits take over now
-        #[arg(long, group = "settling", conflicts_with = "overlap")]
-        confirm: bool,
-        /// Make no new secret: drop the one that waits
-        #[arg(long, group = "settling", conflicts_with = "overlap")]
-        drop: bool,
-        /// Make no new secret: end the old one before its overlap is over
-        #[arg(long, group = "settling", conflicts_with = "overlap")]
-        retire: bool,
-        /// End the old one though somebody uses it still
-        #[arg(long, requires = "retire")]
-        anyway: bool,
     },
-    /// Revoke a service: it can ask nothing from now on
+    /// Finish or undo a rotation
+    #[command(subcommand)]
+    Rotation(AdminRotationCommand),
+    /// Revoke a service
+    #[command(aliases = ["rm", "delete"])]
     Revoke {
-        /// Which
-        name: Label,
+        /// Service: its name, its id, the beginning of its id, or the prefix of its secret
+        service: String,
+        /// Do not ask for confirmation
+        #[arg(long)]
+        yes: bool,
+    },
+}
+
+#[derive(Subcommand)]
+pub(crate) enum AdminRotationCommand {
+    /// Let the new secret take over now
+    Confirm {
+        /// Service: its name, its id, the beginning of its id, or the prefix of its secret
+        service: String,
+    },
+    /// Drop the new secret before it takes over; the old one stays valid
+    Drop {
+        /// Service: its name, its id, the beginning of its id, or the prefix of its secret
+        service: String,
+    },
+    /// End the old secret before its overlap is over
+    Retire {
+        /// Service: its name, its id, the beginning of its id, or the prefix of its secret
+        service: String,
+        /// Retire it even where it is still in use
+        #[arg(long)]
+        yes: bool,
     },
 }
 
 #[derive(Subcommand)]
 pub(crate) enum AdminTokenCommand {
     /// List tokens
+    #[command(alias = "ls")]
     List {
-        /// Of this account alone
+        /// Only tokens of this account
         #[arg(long, value_name = "HANDLE")]
         owner: Option<Handle>,
-        /// Revoked ones too
+        /// Include revoked tokens
         #[arg(long)]
         all: bool,
     },
-    /// Revoke a token: by its id, or by its owner and the name it has there
+    /// Revoke a token
+    #[command(aliases = ["rm", "delete"])]
     Revoke {
-        /// Its id, or its name with `--owner`
+        /// Token: its id, the beginning of its id, or with --owner its name
         token: String,
-        /// Whose it is
+        /// Account that owns it
         #[arg(long, value_name = "HANDLE")]
         owner: Option<Handle>,
+        /// Do not ask for confirmation
+        #[arg(long)]
+        yes: bool,
     },
-    /// Take a token's power for now: by its id, or by its owner and the name it has there
+    /// Suspend a token until it is resumed
     Suspend {
-        /// Its id, or its name with `--owner`
+        /// Token: its id, the beginning of its id, or with --owner its name
         token: String,
-        /// Whose it is
+        /// Account that owns it
         #[arg(long, value_name = "HANDLE")]
         owner: Option<Handle>,
     },
-    /// Give a token back what anybody took of its power
+    /// Resume a token, whoever suspended it
     Resume {
-        /// Its id, or its name with `--owner`
+        /// Token: its id, the beginning of its id, or with --owner its name
         token: String,
-        /// Whose it is
+        /// Account that owns it
         #[arg(long, value_name = "HANDLE")]
         owner: Option<Handle>,
     },
@@ -488,13 +535,13 @@ pub(crate) enum AdminTokenCommand {
 
 #[derive(Subcommand)]
 pub(crate) enum AdminCatalogueCommand {
-    /// Print the catalogue as a file that `apply` takes
+    /// Print the catalogue, as a file for `apply`
     Show,
-    /// Replace the catalogue by what a file says
+    /// Replace the catalogue by a file
     Apply {
-        /// A TOML file: `ndauthd admin catalogue show` prints one
+        /// TOML file: `ndauthd admin catalogue show` prints one
         file: PathBuf,
-        /// Say what would change, and change nothing
+        /// Show what would change; change nothing
         #[arg(long)]
         dry_run: bool,
     },
@@ -502,9 +549,9 @@ pub(crate) enum AdminCatalogueCommand {
 
 #[derive(Subcommand)]
 pub(crate) enum AdminEventsCommand {
-    /// Write the log to standard output, a line of JSON an event, for `after-restore` and for keeping
+    /// Write the log to standard output, one JSON object per line
     Export {
-        /// Only what comes after this event
+        /// Only events after this one
         #[arg(long, value_name = "SEQUENCE", default_value_t = 0)]
         after: u64,
     },
@@ -512,9 +559,9 @@ pub(crate) enum AdminEventsCommand {
 
 #[derive(Subcommand)]
 pub(crate) enum AdminMigrateCommand {
-    /// Bring the schema to this version
+    /// Migrate the schema to this version
     Up,
-    /// Tell which steps of the schema's history the database has taken
+    /// Show which migrations are applied
     Status,
 }
 
@@ -534,9 +581,9 @@ impl From<LogLines> for LogFormat {
     }
 }
 
-/// The command line on top of what a file sets. For it an empty variable is as good as none.
+/// The command line on top of what a file sets. An empty variable counts as unset.
 pub(crate) fn command(layer: &Layer) -> clap::Command {
-    without_empty_variables(layer.beneath(NdauthdArguments::command()))
+    without_empty_variables(layer.beneath(with_help(NdauthdArguments::command(), HELP)))
 }
 
 fn duration(text: &str) -> Result<Duration, String> {
@@ -546,9 +593,14 @@ fn duration(text: &str) -> Result<Duration, String> {
     humantime::parse_duration(text).map_err(|why| format!("{why}: expected a duration such as `24h` or `0`"))
 }
 
+/// Parses when a session is to end.
+fn expiry(text: &str) -> Result<ExpiryChoice, ndauth_core::InvalidExpiry> {
+    instant(text).map_or_else(|_| ExpiryChoice::parse_duration(text), |end| Ok(ExpiryChoice::At(end)))
+}
+
 fn instant_or_now(text: &str) -> Result<InstantOrNow, String> {
     if text == "now" {
         return Ok(InstantOrNow::Now);
     }
-    text.parse().map(InstantOrNow::Instant).map_err(|why: ndauth_core::InvalidTimestamp| why.to_string())
+    instant(text).map(InstantOrNow::Instant).map_err(|why| format!("{why}, or `now`"))
 }

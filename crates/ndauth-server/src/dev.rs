@@ -11,7 +11,7 @@ use ndauth_authority::{
 use ndauth_core::{ExpiryChoice, Handle, Label, OrgSlug, Orgs, Role, Secret};
 use ndauth_server::front::Limits;
 use ndauth_server::{LogFormat, ServeOptions, Serving, log_to_stderr, serve, sign_in_url};
-use ndauth_terminal::{Failure, print};
+use ndauth_terminal::{Failure, print, quoted};
 
 use crate::arguments::{Dev, GlobalOptions};
 use crate::configuration::refuse_another_users;
@@ -183,10 +183,4 @@ impl InstallationFolder {
             quoted = quoted(&self.folder.display().to_string()),
         )
     }
-}
-
-/// Quotes a word for a shell.
-fn quoted(word: &str) -> String {
-    let plain = word.chars().all(|c| c.is_ascii_alphanumeric() || "/._-:".contains(c));
-    if plain { word.to_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) }
 }

@@ -1,6 +1,8 @@
 //! `ndauthd`: the server, and the operator's commands on its database.
 
 mod admin;
+mod guide;
+
 mod arguments;
 mod configuration;
 mod dev;
@@ -11,10 +13,13 @@ use std::process::ExitCode;
 use clap::{ArgMatches, FromArgMatches};
 use ndauth_server::{LogFormat, check, check_database, log_to_stderr, serve};
 use ndauth_terminal::settings::Layer;
-use ndauth_terminal::{Failure, InvalidCommandLine, manual, print, usage, warn};
+use ndauth_terminal::{
+    Failure, InvalidCommandLine, complete_if_asked, manual, print, print_completions, usage, warn,
+};
 
 use crate::arguments::{LISTEN, NdauthdArguments, NdauthdCommand, NdauthdConfigCommand};
 use crate::configuration::{location, refuse_another_users, serve_options};
+use crate::guide::{HABITS, HELP};
 use crate::report::{check_failure, serve_failure};
 
 /// Calls allocate their responses: with this allocator they take an eighth less time than with the system's.
@@ -24,11 +29,14 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 fn main() -> ExitCode {
     // Files that ndauthd writes (the database, its log, its copies) are for its own user alone.
     rustix::process::umask(rustix::fs::Mode::RWXG | rustix::fs::Mode::RWXO);
+    complete_if_asked(|| arguments::command(&Layer::default()));
     match configured() {
         Ok((arguments, matches, layer)) => {
             run(arguments, &matches, &layer).map_or_else(Failure::report, |()| ExitCode::SUCCESS)
         }
-        Err(InvalidCommandLine::Usage(error)) => usage(&error),
+        Err(InvalidCommandLine::Usage(error)) => {
+            usage(&error, &arguments::command(&Layer::default()), HELP, HABITS)
+        }
         Err(InvalidCommandLine::Failure(failure)) => failure.report(),
     }
 }
@@ -85,6 +93,7 @@ fn run(arguments: NdauthdArguments, matches: &ArgMatches, layer: &Layer) -> Resu
             let public_url = common.public_url.unwrap_or_else(|| format!("http://{LISTEN}"));
             runtime()?.block_on(admin::run(command, format, &location, &public_url))
         }
+        NdauthdCommand::Completions { shell } => print_completions(shell, "ndauthd"),
         NdauthdCommand::Manual { man: Some(folder), .. } => {
             let written = manual::write_pages(&arguments::command(&Layer::default()), &folder)?;
             print(&format!("{} pages written to {}\n", written.len(), folder.display()))

@@ -6,6 +6,7 @@
 
 pub mod environment;
 
+mod instant;
 mod shell;
 mod text;
 
@@ -13,7 +14,12 @@ mod exposed;
 mod failure;
 mod table;
 
+mod confirm;
+mod help;
 mod output;
+
+mod completion;
+mod usage;
 
 mod json;
 mod token;
@@ -21,12 +27,16 @@ mod token;
 pub mod manual;
 pub mod settings;
 
+pub use completion::{Shell, bash_asks, complete_if_asked, print_completions};
+pub use confirm::{asks, confirm, require_terminal};
 pub use environment::plain;
 pub use exposed::ExposedFile;
 pub use failure::{EXIT_CODES, Failure, InvalidCommandLine, exit_code};
+pub use help::{CommandHelp, help_of, with_help};
+pub use instant::instant;
 pub use json::{json_text, print_json};
 pub use ndauth_core::nearest;
-pub use output::{print, print_once, usage};
+pub use output::{print, print_once};
 pub use shell::quoted;
 pub use table::{Rows, detailed};
 pub use text::{aside, hint, shown, warn};
@@ -34,3 +44,4 @@ pub use token::{
     PlaceShown, RevocationShown, RotationShown, SecretShown, TokenShown, ago, day, expiry_json, grants_json,
     minute, nonsense, told,
 };
+pub use usage::{Habit, usage};

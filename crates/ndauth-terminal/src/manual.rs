@@ -14,9 +14,17 @@ pub fn write_pages(command: &Command, folder: &Path) -> Result<Vec<String>, Fail
     for (path, command) in tree(command) {
         let title = path.join("-");
         let file = format!("{title}.1");
-        let page = command.name(title.clone()).bin_name(path.join(" ")).disable_help_subcommand(true);
+        let examples = examples(&command);
+        let page =
+            command.after_help("").name(title.clone()).bin_name(path.join(" ")).disable_help_subcommand(true);
         let mut text = Vec::new();
         clap_mangen::Man::new(page).title(title).date("").source("ndauth").render(&mut text)?;
+        if !examples.is_empty() {
+            // Each on a line of its own, as it is typed.
+            let lines: String =
+                examples.iter().map(|line| line.replace('\\', "\\\\").replace('-', "\\-") + "\n").collect();
+            text.extend_from_slice(format!(".SH EXAMPLES\n.nf\n{lines}.fi\n").as_bytes());
+        }
         std::fs::write(folder.join(&file), text)?;
         names.push(file);
     }
@@ -35,7 +43,13 @@ pub fn reference(command: &Command) -> String {
     text.trim_end().to_owned() + "\n"
 }
 
-/// Returns a command and all its visible subcommands, each with the words that lead to it.
+/// The examples below the help of a command: the lines that are indented.
+fn examples(command: &Command) -> Vec<String> {
+    let below = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+    below.lines().filter_map(|line| line.strip_prefix("  ").map(str::to_owned)).collect()
+}
+
+/// A command and all beneath it that are not hidden, each with the words that lead to it.
 fn tree(command: &Command) -> Vec<(Vec<String>, Command)> {
     let mut built = command.clone();
     built.build();
@@ -62,6 +76,10 @@ fn section(text: &mut String, path: &[String], command: &Command) {
     let usage = command.clone().bin_name(path.join(" ")).render_usage().to_string();
     let usage = usage.trim_start_matches("Usage:").trim();
     let _ = writeln!(text, "```text\n{usage}\n```\n");
+    let examples = examples(command);
+    if !examples.is_empty() {
+        let _ = writeln!(text, "```sh\n{}\n```\n", examples.join("\n"));
+    }
     let inner: Vec<&Command> = command
         .get_subcommands()
         .filter(|inner| !inner.is_hide_set() && inner.get_name() != "help")

@@ -2,24 +2,33 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory, Parser, Subcommand};
 use clap_complete::ArgValueCandidates;
 use ndauth_terminal::environment::without_empty_variables;
 use ndauth_terminal::settings::Layer;
+use ndauth_terminal::{Shell, with_help};
 
 use crate::commands::auth::{
     login::LoginArguments, logout::Logout, print_access_token::PrintAccessToken, sessions::SessionsCommand,
     status::Status,
 };
-use crate::commands::tokens::aim::{Mine, MineAskedIn, MineIn, NamedToken, OrgsOrMine, OwnerArguments};
+use crate::commands::tokens::aim::{
+    Mine, MineAskedIn, MineIn, NamedToken, OrgsMembersOrMine, OrgsOrMine, OwnerArguments,
+};
 use crate::commands::tokens::{
-    create::Create, explain::Explain, list::ListTokens, renew::Renewal, revoke::RevokeTokens,
-    rotate::RotationOptions, update::Update,
+    create::Create,
+    explain::Explain,
+    list::ListTokens,
+    renew::Renewal,
+    revoke::RevokeTokens,
+    rotate::{RotateToken, RotationCommand},
+    update::Update,
 };
 use crate::commands::{
     candidates, config::ConfigCommand, offers::OffersCommand, org::OrgCommand, permissions,
     validate::Validate,
 };
+use crate::guide::HELP;
 use crate::settings::CommonOptions;
 
 #[derive(Parser)]
@@ -27,7 +36,7 @@ use crate::settings::CommonOptions;
     name = "ndcli",
     version,
     about = "Personal access tokens for people and pipelines",
-    after_help = "`ndcli help environment` tells of variables, `ndcli help exit-codes` of exit codes.",
+    after_help = "Example:\n  ndcli auth token create ci --scope rw\n\nVariables: `ndcli help environment`; exit codes: `ndcli help exit-codes`",
     disable_help_subcommand = true
 )]
 pub(crate) struct NdcliArguments {
@@ -40,87 +49,94 @@ pub(crate) struct NdcliArguments {
 
 #[derive(Subcommand)]
 pub(crate) enum NdcliCommand {
-    /// Log in and out, and manage personal access tokens
+    /// Log in and out; manage your personal access tokens
     #[command(subcommand)]
     Auth(AuthCommand),
-    /// Make, list, show and revoke the tokens of an org, which outlive whoever made them
+    /// Manage the tokens of an org
     #[command(subcommand)]
-    Token(Box<TokenCommand<OrgsOrMine, OrgsOrMine, OrgsOrMine>>),
-    /// Show orgs, their members and their policies; select the one to act in
+    Token(Box<TokenCommand<OrgsOrMine, OrgsOrMine, OrgsOrMine, OrgsMembersOrMine>>),
+    /// Manage orgs, members and policies
     #[command(subcommand)]
     Org(OrgCommand),
-    /// List, accept and decline the memberships that orgs offer you
+    /// Accept or decline membership offers
     #[command(subcommand)]
     Offers(OffersCommand),
-    /// Tell of the permissions that there are
+    /// List permissions
     #[command(subcommand)]
     Permissions(PermissionsCommand),
-    /// Say who the credential stands for
+    /// Show the identity behind the current credential
     Whoami,
-    /// Ask whether a secret may do a thing, as a service would
+    /// Validate a secret, as a service does
     Validate(Validate),
-    /// Read and write the configuration: the server, the format, profiles
+    /// Read and change the configuration
     #[command(subcommand)]
     Config(ConfigCommand),
-    /// Print a script that lets a shell complete commands, and names of tokens as they are now
+    /// Print a completion script for a shell
     Completions(Completions),
-    /// Print the reference of every command, or write its pages for `man`
+    /// Print the reference, or write man pages
     Manual(Manual),
-    /// Tell of a command, of the variables that are read, or of the exit codes
+    /// Show help for a command, `environment` or `exit-codes`
     Help(Help),
+    /// The same as `ndcli auth login`, as other tools have it
+    #[command(hide = true)]
+    Login(LoginArguments),
+    /// The same as `ndcli auth logout`, as other tools have it
+    #[command(hide = true)]
+    Logout(Logout),
 }
 
 #[derive(Subcommand)]
 pub(crate) enum AuthCommand {
-    /// Create, list and revoke personal access tokens
+    /// Manage your personal access tokens
     #[command(subcommand)]
-    Token(Box<TokenCommand<Mine, MineIn, MineAskedIn>>),
-    /// Log in, by a browser or a code, for this and later commands
+    Token(Box<TokenCommand<Mine, MineIn, MineAskedIn, Mine>>),
+    /// Log in by a browser, a code or a token
     Login(LoginArguments),
-    /// End the login, at the server and here
+    /// End the login
     Logout(Logout),
-    /// List your logins on all machines and in browsers, and end them
+    /// List and end your logins on all machines
     #[command(subcommand)]
     Sessions(SessionsCommand),
-    /// Print a token of a few minutes, for a service; it ends with the login
+    /// Print a short-lived token derived from the login
     PrintAccessToken(PrintAccessToken),
-    /// Say which credential is in force, what it is, and how long it lives
+    /// Show the credential in use and when it ends
     Status(Status),
+    /// The same as `ndcli whoami`, as other tools have it
+    #[command(hide = true)]
+    Whoami,
 }
 
-/// What can be done with tokens, a person's own and an org's.
+/// The commands on tokens, a person's own and an org's. The parameters say how each names whose tokens it means.
 #[derive(Subcommand)]
-pub(crate) enum TokenCommand<W: OwnerArguments, C: OwnerArguments, E: OwnerArguments> {
-    /// Create a token; its value is displayed once
+pub(crate) enum TokenCommand<W: OwnerArguments, C: OwnerArguments, E: OwnerArguments, S: OwnerArguments> {
+    /// Create a token; its secret is shown once
+    #[command(alias = "new")]
     Create(Create<C>),
     /// List tokens
+    #[command(alias = "ls")]
     List(ListTokens<W>),
-    /// Show all that is known of a token: its secrets, and from where it is used
+    /// Show a token, its secrets and where it is used
+    #[command(alias = "get")]
     Show(NamedToken<W>),
     /// Change the description of a token
     Update(Update<W>),
-    /// Give a token a new secret; the old one retires once the new one is used
-    Rotate(Rotate<W>),
-    /// Move the end of a standard token by 30 days; `refresh` is the same
+    /// Give a token a new secret
+    Rotate(RotateToken<W>),
+    /// Finish or undo a rotation
+    #[command(subcommand)]
+    Rotation(RotationCommand<W>),
+    /// Extend a standard token by 30 days
     #[command(alias = "refresh")]
     Renew(Renew<W>),
-    /// Revoke a token, or all of a time
+    /// Revoke a token, or all made before an instant
+    #[command(aliases = ["rm", "delete"])]
     Revoke(RevokeTokens<W>),
-    /// Suspend a token: it has no power until it is resumed
-    Suspend(NamedToken<W>),
+    /// Suspend a token until it is resumed
+    Suspend(NamedToken<S>),
     /// Resume a suspended token
-    Resume(NamedToken<W>),
-    /// Say what a token may do, factor by factor, and why it may not
+    Resume(NamedToken<S>),
+    /// Explain what a token may do, and why not
     Explain(Explain<E>),
-}
-
-#[derive(Args)]
-pub(crate) struct Rotate<W: OwnerArguments> {
-    #[command(flatten)]
-    pub(crate) named: NamedToken<W>,
-
-    #[command(flatten)]
-    pub(crate) rotation: RotationOptions,
 }
 
 #[derive(Args)]
@@ -134,37 +150,26 @@ pub(crate) struct Renew<W: OwnerArguments> {
 
 #[derive(Subcommand)]
 pub(crate) enum PermissionsCommand {
-    /// List every permission, and the least role that it needs
+    /// List every permission and the role it needs
+    #[command(alias = "ls")]
     List(permissions::ListPermissions),
 }
 
 #[derive(Args)]
 pub(crate) struct Completions {
-    /// For which shell; its own documentation says where the script goes
+    /// Shell
     pub(crate) shell: Shell,
-}
-
-#[derive(Clone, Copy, ValueEnum)]
-pub(crate) enum Shell {
-    /// In `~/.bashrc`: `source <(ndcli completions bash)`
-    Bash,
-    /// In `~/.zshrc`: `source <(ndcli completions zsh)`
-    Zsh,
-    /// In `~/.config/fish/config.fish`: `ndcli completions fish | source`
-    Fish,
-    /// In the profile: `ndcli completions powershell | Out-String | Invoke-Expression`
-    Powershell,
 }
 
 #[derive(Args)]
 pub(crate) struct Help {
-    /// A command, such as `auth token create`; `environment`; or `exit-codes`
+    /// A command such as `auth token create`, `environment` or `exit-codes`
     pub(crate) topic: Vec<String>,
 }
 
 #[derive(Args)]
 pub(crate) struct Manual {
-    /// Write a page for `man` of each command to this folder
+    /// Write a man page of each command to this folder
     #[arg(long, value_name = "FOLDER")]
     pub(crate) man: Option<PathBuf>,
 }
@@ -181,14 +186,39 @@ impl NdcliCommand {
             | NdcliCommand::Offers(_)
             | NdcliCommand::Permissions(_)
             | NdcliCommand::Whoami
+            | NdcliCommand::Login(_)
+            | NdcliCommand::Logout(_)
             | NdcliCommand::Validate(_) => false,
         }
     }
 }
 
-/// The command line on top of what a file sets. For it an empty variable is as good as none.
+/// The command line on top of what a file sets. An empty variable counts as unset.
 pub(crate) fn command(layer: &Layer) -> clap::Command {
-    without_empty_variables(layer.beneath(with_candidates(NdcliArguments::command())))
+    let command = with_help(with_candidates(NdcliArguments::command()), HELP);
+    let command = if layer.values.contains_key("org") { command } else { with_required_org(command) };
+    without_empty_variables(layer.beneath(command))
+}
+
+/// The command line, where a command that acts in an org requires `--org`, so that clap reports it with
+/// everything else that is missing.
+fn with_required_org(command: clap::Command) -> clap::Command {
+    // `explain` may act on the credential itself.
+    if command.get_name() == "explain" {
+        return command;
+    }
+    let instead: Vec<clap::Id> = ["user", "of_account", "org_name"]
+        .into_iter()
+        .filter(|id| command.get_arguments().any(|argument| argument.get_id() == id))
+        .map(clap::Id::from)
+        .collect();
+    let require = |argument: clap::Arg| match argument.get_id().as_str() {
+        "in_org" if argument.is_hide_set() => argument,
+        "in_org" if instead.is_empty() => argument.required(true),
+        "in_org" => argument.required_unless_present_any(&instead),
+        _ => argument,
+    };
+    command.mut_args(require).mut_subcommands(with_required_org)
 }
 
 /// The command line, with candidates for the options that many commands take: those lie below what finds candidates.
@@ -200,3 +230,6 @@ fn with_candidates(command: clap::Command) -> clap::Command {
     };
     command.mut_args(offer).mut_subcommands(with_candidates)
 }
+
+#[cfg(test)]
+mod tests;

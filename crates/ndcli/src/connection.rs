@@ -75,6 +75,18 @@ impl ServerConnection {
         }
     }
 
+    /// Asks in the same way; none where what is named does not exist.
+    pub(crate) async fn find<T>(
+        &self,
+        call: impl AsyncFn(&Client) -> Result<T, Problem>,
+    ) -> Result<Option<T>, Failure> {
+        self.ask(async |client| match call(client).await {
+            Err(problem) if problem.reason == Reason::NotFound => Ok(None),
+            answer => answer.map(Some),
+        })
+        .await
+    }
+
     /// Asks once: for what would be done twice. Where nothing was done for want of a login, it asks again with one.
     pub(crate) async fn ask_once<T>(
         &self,

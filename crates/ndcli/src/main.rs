@@ -13,28 +13,38 @@ mod connection;
 
 mod commands;
 
+mod guide;
+
 mod arguments;
 
-mod completion;
 mod help;
 
 use std::process::ExitCode;
 
 use clap::FromArgMatches;
-use ndauth_terminal::settings::Layer;
-use ndauth_terminal::{Failure, InvalidCommandLine, usage};
+use clap::error::ErrorKind;
+use ndauth_terminal::settings::{Layer, innermost};
+use ndauth_terminal::{Failure, InvalidCommandLine, bash_asks, complete_if_asked, print_completions, usage};
 
 use crate::arguments::{AuthCommand, NdcliArguments, NdcliCommand, PermissionsCommand, TokenCommand};
 use crate::commands::tokens::aim::OwnerArguments;
-use crate::commands::{auth, tokens};
+use crate::commands::tokens::suspend::Power;
+use crate::commands::{auth, candidates, tokens};
+use crate::guide::{HABITS, HELP};
 use crate::settings::CommonOptions;
 use crate::settings::configuration::{Configuration, warn_of_unread_variables};
 
 fn main() -> ExitCode {
-    completion::complete_if_asked();
+    // The variable is gone once names are asked for.
+    if bash_asks() {
+        candidates::escape_for_bash();
+    }
+    complete_if_asked(|| arguments::command(&Layer::default()));
     let outcome = match parse() {
         Ok((arguments, configuration)) => execute(&arguments, &configuration),
-        Err(InvalidCommandLine::Usage(error)) => return usage(&error),
+        Err(InvalidCommandLine::Usage(error)) => {
+            return usage(&error, &arguments::command(&Layer::default()), HELP, HABITS);
+        }
         Err(InvalidCommandLine::Failure(failure)) => Err(failure),
     };
     match outcome {
@@ -45,17 +55,24 @@ fn main() -> ExitCode {
 
 /// Reads the command line twice: to learn which profile it names, and on top of what that sets.
 fn parse() -> Result<(NdcliArguments, Configuration), InvalidCommandLine> {
-    let first = arguments::command(&Layer::default()).try_get_matches().map_err(InvalidCommandLine::Usage)?;
-    let arguments = NdcliArguments::from_arg_matches(&first).map_err(InvalidCommandLine::Usage)?;
-    if arguments.command.needs_no_configuration() {
-        return Ok((arguments, Configuration::default()));
-    }
+    let bare = arguments::command(&Layer::default());
+    let profile = match bare.clone().try_get_matches() {
+        Ok(first) => {
+            let arguments = NdcliArguments::from_arg_matches(&first).map_err(InvalidCommandLine::Usage)?;
+            if arguments.command.needs_no_configuration() {
+                return Ok((arguments, Configuration::default()));
+            }
+            arguments.common.profile
+        }
+        // The configuration may have what is missing.
+        Err(error) if error.kind() == ErrorKind::MissingRequiredArgument => {
+            let lenient = bare.ignore_errors(true).try_get_matches().map_err(InvalidCommandLine::Usage)?;
+            innermost(&lenient).get_one::<String>("profile").cloned()
+        }
+        Err(error) => return Err(InvalidCommandLine::Usage(error)),
+    };
     warn_of_unread_variables();
-    let configuration =
-        Configuration::load(arguments.common.profile.as_deref()).map_err(InvalidCommandLine::Failure)?;
-    if configuration.layer.values.is_empty() {
-        return Ok((arguments, Configuration { matches: Some(first), ..configuration }));
-    }
+    let configuration = Configuration::load(profile.as_deref()).map_err(InvalidCommandLine::Failure)?;
     let second =
         arguments::command(&configuration.layer).try_get_matches().map_err(InvalidCommandLine::Usage)?;
     let arguments = NdcliArguments::from_arg_matches(&second).map_err(InvalidCommandLine::Usage)?;
@@ -68,7 +85,7 @@ fn execute(arguments: &NdcliArguments, configuration: &Configuration) -> Result<
             return commands::config::run(&arguments.common, configuration, config);
         }
         NdcliCommand::Help(help) => return help::run(help),
-        NdcliCommand::Completions(completions) => return completion::print_script(completions.shell),
+        NdcliCommand::Completions(completions) => return print_completions(completions.shell, "ndcli"),
         NdcliCommand::Manual(manual) => return help::manual(manual),
         NdcliCommand::Auth(_)
         | NdcliCommand::Token(_)
@@ -76,13 +93,18 @@ fn execute(arguments: &NdcliArguments, configuration: &Configuration) -> Result<
         | NdcliCommand::Offers(_)
         | NdcliCommand::Permissions(_)
         | NdcliCommand::Whoami
+        | NdcliCommand::Login(_)
+        | NdcliCommand::Logout(_)
         | NdcliCommand::Validate(_) => {}
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         run(arguments).await?;
         if arguments.common.auto_refresh_token
-            && !matches!(arguments.command, NdcliCommand::Auth(AuthCommand::Logout(_)))
+            && !matches!(
+                arguments.command,
+                NdcliCommand::Auth(AuthCommand::Logout(_)) | NdcliCommand::Logout(_)
+            )
         {
             // A command is not said to have failed for it.
             if let Ok(server) = connection::connect(&arguments.common).await {
@@ -103,14 +125,18 @@ async fn run(arguments: &NdcliArguments) -> Result<(), Failure> {
         NdcliCommand::Permissions(PermissionsCommand::List(list)) => {
             commands::permissions::run(common, list).await
         }
-        NdcliCommand::Auth(AuthCommand::Login(login)) => auth::login::run(common, login).await,
-        NdcliCommand::Auth(AuthCommand::Logout(logout)) => auth::logout::run(common, logout).await,
+        NdcliCommand::Auth(AuthCommand::Login(login)) | NdcliCommand::Login(login) => {
+            auth::login::run(common, login).await
+        }
+        NdcliCommand::Auth(AuthCommand::Logout(logout)) | NdcliCommand::Logout(logout) => {
+            auth::logout::run(common, logout).await
+        }
         NdcliCommand::Auth(AuthCommand::Sessions(sessions)) => auth::sessions::run(common, sessions).await,
         NdcliCommand::Auth(AuthCommand::PrintAccessToken(print)) => {
             auth::print_access_token::run(common, print).await
         }
         NdcliCommand::Auth(AuthCommand::Status(status)) => auth::status::run(common, status).await,
-        NdcliCommand::Whoami => auth::whoami::run(common).await,
+        NdcliCommand::Auth(AuthCommand::Whoami) | NdcliCommand::Whoami => auth::whoami::run(common).await,
         NdcliCommand::Validate(validate) => commands::validate::run(common, validate).await,
         NdcliCommand::Config(_)
         | NdcliCommand::Help(_)
@@ -119,22 +145,21 @@ async fn run(arguments: &NdcliArguments) -> Result<(), Failure> {
     }
 }
 
-async fn run_token<W: OwnerArguments, C: OwnerArguments, E: OwnerArguments>(
+async fn run_token<W: OwnerArguments, C: OwnerArguments, E: OwnerArguments, S: OwnerArguments>(
     common: &CommonOptions,
-    token: &TokenCommand<W, C, E>,
+    token: &TokenCommand<W, C, E, S>,
 ) -> Result<(), Failure> {
     match token {
         TokenCommand::Create(create) => tokens::create::run(common, create).await,
         TokenCommand::List(list) => tokens::list::run(common, list).await,
         TokenCommand::Show(named) => tokens::show::run(common, &named.aim()?).await,
         TokenCommand::Update(update) => tokens::update::run(common, update).await,
-        TokenCommand::Rotate(rotate) => {
-            tokens::rotate::run(common, &rotate.named.aim()?, &rotate.rotation).await
-        }
+        TokenCommand::Rotate(rotate) => tokens::rotate::run(common, rotate).await,
+        TokenCommand::Rotation(step) => tokens::rotate::settle(common, step).await,
         TokenCommand::Renew(renew) => tokens::renew::run(common, &renew.named.aim()?, &renew.renewal).await,
         TokenCommand::Revoke(revoke) => tokens::revoke::run(common, revoke).await,
-        TokenCommand::Suspend(named) => tokens::suspend::suspend(common, &named.aim()?).await,
-        TokenCommand::Resume(named) => tokens::suspend::resume(common, &named.aim()?).await,
+        TokenCommand::Suspend(named) => tokens::suspend::run(common, named, Power::Suspend).await,
+        TokenCommand::Resume(named) => tokens::suspend::run(common, named, Power::Resume).await,
         TokenCommand::Explain(explain) => tokens::explain::run(common, explain).await,
     }
 }

@@ -5,27 +5,7 @@ use std::time::Duration;
 
 use ndauth_terminal::environment::variable;
 use ndauth_terminal::{Failure, aside, shown};
-
-/// Whether there is a person to ask.
-pub(crate) fn asks() -> bool {
-    io::stdin().is_terminal() && io::stderr().is_terminal()
-}
-
-/// Asks a question whose answer is yes or no; no is what an empty line means.
-///
-/// There must be a person to ask: without a terminal it fails and names the flag that answers.
-pub(crate) fn confirm(question: &str, flag: &str) -> Result<bool, Failure> {
-    if !asks() {
-        let message = "this asks for a confirmation, and there is no terminal to ask on";
-        return Err(Failure::usage(message, format!("use `{flag}` to confirm")));
-    }
-    let mut err = io::stderr();
-    write!(err, "{} ", shown(question))?;
-    err.flush()?;
-    let mut answer = String::new();
-    io::stdin().read_line(&mut answer)?;
-    Ok(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
-}
+pub(crate) use ndauth_terminal::{asks, confirm, require_terminal};
 
 /// Lets a person choose one of several; none where they choose nothing.
 pub(crate) fn choose(question: &str, choices: &[String]) -> Result<Option<String>, Failure> {

@@ -288,7 +288,7 @@ on_both! {
             command.args(["-qec", &format!("'{}' auth token revoke ci", ndcli.display()), "/dev/null"]);
             command.env("HOME", at.home()).env("NDCLI_SERVER", server.url.to_string()).env_remove("NDCLI_TOKEN");
             let ended = run(command, answer);
-            assert!(ended.out.contains("Revoke token \"ci\"? This cannot be undone. [y/N]:"), "{ended:?}");
+            assert!(ended.out.contains("Revoke token \"ci\" (ndpat_") && ended.out.contains(", RW, never used)? This cannot be undone. [y/N]:"), "{ended:?}");
             (ended.code, ended.out.contains("nothing was revoked"), ended.out.contains("\"ci\" revoked"))
         };
         assert_eq!(revoke("n\n"), (1, true, false));

@@ -92,7 +92,7 @@ async fn a_revocation_outlives_a_restored_copy() {
     // The alternative, `--not-before`: every secret minted before is invalid.
     at.operate(&format!("restore {copy}"));
     let told: Value =
-        serde_json::from_str(&at.operate("after-restore --not-before now -f json")).expect("JSON");
+        serde_json::from_str(&at.operate("after-restore --not-before now --yes -f json")).expect("JSON");
     assert_eq!(told["other_secrets"], 0, "{told}");
     becomes(&server, "/readyz", (200, "ready"));
     soon(&Err(Reason::ServiceRevoked), async || refused(&server, &service, &good).await).await;
@@ -130,7 +130,7 @@ async fn an_older_file_put_in_place_by_hand_is_noticed() {
     assert_eq!(ended.code, 6, "{ended:?}");
     assert!(ended.err.contains("is an older copy: its log ends at 5, but was seen to end at 6"), "{ended:?}");
     assert!(ended.err.contains("put the newer database back, or"), "{ended:?}");
-    at.operate("after-restore --not-before now");
+    at.operate("after-restore --not-before now --yes");
     at.serve();
 }
 
@@ -183,9 +183,9 @@ on_both! {
             ("org create lab".to_owned(), "/org/slug", Value::from("lab")),
             ("member set lab eve RW".to_owned(), "/role", Value::from("RW")),
             ("member remove lab eve".to_owned(), "/removed", Value::from(true)),
-            ("org delete lab".to_owned(), "/deleted", Value::from(true)),
-            (format!("token revoke {id}"), "/name", Value::from("ci")),
-            ("service revoke registry".to_owned(), "/revoked", Value::from(true)),
+            ("org delete lab --yes".to_owned(), "/deleted", Value::from(true)),
+            (format!("token revoke {id} --yes"), "/name", Value::from("ci")),
+            ("service revoke registry --yes".to_owned(), "/revoked", Value::from(true)),
             ("check".to_owned(), "/sound", Value::from(true)),
             ("migrate status".to_owned(), "/steps/0/state", Value::from("applied")),
             ("migrate up".to_owned(), "/migrated", Value::from(true)),
@@ -194,9 +194,9 @@ on_both! {
         }
         let issued = json("session issue ada");
         assert!(issued["secret"].as_str().is_some_and(|secret| secret.starts_with("ndses_")));
-        let ended = at.admin("token revoke ci");
+        let ended = at.admin("token revoke ci --yes");
         assert!(ended.code == 1 && ended.err.contains("--owner HANDLE"), "{ended:?}");
-        let ended = at.admin("token revoke ci --owner ada");
+        let ended = at.admin("token revoke ci --owner ada --yes");
         assert!(ended.code == 0 && ended.out.contains("was already revoked"), "{ended:?}");
         let events = at.operate("events export --after 3");
         assert!(events.starts_with("{\"sequence\":4,") && events.lines().count() > 10);
@@ -232,7 +232,7 @@ async fn a_file_that_is_replaced_beneath_a_server_ends_it() {
     command.args(["serve", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"]);
     let ended = crate::installation::run(command, "");
     assert!(ended.code == 6 && ended.err.contains("is an older copy"), "{ended:?}");
-    at.operate("after-restore --not-before now");
+    at.operate("after-restore --not-before now --yes");
     let (service, server) = (at.service(), at.serve());
     assert_eq!(refused(&server, &service, &leaked).await, Ok(Some(v1::Reason::TokenRevoked)));
 }
@@ -267,15 +267,15 @@ async fn where_an_installation_was_no_other_begins() {
         assert!(ended.err.contains("shows that there was an installation"), "{ended:?}");
         assert!(ended.err.contains("to start over, remove"), "{ended:?}");
         let ended = at.admin("migrate up");
-        assert!(ended.code == 6 && ended.err.contains("shows that there was an installation"), "{ended:?}");
-        assert!(at.admin("after-restore --not-before now").code != 0);
+        assert!(ended.code == 6 && ended.err.contains("says that an installation was there"), "{ended:?}");
+        assert!(at.admin("after-restore --not-before now --yes").code != 0);
         let length = fs::metadata(&file).map(|file| file.len());
         assert!(emptied || length.is_err(), "nothing was made: {length:?}");
     }
     // `restore` puts a copy in place, which is then checked like any copy.
     at.operate(&format!("restore {}", kept.display()));
-    assert!(serve().err.contains("does not know what was revoked"));
-    at.operate("after-restore --not-before now");
+    assert!(serve().err.contains("has forgotten what was revoked"));
+    at.operate("after-restore --not-before now --yes");
     drop(at.serve());
     // Removing the witness begins a new installation.
     clear();

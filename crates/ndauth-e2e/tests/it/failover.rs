@@ -289,7 +289,8 @@ async fn the_operators_word_frees_every_instance() {
         if word == "--replay" {
             arguments.push(file);
         }
-        // The operator decides on another machine, unknown to the instances.
+        arguments.push("--yes");
+        // Said on a machine of its own, of which no instance knows.
         console(&arguments);
         let (of_leaked, of_good): (Result<Option<Reason>, Reason>, _) = match word {
             "--replay" => (Ok(Some(Reason::TokenRevoked)), Ok(None)),

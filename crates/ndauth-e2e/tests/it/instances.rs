@@ -163,7 +163,7 @@ async fn sec_08_every_way_to_take_power_reaches_every_instance() {
         ("member set ops ada RO", Reason::RoleTooLow, "member set ops ada RW"),
         ("member remove ops ada", Reason::NotAMember, "member set ops ada RW"),
         ("account disable ada", Reason::AccountDisabled, "account enable ada"),
-        ("service revoke registry", Reason::ServiceRevoked, ""),
+        ("service revoke registry --yes", Reason::ServiceRevoked, ""),
     ] {
         at.operate(take);
         for asker in &askers {

@@ -181,7 +181,7 @@ on_both! {
         assert_eq!(told, "✓ Personal access token \"ci\" lives on: its new secret, which was presented, is dropped\n");
         assert_eq!(verdict(&server, &service, &old).await, "allowed");
         let new = secret_of(&done(cli(at, &server, "auth token rotate ci")));
-        done(cli(at, &server, "auth token rotate ci --confirm"));
+        done(cli(at, &server, "auth token rotation confirm ci"));
         let told = revoke(&old, "simple");
         assert!(told.ends_with("] lives on: its old secret, which was presented, is retired\n"), "{told}");
         assert!(verdict(&server, &service, &old).await.starts_with("the secret was replaced"));
@@ -202,10 +202,10 @@ on_both! {
         assert_eq!(verdict(&server, &service, &old).await, "allowed");
         let told = done(cli(at, &server, "auth token rotate ci --overlap 7d"));
         let new = secret_of(&told);
-        assert!(told.contains("takes over at its first use, or by `ndcli auth token rotate ci --confirm`; the old one stays valid for 7d"), "{told}");
+        assert!(told.contains("takes over at its first use, or by `ndcli auth token rotation confirm ci`; the old one serves on for 7d"), "{told}");
         let again = cli(at, &server, "auth token rotate ci");
-        assert!(again.code == 1 && again.err.contains("awaits confirmation until") && again.err.contains("--drop"), "{again:?}");
-        assert!(done(cli(at, &server, "auth token list")).contains("• ci: the new secret awaits confirmation until "));
+        assert!(again.code == 1 && again.err.contains("waits to be confirmed until") && again.err.contains("rotation drop"), "{again:?}");
+        assert!(done(cli(at, &server, "auth token list")).contains("• ci: the new secret waits to be confirmed until "));
 
         assert_eq!(verdict(&server, &service, &new).await, "allowed");
         let rotation = async || {
@@ -218,11 +218,11 @@ on_both! {
         assert_eq!(verdict(&server, &service, &old).await, "allowed");
         soon(&"overlap still_used".to_owned(), &rotation).await;
         let told = done(cli(at, &server, "auth token list"));
-        assert!(told.contains("from 203.0.113.9; not yet safe to retire: it is still used"), "{told}");
-        let refused = cli(at, &server, "auth token rotate ci --retire");
+        assert!(told.contains("from 203.0.113.9; not yet safe to retire: somebody uses it"), "{told}");
+        let refused = cli(at, &server, "auth token rotation retire ci");
         assert!(refused.code == 1 && refused.err.contains("it is not yet safe: the old secret was used just now"), "{refused:?}");
-        assert!(refused.err.contains("`--yes` retires it anyway"), "{refused:?}");
-        let told = done(cli(at, &server, "auth token rotate ci --retire --yes"));
+        assert!(refused.err.contains("`--yes` retires it all the same"), "{refused:?}");
+        let told = done(cli(at, &server, "auth token rotation retire ci --yes"));
         assert_eq!(told, "✓ \"ci\": the old secret is retired\n");
         let refusal = verdict(&server, &service, &old).await;
         assert!(refusal.starts_with("the secret was replaced by a rotation just now ("), "{refusal}");
@@ -263,16 +263,16 @@ on_both! {
         let failed = into("auth token rotate ci", "second", "exit 3");
         let second = kept("second");
         assert_eq!(failed.code, 1);
-        assert!(failed.err.contains("the new secret waits until ") && failed.err.contains("the old one is still valid"), "{failed:?}");
-        assert!(failed.err.contains("hint: if it was stored anyway: `ndcli auth token rotate ci --confirm`"), "{failed:?}");
+        assert!(failed.err.contains("the new secret waits until ") && failed.err.contains("the old one still serves"), "{failed:?}");
+        assert!(failed.err.contains("hint: if it was stored all the same: `ndcli auth token rotation confirm ci`"), "{failed:?}");
         assert_eq!(verdict(&server, &service, &first).await, "allowed");
-        assert_eq!(done(cli(at, &server, "auth token rotate ci --confirm")).lines().next(), Some("✓ \"ci\": the new secret took over"));
+        assert_eq!(done(cli(at, &server, "auth token rotation confirm ci")).lines().next(), Some("✓ \"ci\": the new secret took over"));
         assert_eq!(verdict(&server, &service, &second).await, "allowed");
-        done(cli(at, &server, "auth token rotate ci --retire --yes"));
-        // A sink that failed before it stored the secret has broken nothing either.
+        done(cli(at, &server, "auth token rotation retire ci --yes"));
+        // One that failed before it stored it, too.
         let failed = at.ndcli(&server, &["auth", "token", "rotate", "ci", "--to-command", "exit 4"]);
         assert!(failed.code == 1 && failed.err.contains("exit status: 4"), "{failed:?}");
-        done(cli(at, &server, "auth token rotate ci --drop"));
+        done(cli(at, &server, "auth token rotation drop ci"));
         assert_eq!(verdict(&server, &service, &second).await, "allowed");
         let file = at.home().join("token");
         fs::write(&file, "what was there before").expect("written");
@@ -388,9 +388,9 @@ on_both! {
         let listed: serde_json::Value = serde_json::from_str(&listed).expect("JSON");
         let id = listed["tokens"][0]["id"].as_str().expect("an id").to_owned();
         assert_eq!(listed["tokens"][0]["owner"], "ada");
-        done(eves(&format!("org suspend {id} --org ops")));
+        done(eves(&format!("token suspend {id} --org ops")));
         soon(&true, async || verdict(&server, &service, &old).await.starts_with("the org `ops` suspended the token just now")).await;
-        done(eves(&format!("org resume {id} --org ops")));
+        done(eves(&format!("token resume {id} --org ops")));
         done(eves("org freeze ops --yes"));
         soon(&true, async || verdict(&server, &service, &old).await.starts_with("the org `ops` was frozen just now")).await;
         let minted = cli(at, &server, "auth token create --name x --scope ro --org ops");

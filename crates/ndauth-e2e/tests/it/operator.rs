@@ -24,7 +24,7 @@ on_both! {
         assert_eq!(orgs().await, Ok(vec![("dev".into(), admin), ("ops".into(), rw)]));
         at.operate("member remove ops ada");
         assert_eq!(orgs().await, Ok(vec![("dev".into(), admin)]));
-        at.operate("org delete dev");
+        at.operate("org delete dev --yes");
         assert_eq!(orgs().await, Ok(vec![]));
         assert_eq!(at.operate("account disable ada"), "account `ada` disabled");
         assert_eq!(orgs().await.map_err(|problem| problem.reason), Err(Reason::AccountDisabled));
@@ -57,7 +57,7 @@ on_both! {
             assert_eq!((ended.code, ended.out.as_str()), (code, ""), "{arguments}: {ended:?}");
             assert!(ended.err.contains(told), "{arguments}: {}", ended.err);
         }
-        at.operate("org delete dev");
+        at.operate("org delete dev --yes");
         let again = at.admin("org create dev");
         assert!(again.code == 1 && again.err.contains("a deleted org"), "{again:?}");
     }
@@ -73,7 +73,7 @@ on_both! {
             assert!(ended.out.starts_with(marker) && ended.out.len() == 50 && ended.out.ends_with('\n'), "{ended:?}");
             assert!(!ended.err.contains(&ended.out[12..40]), "{ended:?}");
         }
-        assert_eq!(at.operate("service revoke registry"), "service `registry` revoked");
+        assert_eq!(at.operate("service revoke registry --yes"), "service `registry` revoked");
     }
 
     async fn a_limited_service_is_limited(at: &Installation) {
@@ -91,7 +91,7 @@ on_both! {
             client.validate_token(request).await.map(drop).map_err(|problem| problem.reason)
         };
         assert_eq!(ask("dev").await, Ok(()));
-        at.operate("service revoke builder");
+        at.operate("service revoke builder --yes");
         assert_eq!(ask("dev").await, Err(Reason::ServiceRevoked));
     }
 

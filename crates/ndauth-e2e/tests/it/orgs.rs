@@ -47,7 +47,7 @@ on_both! {
             Total: 2 org(s)
         "#]]);
         let unselected = cli("org members");
-        assert!(unselected.code == 2 && unselected.err.contains("no org is selected"), "{unselected:?}");
+        assert!(unselected.code == 2 && unselected.err.contains("or first `ndcli org select SLUG`"), "{unselected:?}");
         shows(&cli("org select opps"), 2, at, &server, &expect![[r#"
             error: you are not a member of an org `opps`
             hint: did you mean `ops`?
@@ -152,12 +152,8 @@ on_both! {
         let cli = |text: &str| line(at, &server, text);
         cli("org select ops");
         shows(&cli("org offer bob"), 2, at, &server, &expect![[r#"
-            error: the following required arguments were not provided:
-              --role <ROLE>
-
-            Usage: ndcli org offer --role <ROLE> --server <URL> <HANDLE>
-
-            For more information, try '--help'.
+            error: `ndcli org offer` needs `--role <ROLE>`
+            hint: for example: `ndcli org offer ada --role rw --org acme`
         "#]]);
         shows(&cli("org offer bob --role rw"), 0, at, &server, &expect![[r#"
             ✓ A membership of ops is offered to bob, with the role RW

@@ -62,7 +62,7 @@ on_both! {
             error: no grant: expected `,` or `}`
               {"resource_type":"assets","resource_id":"*" "actions":["read"]}
                                                           ^
-            hint: a grant is `{"resource_type":"assets","resource_id":"*","actions":["read"]}`
+            hint: a grant is `read:assets`, or `{"resource_type":"assets","resource_id":"*","actions":["read"]}`
         "#]]);
         shows(&grant(r#"{"resource_type":"assets","resource_id":"*","actions":["raed"]}"#), 2, at, &server, &expect![[r#"
             error: there is no permission `raed:assets`: did you mean `read`?
@@ -80,13 +80,13 @@ on_both! {
             error: a resource type is 1 to 80 of a-z, 0-9, `-`, `_` and inner `/`
               {"resource_type":"Assets","resource_id":"*","actions":["read"]}
                                 ^^^^^^
-            hint: a grant is `{"resource_type":"assets","resource_id":"*","actions":["read"]}`
+            hint: a grant is `read:assets`, or `{"resource_type":"assets","resource_id":"*","actions":["read"]}`
         "#]]);
         shows(&grant(r#"{"resource_type":"assets","actions":["read"]}"#), 2, at, &server, &expect![[r#"
             error: no grant: missing field `resource_id`
               {"resource_type":"assets","actions":["read"]}
                                                           ^
-            hint: a grant is `{"resource_type":"assets","resource_id":"*","actions":["read"]}`
+            hint: a grant is `read:assets`, or `{"resource_type":"assets","resource_id":"*","actions":["read"]}`
         "#]]);
         shows(&grant(r#"{"resource_type":"tokens","resource_id":"*","actions":["*"]}"#), 2, at, &server, &expect![[r#"
             error: `--grant`: actions on `tokens` must be named one by one: `*` does not cover ndauth's own types
@@ -99,17 +99,12 @@ on_both! {
             hint: `ndcli permissions list` shows what there is
         "#]]);
         shows(&line(at, &server, "auth token create --name ci --scope rw,reads"), 2, at, &server, &expect![[r#"
-            error: invalid value 'rw,reads' for '--scope <SCOPE>': expected `RW`, `RO`, or named scopes such as `read:assets,write:assets`
-
-            For more information, try '--help'.
+            error: `--scope <SCOPE>` cannot be `rw,reads`: expected `RW`, `RO`, or permissions such as `read:assets,write:assets`
+            hint: `ndcli permissions list` shows the permissions
         "#]]);
         shows(&line(at, &server, "auth token create --name ci"), 2, at, &server, &expect![[r#"
-            error: the following required arguments were not provided:
-              --scope <SCOPE>
-
-            Usage: ndcli auth token create --name <NAME> --server <URL> --scope <SCOPE>
-
-            For more information, try '--help'.
+            error: `ndcli auth token create` needs `--scope <SCOPE>`
+            hint: for example: `ndcli auth token create --name github-ci --scope rw --expiry 90d`
         "#]]);
         assert_eq!(read(&line(at, &server, "auth token list -f json"))["total"], 0);
     }

@@ -282,17 +282,30 @@ async fn a_shell_completes_names_as_they_are_now() {
         ended.out
     };
     let commands = complete("ndcli auth token ''");
-    assert!(commands.starts_with("create\nlist\nshow\nupdate\nrotate\nrenew\n"), "{commands}");
+    assert!(commands.starts_with("create\nlist\nshow\nupdate\nrotate\nrotation\nrenew\n"), "{commands}");
     assert!(complete("ndcli auth token revoke ''").starts_with("github-ci\nmy\\ deploy\n"));
     assert_eq!(complete("ndcli auth token revoke gith"), "github-ci\n");
     assert!(complete("ndcli auth token create --org ''").starts_with("dev\nops\n"));
     assert!(complete("ndcli config set ''").starts_with("format\nserver\n"));
+    at.operate("member set ops ada ADMIN");
+    let deploy = ["token", "create", "--org", "ops", "--scope", "read:assets", "--name", "deploy"];
+    assert_eq!(at.ndcli(&server, &deploy).code, 0);
+    assert!(complete("ndcli token revoke --org ops ''").starts_with("deploy\n"));
+    at.ndcli(&server, &["org", "select", "ops"]);
+    assert!(complete("ndcli token rotation confirm ''").starts_with("deploy\n"), "in the selected org");
+    assert!(complete("ndcli org member set ''").starts_with("ada\n"));
+    assert!(complete("ndcli org member set ada ''").starts_with("RO\nRW\nADMIN\n"));
+    assert_eq!(complete("ndcli auth sessions revoke ''").lines().next().map(str::len), Some(36));
     at.ndcli(&server, &["auth", "token", "revoke", "github-ci", "--yes"]);
     assert_eq!(complete("ndcli auth token revoke gith"), "\n", "what is gone is not offered");
     for shell in ["zsh", "fish", "powershell"] {
         let script = at.ndcli(&server, &["completions", shell]);
         assert!(script.code == 0 && script.out.contains("COMPLETE"), "{script:?}");
     }
+    let mut operator = at.command("NDAUTH_TEST_NDAUTHD");
+    operator.args(["completions", "bash"]);
+    assert!(run(operator, "").out.contains("_clap_complete_ndauthd"));
+    // Without a server there are no names, and nothing is said.
     server.kill();
 }
 

@@ -255,7 +255,7 @@ on_both! {
             soon(&Ok(None), &ask).await;
             assert!(verifier.figures().asked > asked, "{take}: it asked anew");
         }
-        at.operate("org delete ops");
+        at.operate("org delete ops --yes");
         soon(&Ok(Some(Reason::OrgDeleted)), &ask).await;
         at.operate("org create new --admin ada");
         let mine = needs("new", Scope::Rw, Some("write:assets"));
@@ -263,7 +263,7 @@ on_both! {
         soon(&Ok(None), &ask).await;
         at.operate(&format!("catalogue apply {}", catalogue.display()));
         soon(&Ok(Some(Reason::PermissionUnknown)), &ask).await;
-        at.operate("service revoke registry");
+        at.operate("service revoke registry --yes");
         soon(&Err(Reason::Unavailable), &ask).await;
     }
 

@@ -156,8 +156,8 @@ on_both! {
         let stranger = owner.create_token(new_token("s")).await.expect("made").secret.parse().expect("a secret");
         let refused = Watch::open(&server, &stranger, 1 << 16, None).await.err().expect("refused");
         assert_eq!(refused["grpc-status"], "7", "{refused:?}");
-        // A revoked service receives nothing more.
-        at.operate("service revoke registry");
+        // A service that is revoked hears nothing more.
+        at.operate("service revoke registry --yes");
         let begun = Instant::now();
         let mut probe = 2;
         while timeout(Duration::from_millis(100), watch.hear()).await.ok() != Some(None) {

@@ -22,7 +22,7 @@ pub(super) async fn run(
             let catalogue = authority.list_permissions(CONSOLE).await;
             let document = catalogue.map_err(|error| authority_failure(&error))?.document();
             let json = json!({ "catalogue": document });
-            Ok(AdminOutput { text: text(&document), json, aside: None, failed: false })
+            Ok(AdminOutput { text: text(&document), json, aside: None, failed: false, if_lost: None })
         }
         AdminCatalogueCommand::Apply { file, dry_run } => {
             let document = read(&file)?;
@@ -90,7 +90,7 @@ fn done(done: &Changed<CatalogueApplied>, dry_run: bool) -> AdminOutput {
         "tokens_gaining": applied.revived,
         "sequence": done.changed.then_some(done.sequence),
     });
-    AdminOutput { text, json, aside, failed: false }
+    AdminOutput { text, json, aside, failed: false, if_lost: None }
 }
 
 /// The document as a person edits it: a line an action.

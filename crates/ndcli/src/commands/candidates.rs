@@ -18,8 +18,8 @@ use crate::transport;
 
 /// Set where bash asks.
 static BASH: AtomicBool = AtomicBool::new(false);
-/// How long a name may take to come: a person waits.
-const PATIENCE: Duration = Duration::from_millis(700);
+/// The timeout for names: a person waits for them.
+const TIMEOUT: Duration = Duration::from_millis(700);
 
 /// Has candidates escaped as words of bash.
 pub(crate) fn escape_for_bash() {
@@ -29,9 +29,40 @@ pub(crate) fn escape_for_bash() {
 /// Whose tokens the line to complete is about.
 fn whose() -> v1::Whose {
     let mine = std::env::args_os().any(|word| word == "auth" || word == "--user");
-    let org = stated("--org").or_else(|| variable("NDCLI_ORG")?.into_string().ok()).filter(|_| !mine);
-    let kind = org.map_or(v1::whose::Kind::Mine(v1::Mine {}), v1::whose::Kind::Org);
+    let kind = org().filter(|_| !mine).map_or(v1::whose::Kind::Mine(v1::Mine {}), v1::whose::Kind::Org);
     v1::Whose { kind: Some(kind) }
+}
+
+/// The org that the line to complete acts in: stated, or selected before.
+fn org() -> Option<String> {
+    let selected = || {
+        let profile = stated("--profile").or_else(profile_variable);
+        Configuration::load(profile.as_deref()).ok()?.layer.values.get("org").cloned()
+    };
+    stated("--org").or_else(|| variable("NDCLI_ORG")?.into_string().ok()).or_else(selected)
+}
+
+/// The handles of the members of the org that the line acts in.
+pub(crate) fn members() -> Vec<CompletionCandidate> {
+    let members = asked(async |common| {
+        let org = org()?.parse().ok()?;
+        client(common).await?.every_member(&org).await.ok()
+    });
+    members.into_iter().flatten().map(|member| CompletionCandidate::new(shown(&member.handle))).collect()
+}
+
+/// The roles there are.
+pub(crate) fn roles() -> Vec<CompletionCandidate> {
+    ["RO", "RW", "ADMIN"].into_iter().map(CompletionCandidate::new).collect()
+}
+
+/// The ids of the caller's sessions, with the device of each.
+pub(crate) fn sessions() -> Vec<CompletionCandidate> {
+    let sessions = asked(async |common| Some(client(common).await?.list_sessions().await.ok()?.sessions));
+    let candidate = |session: v1::Session| {
+        CompletionCandidate::new(shown(&session.id)).help(Some(shown(&session.device).into()))
+    };
+    sessions.into_iter().flatten().map(candidate).collect()
 }
 
 /// The names of those tokens, as they are now; none where they cannot be had at once.
@@ -124,7 +155,7 @@ fn asked<T>(ask: impl AsyncFnOnce(&CommonOptions) -> Option<T>) -> Option<T> {
     let matches = command.try_get_matches_from(words).ok()?;
     let common = CommonOptions::from_arg_matches(&matches).ok()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().ok()?;
-    runtime.block_on(async { timeout(PATIENCE, ask(&common)).await.ok()? })
+    runtime.block_on(async { timeout(TIMEOUT, ask(&common)).await.ok()? })
 }
 
 /// Connects once with the credential in force, as it is.

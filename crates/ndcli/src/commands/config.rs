@@ -16,31 +16,32 @@ use crate::settings::{CommonOptions, Format};
 
 #[derive(Subcommand)]
 pub(crate) enum ConfigCommand {
-    /// Print the value that is in force
+    /// Print a value
     Get {
-        /// Which setting: the name of a flag, such as `server`
+        /// Setting: the name of a flag, such as `server`
         #[arg(add = ArgValueCandidates::new(candidates::keys))]
         key: String,
         #[command(flatten)]
         in_org: Unsaid,
     },
-    /// Keep a value for later commands; with `--profile`, in that profile, which is made where needed
+    /// Keep a value; with `--profile`, in that profile
     Set {
-        /// Which setting: the name of a flag, such as `server`; or `profile`, the one that is used
+        /// Setting: the name of a flag, such as `server`, or `profile`
         #[arg(add = ArgValueCandidates::new(candidates::keys))]
         key: String,
-        /// What to set it to
+        /// Value
         value: String,
     },
-    /// Keep a value no longer; with `--profile`, in that profile
+    /// Remove a value; with `--profile`, from that profile
     Unset {
-        /// Which setting
+        /// Setting
         #[arg(add = ArgValueCandidates::new(candidates::keys))]
         key: String,
     },
-    /// List every setting, its value, and where that comes from
+    /// List every setting and its source
+    #[command(alias = "ls")]
     List(Unsaid),
-    /// Print where the configuration lies
+    /// Print the path of the configuration file
     Path,
 }
 

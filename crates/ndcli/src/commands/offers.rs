@@ -14,20 +14,21 @@ use crate::terminal::confirm;
 
 #[derive(Subcommand)]
 pub(crate) enum OffersCommand {
-    /// List the memberships that orgs offer you
+    /// List membership offers to you
+    #[command(alias = "ls")]
     List,
-    /// Accept a membership that an org offers you; shows which of your tokens gain power there, and asks
+    /// Accept a membership; shows which tokens gain power, and asks
     Accept {
-        /// The org that made the offer
+        /// Org that made the offer
         #[arg(value_parser = org)]
         org: OrgSlug,
-        /// Skip the confirmation prompt
+        /// Do not ask for confirmation
         #[arg(long)]
         yes: bool,
     },
-    /// Decline a membership that an org offers you
+    /// Decline a membership
     Decline {
-        /// The org that made the offer
+        /// Org that made the offer
         #[arg(value_parser = org)]
         org: OrgSlug,
     },

@@ -8,14 +8,12 @@ use ndauth_core::{OrgSlug, Reason, Role};
 use ndauth_proto::{role_from_proto, role_to_proto, timestamp_from_proto, v1};
 use ndauth_terminal::environment::variable;
 use ndauth_terminal::{
-    Failure, Rows, TokenShown, ago, aside, detailed, nonsense, print, print_json, shown, told, warn,
+    Failure, Rows, TokenShown, ago, aside, detailed, nonsense, print, print_json, quoted, shown, told, warn,
 };
 use serde_json::json;
 
 use super::listed::listed;
-use super::tokens::aim::changed;
 use super::tokens::list;
-use super::tokens::suspend::{self, SUSPENDED, resumed};
 use super::{candidates, offers};
 use super::{config, policy};
 use crate::connection::{ServerConnection, connect};
@@ -26,66 +24,52 @@ use crate::terminal::{choose, confirm};
 #[derive(Subcommand)]
 pub(crate) enum OrgCommand {
     /// List the orgs you are a member of
+    #[command(alias = "ls")]
     List,
     /// Show an org
     Show(NamedOrg),
-    /// Select the org that later commands act in
+    /// Select the org for later commands
     Select {
-        /// Which [default: asks]
-        #[arg(value_parser = org, add = clap_complete::ArgValueCandidates::new(candidates::orgs))]
+        /// Org [default: ask]
+        #[arg(value_name = "ORG", value_parser = org, add = clap_complete::ArgValueCandidates::new(candidates::orgs))]
         name: Option<OrgSlug>,
     },
-    /// Make an org, and be its first admin; only an operator may
+    /// Create an org and become its first admin; operators only
     Create {
-        /// Its name, for good: a-z, 0-9 and inner hyphens
+        /// Permanent name: a-z, 0-9 and inner hyphens
         #[arg(value_parser = org)]
         slug: OrgSlug,
-        /// What it is called
+        /// Display name
         #[arg(long)]
         name: Option<String>,
     },
     /// List the members of an org
     Members(NamedOrg),
-    /// Change a member's role, or take one out
+    /// Add or remove a member, or change a role
     #[command(subcommand)]
     Member(MemberCommand),
-    /// Offer a membership; it is one once the account accepts it, within 7 days
+    /// Offer a membership; the account accepts it within 7 days
     Offer {
-        /// The name of the account
+        /// Account
         handle: String,
-        /// The role that it confers: RO, RW or ADMIN
-        #[arg(long, value_parser = role)]
+        /// Role to confer: RO, RW or ADMIN
+        #[arg(long, value_parser = role, add = clap_complete::ArgValueCandidates::new(candidates::roles))]
         role: Role,
         #[command(flatten)]
         in_org: InOrg,
     },
-    /// List and withdraw the memberships that an org offers
+    /// List and withdraw membership offers
     #[command(subcommand)]
     Offers(OrgOffersCommand),
-    /// Show or set the limits for tokens that touch an org
+    /// Show or set an org's limits for tokens
     #[command(subcommand)]
     Policy(policy::PolicyCommand),
-    /// List the personal tokens of others that may have power in an org
+    /// List members' personal tokens that may have power in an org
     Tokens(TokensOfOrg),
-    /// Suspend a personal token in the org: it has no power there until it is resumed
-    Suspend(InTheOrg),
-    /// Resume a personal token that was suspended in the org
-    Resume(InTheOrg),
-    /// Freeze an org: nothing can be changed there, no token is made and no role changes, until it is unfrozen
+    /// Freeze an org: nothing there can change until it is unfrozen
     Freeze(Freeze),
     /// Unfreeze an org
     Unfreeze(NamedOrg),
-}
-
-/// A personal token that may have power in an org.
-#[derive(clap::Args)]
-pub(crate) struct InTheOrg {
-    /// Its id, as `ndcli org tokens` shows it
-    #[arg(value_name = "TOKEN_ID")]
-    id: String,
-
-    #[command(flatten)]
-    in_org: InOrg,
 }
 
 #[derive(clap::Args)]
@@ -93,7 +77,7 @@ pub(crate) struct Freeze {
     #[command(flatten)]
     named: NamedOrg,
 
-    /// Skip the confirmation prompt
+    /// Do not ask for confirmation
     #[arg(long)]
     yes: bool,
 }
@@ -101,8 +85,8 @@ pub(crate) struct Freeze {
 /// An org by name, or the one that was selected.
 #[derive(clap::Args)]
 pub(crate) struct NamedOrg {
-    /// Which [default: the one that was selected]
-    #[arg(value_parser = org, add = clap_complete::ArgValueCandidates::new(candidates::orgs))]
+    /// Org [default: the selected one]
+    #[arg(id = "org_name", value_name = "ORG", value_parser = org, add = clap_complete::ArgValueCandidates::new(candidates::orgs))]
     name: Option<OrgSlug>,
 
     #[command(flatten)]
@@ -115,38 +99,41 @@ pub(crate) struct TokensOfOrg {
     #[command(flatten)]
     named: NamedOrg,
 
-    /// At most so many
+    /// List at most this many
     #[arg(long, value_name = "COUNT")]
     limit: Option<usize>,
 }
 
 #[derive(Subcommand)]
 pub(crate) enum MemberCommand {
-    /// Add an account to the org without asking it; only an operator may
+    /// Add an account to the org without its consent; operators only
     Add {
-        /// The name of the account
+        /// Account
         handle: String,
-        /// RO, RW or ADMIN
-        #[arg(value_parser = role)]
+        /// Role: RO, RW or ADMIN
+        #[arg(value_parser = role, add = clap_complete::ArgValueCandidates::new(candidates::roles))]
         role: Role,
         #[command(flatten)]
         in_org: InOrg,
     },
     /// Change the role of a member
     Set {
-        /// Who
+        /// Account
+        #[arg(add = clap_complete::ArgValueCandidates::new(candidates::members))]
         handle: String,
-        /// RO, RW or ADMIN
-        #[arg(value_parser = role)]
+        /// Role: RO, RW or ADMIN
+        #[arg(value_parser = role, add = clap_complete::ArgValueCandidates::new(candidates::roles))]
         role: Role,
         #[command(flatten)]
         in_org: InOrg,
     },
-    /// Take an account out of the org: its tokens have no power there from now on
+    /// Remove an account from the org; its tokens lose their power there
+    #[command(aliases = ["rm", "delete"])]
     Remove {
-        /// Who
+        /// Account
+        #[arg(add = clap_complete::ArgValueCandidates::new(candidates::members))]
         handle: String,
-        /// Skip the confirmation prompt
+        /// Do not ask for confirmation
         #[arg(long)]
         yes: bool,
         #[command(flatten)]
@@ -156,11 +143,12 @@ pub(crate) enum MemberCommand {
 
 #[derive(Subcommand)]
 pub(crate) enum OrgOffersCommand {
-    /// List the memberships that an org offers
+    /// List membership offers of an org
+    #[command(alias = "ls")]
     List(NamedOrg),
-    /// Withdraw a membership that an org offers
+    /// Withdraw a membership offer
     Withdraw {
-        /// The name of the account that it was offered to
+        /// Account that it was offered to
         handle: String,
         #[command(flatten)]
         in_org: InOrg,
@@ -206,28 +194,9 @@ pub(crate) async fn run(common: &CommonOptions, command: &OrgCommand) -> Result<
         }
         OrgCommand::Policy(command) => policy::run(common, command).await,
         OrgCommand::Tokens(listed) => tokens(common, listed.named.require()?, listed.limit).await,
-        OrgCommand::Suspend(which) => suspend_personal(common, which).await,
-        OrgCommand::Resume(which) => resume_personal(common, which).await,
         OrgCommand::Freeze(freeze) => set_frozen(common, freeze.named.require()?, true, freeze.yes).await,
         OrgCommand::Unfreeze(named) => set_frozen(common, named.require()?, false, true).await,
     }
-}
-
-async fn suspend_personal(common: &CommonOptions, which: &InTheOrg) -> Result<(), Failure> {
-    let (org, id) = (which.in_org.require()?.to_string(), which.id.clone());
-    let request = v1::SuspendPersonalTokenRequest { org, id };
-    let server = connect(common).await?;
-    let done = server.ask(async |client| client.suspend_personal_token(request.clone()).await).await?;
-    suspend::tell(common, &changed(done.token, done.changed, done.evaluated_at)?, SUSPENDED)
-}
-
-async fn resume_personal(common: &CommonOptions, which: &InTheOrg) -> Result<(), Failure> {
-    let (org, id) = (which.in_org.require()?.to_string(), which.id.clone());
-    let request = v1::ResumePersonalTokenRequest { org, id };
-    let server = connect(common).await?;
-    let done = server.ask(async |client| client.resume_personal_token(request.clone()).await).await?;
-    let done = changed(done.token, done.changed, done.evaluated_at)?;
-    suspend::tell(common, &done, &resumed(&done.token))
 }
 
 /// Lists the personal tokens that may have power in an org, and whose they are.
@@ -422,7 +391,7 @@ async fn set_member(common: &CommonOptions, org: &OrgSlug, handle: &str, role: R
     });
     set.await.map_err(|failure| {
         let offer =
-            || format!("`ndcli org offer {} --role {role} --org {org}` offers a membership", shown(handle));
+            || format!("`ndcli org offer {} --role {role} --org {org}` offers a membership", quoted(handle));
         if no_member.get() { Failure { hint: Some(offer()), ..failure } } else { failure }
     })?;
     has_role(common, org, handle, role)

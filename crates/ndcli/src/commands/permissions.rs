@@ -9,7 +9,7 @@ use crate::settings::{CommonOptions, Format};
 
 #[derive(clap::Args)]
 pub(crate) struct ListPermissions {
-    /// Only those of this resource type
+    /// Only permissions on this resource type
     #[arg(value_name = "TYPE")]
     resource_type: Option<String>,
 }

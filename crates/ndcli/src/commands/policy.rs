@@ -17,14 +17,14 @@ use crate::terminal::confirm;
 
 #[derive(Subcommand)]
 pub(crate) enum PolicyCommand {
-    /// Show the policy that rules, and those to come
+    /// Show the policy in force, and announced ones
     Show {
         #[command(flatten)]
         in_org: InOrg,
     },
-    /// Set limits for tokens that touch the org; what is not stated stays as it is
+    /// Set limits; what is not stated stays as it is
     Set(Set),
-    /// Withdraw the policies to come: the one that rules goes on
+    /// Withdraw announced policies
     Withdraw {
         #[command(flatten)]
         in_org: InOrg,
@@ -34,9 +34,9 @@ pub(crate) enum PolicyCommand {
 /// Whether something is done.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Switch {
-    /// It is
+    /// Yes
     On,
-    /// It is not
+    /// No
     Off,
 }
 
@@ -45,47 +45,47 @@ enum Switch {
           .args(["longest_lifetime", "personal_tokens", "allow_from", "allow_from_anywhere", "login_within",
                  "suspend_on_reuse", "require_grants", "no_all_org_tokens"]))]
 pub(crate) struct Set {
-    /// How long a token may live, such as 90d; 365d admits all that end, never all
+    /// Longest lifetime of a token, such as 90d, or never for no limit
     #[arg(long, value_name = "DURATION", value_parser = lifetime)]
     longest_lifetime: Option<Lifetime>,
 
-    /// Whether personal tokens have any power in the org, or its own tokens alone
-    #[arg(long, value_name = "WHETHER")]
+    /// Admit personal tokens: allowed or barred
+    #[arg(long, value_name = "WHICH", hide_possible_values = true)]
     personal_tokens: Option<PersonalTokens>,
 
-    /// A network from which tokens may be used, such as 10.0.0.0/8; may be repeated
+    /// Allow use from this network, such as 10.0.0.0/8; repeatable
     #[arg(long, value_name = "CIDR", value_parser = network)]
     allow_from: Vec<Network>,
 
-    /// Let tokens be used from anywhere
+    /// Allow use from anywhere
     #[arg(long, conflicts_with = "allow_from")]
     allow_from_anywhere: bool,
 
-    /// How long ago the owner of a personal token may have logged in, such as 30d; never sets no limit
+    /// Require a login of the owner within this time, such as 30d, or never
     #[arg(long, value_name = "DURATION", value_parser = lifetime)]
     login_within: Option<Lifetime>,
 
-    /// Whether a token is suspended in the org once one of its retired secrets is presented
-    #[arg(long, value_name = "WHETHER")]
+    /// Suspend a token when one of its retired secrets is used: on or off
+    #[arg(long, value_name = "SWITCH", hide_possible_values = true)]
     suspend_on_reuse: Option<Switch>,
 
-    /// Admit only tokens that carry a set of grants, never all
-    #[arg(long, value_name = "WHETHER")]
+    /// Admit only tokens with grants: on or off
+    #[arg(long, value_name = "SWITCH", hide_possible_values = true)]
     require_grants: Option<Switch>,
 
-    /// Admit only tokens that name the org, never those for all orgs
-    #[arg(long, value_name = "WHETHER")]
+    /// Admit only tokens restricted to named orgs: on or off
+    #[arg(long, value_name = "SWITCH", hide_possible_values = true)]
     no_all_org_tokens: Option<Switch>,
 
-    /// Let it take hold later, such as 14d, so that people can make other tokens
+    /// Announce the policy: it takes effect after this time, such as 14d
     #[arg(long, value_name = "DURATION", value_parser = notice)]
     effective_in: Option<Duration>,
 
-    /// Say which tokens it would break, and set nothing
+    /// Show which tokens it would break; set nothing
     #[arg(long)]
     dry_run: bool,
 
-    /// Skip the confirmation prompt
+    /// Do not ask for confirmation
     #[arg(long)]
     yes: bool,
 

@@ -22,18 +22,18 @@ use crate::settings::values::{org, permission};
 use crate::settings::{CommonOptions, Format};
 use crate::terminal::secret_from_stdin;
 
-/// Ask whether a secret may do a thing, as a service would: the credential is the service's own
+/// Validate a secret, as a service does; the credential is the service's own
 #[derive(clap::Args)]
 pub(crate) struct Validate {
-    /// Read the secret to ask about from standard input
+    /// Read the secret to validate from standard input
     #[arg(long, required = true)]
     secret_stdin: bool,
 
-    /// The organization in which access is needed
+    /// Org in which access is needed
     #[arg(long, value_parser = org, add = ArgValueCandidates::new(candidates::orgs))]
     org: Option<OrgSlug>,
 
-    /// The access that is needed; `identity` asks only whose secret it is
+    /// Access needed; `identity` asks only whose secret it is
     #[arg(
         long,
         ignore_case = true,
@@ -42,12 +42,12 @@ pub(crate) struct Validate {
     )]
     access: ValidateAccess,
 
-    /// The permission that is needed, as ACTION:TYPE or ACTION:TYPE:ID
+    /// Permission needed, such as write:assets or write:assets:ID
     #[arg(long, value_parser = permission, requires = "org",
           add = ArgValueCandidates::new(candidates::permissions))]
     permission: Option<Permission>,
 
-    /// The address from which the secret was used; the service must be registered as stating one
+    /// Address from which the secret was used; the service must be registered as stating one
     #[arg(long, value_name = "ADDRESS")]
     from: Option<IpAddr>,
 }

@@ -13,13 +13,22 @@ use super::values::{org, timeout};
 
 /// What every command takes.
 #[derive(Args, Clone)]
-#[command(next_help_heading = "Options of every command")]
+#[command(next_help_heading = "Global options")]
 pub(crate) struct CommonOptions {
-    /// How to print what there is to show
-    #[arg(short, long, value_name = "FORMAT", env = "NDCLI_FORMAT", default_value = "table", global = true)]
+    /// Output format
+    #[arg(
+        short,
+        long,
+        alias = "output",
+        short_alias = 'o',
+        value_name = "FORMAT",
+        env = "NDCLI_FORMAT",
+        default_value = "table",
+        global = true
+    )]
     pub(crate) format: Format,
 
-    /// The server
+    /// Server to talk to
     #[arg(
         long,
         value_name = "URL",
@@ -29,31 +38,31 @@ pub(crate) struct CommonOptions {
     )]
     pub(crate) server: ServerUrl,
 
-    /// The profile of the configuration to use: another server, other settings
+    /// Configuration profile: another server, other settings
     #[arg(long, value_name = "NAME", env = "NDCLI_PROFILE", global = true)]
     pub(crate) profile: Option<String>,
 
-    /// The credential; others on this machine can see it: prefer NDCLI_TOKEN or NDCLI_TOKEN_FILE
+    /// Credential; other users of this machine can see it, so prefer NDCLI_TOKEN or NDCLI_TOKEN_FILE
     #[arg(long, value_name = "SECRET", global = true)]
     pub(crate) token: Option<String>,
 
-    /// A file of PEM with the authorities to trust, in place of the system's
+    /// PEM file of certificate authorities to trust, instead of the system's
     #[arg(long, value_name = "FILE", env = "NDCLI_CA_FILE", global = true)]
     pub(crate) ca_file: Option<PathBuf>,
 
-    /// How long to try, while the server cannot be reached or cannot decide
+    /// How long to retry while the server is unreachable or cannot decide
     #[arg(long, value_name = "DURATION", env = "NDCLI_TIMEOUT", default_value = "30s", value_parser = timeout, global = true)]
     pub(crate) timeout: Duration,
 
-    /// Tell on standard error what is asked of which server, and how long it took
+    /// Log each call to standard error, with its duration
     #[arg(short, long, env = "NDCLI_VERBOSE", value_parser = BoolishValueParser::new(), global = true)]
     pub(crate) verbose: bool,
 
-    /// Renew what ends within 7 days: the token in force, if it is standard and self-rotating, or your standard tokens
+    /// Renew tokens that end within 7 days: the one in use, if it is self-rotating, or your own
     #[arg(long, env = "NDCLI_AUTO_REFRESH_TOKEN", value_parser = BoolishValueParser::new(), global = true)]
     pub(crate) auto_refresh_token: bool,
 
-    /// Send the credential in plain text to a server that is not on this machine
+    /// Allow sending the credential unencrypted to another machine
     #[arg(long, env = "NDCLI_PLAINTEXT_BEYOND_LOOPBACK", value_parser = BoolishValueParser::new(), global = true)]
     pub(crate) plaintext_beyond_loopback: bool,
 }
@@ -61,8 +70,8 @@ pub(crate) struct CommonOptions {
 /// The org that a command acts in.
 #[derive(Args)]
 pub(crate) struct InOrg {
-    /// The org to act in; `ndcli org select` sets it for later commands
-    #[arg(long = "org", value_name = "SLUG", env = "NDCLI_ORG", value_parser = org, id = "in_org")]
+    /// Org to act in [default: the selected org]
+    #[arg(long = "org", value_name = "SLUG", env = "NDCLI_ORG", hide_env_values = true, value_parser = org, id = "in_org")]
     pub(crate) selected: Option<OrgSlug>,
 }
 
@@ -81,19 +90,19 @@ impl InOrg {
 /// Where a login is kept.
 #[derive(Args)]
 pub(crate) struct Keeping {
-    /// Keep the login in a file, and not in the system's keyring
+    /// Keep the login in a file instead of the system's keyring
     #[arg(long, env = "NDCLI_NO_KEYRING", value_parser = BoolishValueParser::new())]
     pub(crate) no_keyring: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Format {
-    /// A table for people
+    /// A table
     Table,
-    /// An object for programs
+    /// JSON
     Json,
-    /// A line each
+    /// One line each
     Simple,
-    /// Everything, a table each
+    /// Every field
     Detailed,
 }

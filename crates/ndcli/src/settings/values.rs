@@ -6,6 +6,7 @@ use ndauth_core::{
     ExpiryChoice, InvalidExpiry, InvalidName, InvalidNetwork, InvalidPermission, Label, Network, OrgSlug,
     Permission,
 };
+use ndauth_terminal::instant;
 
 /// Parses the slug of an org.
 pub(crate) fn org(text: &str) -> Result<OrgSlug, String> {
@@ -41,7 +42,11 @@ pub(crate) fn network(text: &str) -> Result<Network, String> {
 
 /// Parses the expiry of a token.
 pub(crate) fn expiry(text: &str) -> Result<ExpiryChoice, InvalidExpiry> {
-    if text == "never" { ExpiryChoice::parse_preset(text) } else { ExpiryChoice::parse_duration(text) }
+    match instant(text) {
+        _ if text == "never" => ExpiryChoice::parse_preset(text),
+        Ok(end) => Ok(ExpiryChoice::At(end)),
+        Err(_) => ExpiryChoice::parse_duration(text),
+    }
 }
 
 /// Parses the name of a service.

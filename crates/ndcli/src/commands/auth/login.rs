@@ -14,11 +14,11 @@ use crate::terminal::secret_from_stdin;
 
 #[derive(clap::Args)]
 pub(crate) struct LoginArguments {
-    /// Show a code to type in a browser that may be on another machine
+    /// Log in by a code, in a browser on any machine
     #[arg(long)]
     device: bool,
 
-    /// Read the credential, a session or a personal token, from standard input
+    /// Read a session or a token from standard input
     #[arg(long, conflicts_with_all = ["token", "device"])]
     with_token: bool,
 

@@ -12,7 +12,7 @@ use crate::settings::{CommonOptions, Format};
 
 #[derive(clap::Args)]
 pub(crate) struct Logout {
-    /// End all your logins to the server: on every machine, and in every browser
+    /// End all your logins, on every machine and in every browser
     #[arg(long)]
     everywhere: bool,
 }

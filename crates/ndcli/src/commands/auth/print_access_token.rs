@@ -17,13 +17,13 @@ use crate::terminal::left_told;
 
 #[derive(clap::Args)]
 pub(crate) struct PrintAccessToken {
-    /// Only for this org [default: all orgs where you are a member]
+    /// Restrict it to this org [default: all your orgs]
     #[arg(long = "org", value_name = "SLUG", value_parser = org,
           add = ArgValueCandidates::new(candidates::orgs))]
     for_org: Option<OrgSlug>,
 
-    /// What it may do
-    #[arg(long, value_name = "SCOPE", default_value = "rw", ignore_case = true)]
+    /// Scope: rw or ro
+    #[arg(long, value_name = "SCOPE", default_value = "rw", ignore_case = true, hide_possible_values = true)]
     scope: ScopeOption,
 }
 

@@ -1,32 +1,38 @@
 //! `ndcli auth sessions`.
 
 use clap::Subcommand;
+use clap_complete::ArgValueCandidates;
 use ndauth_core::{Expiry, Timestamp};
 use ndauth_proto::v1::revoke_sessions_request::Which;
 use ndauth_proto::{expiry_from_proto, timestamp_from_proto, v1};
-use ndauth_terminal::{Failure, Rows, ago, detailed, expiry_json, minute, print, print_json, shown, told};
+use ndauth_terminal::{
+    Failure, Rows, ago, aside, detailed, expiry_json, minute, print, print_json, shown, told,
+};
 use serde_json::{Value, json};
 
 use super::logout::end_all;
-use crate::connection::connect;
+use crate::commands::candidates;
+use crate::connection::{ServerConnection, connect};
 use crate::login::logins;
 use crate::settings::{CommonOptions, Format};
 
 #[derive(Subcommand)]
 pub(crate) enum SessionsCommand {
-    /// List your logins that have not ended
+    /// List your logins
+    #[command(alias = "ls")]
     List,
     /// End a login, or all of them
+    #[command(aliases = ["rm", "delete"])]
     Revoke(RevokeSessions),
 }
 
 #[derive(clap::Args)]
 pub(crate) struct RevokeSessions {
-    /// Which, as `ndcli auth sessions list` shows it
-    #[arg(required_unless_present = "all")]
+    /// Login: its id, the beginning of its id, or its prefix
+    #[arg(value_name = "SESSION", required_unless_present = "all", add = ArgValueCandidates::new(candidates::sessions))]
     id: Option<String>,
 
-    /// End all of them, this one too
+    /// End all of them, including this one
     #[arg(long, conflicts_with = "id")]
     all: bool,
 }
@@ -79,9 +85,33 @@ async fn end(common: &CommonOptions, revoke: &RevokeSessions) -> Result<(), Fail
         return tell(common, None, ended);
     };
     let server = connect(common).await?;
+    let id = resolve(&server, id).await?;
     let request = v1::RevokeSessionsRequest { which: Some(Which::Id(id.clone())) };
     let ended = server.ask_once(async |client| client.revoke_sessions(request.clone()).await).await?.ended;
-    tell(common, Some(id), ended)
+    tell(common, Some(&id), ended)
+}
+
+/// The id of the session that a text names, and on standard error which session that is. A text that names none of
+/// those listed is left for the server to judge.
+async fn resolve(server: &ServerConnection, text: &str) -> Result<String, Failure> {
+    let answer = server.ask(async |client| client.list_sessions().await).await?;
+    let sessions: Vec<SessionShown> =
+        answer.sessions.into_iter().map(SessionShown::read).collect::<Result<_, _>>()?;
+    let meant = |session: &&SessionShown| session.id.starts_with(text) || session.prefix == text;
+    let found: Vec<&SessionShown> = sessions.iter().filter(meant).collect();
+    match found.as_slice() {
+        [] => Ok(text.to_owned()),
+        [session] => {
+            if session.id != text {
+                aside(&format!("ending the login {} of {}", session.id, session.device()));
+            }
+            Ok(session.id.clone())
+        }
+        _ => Err(Failure::failed(
+            format!("`{text}` may be any of {} logins", found.len()),
+            Some("`ndcli auth sessions list` shows their ids"),
+        )),
+    }
 }
 
 fn tell(common: &CommonOptions, id: Option<&str>, ended: u32) -> Result<(), Failure> {

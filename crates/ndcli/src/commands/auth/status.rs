@@ -15,11 +15,11 @@ use crate::terminal::left_told;
 
 #[derive(clap::Args)]
 pub(crate) struct Status {
-    /// Fail where the credential is refused, or ends soon: for a job in a pipeline
+    /// Fail if the credential is refused or ends soon, for pipelines
     #[arg(long)]
     strict: bool,
 
-    /// With `--strict`: fail where so little is left of it, such as 14d
+    /// With `--strict`: fail if less than this is left, such as 14d
     #[arg(long, value_name = "DURATION", default_value = "7d", value_parser = span, requires = "strict")]
     fail_within: Duration,
 }

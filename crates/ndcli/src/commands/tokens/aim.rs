@@ -33,6 +33,11 @@ pub(crate) trait OwnerArguments: clap::Args {
     fn asked_in(&self) -> Option<&OrgSlug> {
         None
     }
+
+    /// The member whose personal token an admin of the org means.
+    fn member(&self) -> Option<&str> {
+        None
+    }
 }
 
 /// The caller's own: nothing is said.
@@ -42,7 +47,7 @@ pub(crate) struct Mine {}
 /// The caller's own, restricted to orgs.
 #[derive(clap::Args)]
 pub(crate) struct MineIn {
-    /// Restrict the token to an organization; may be repeated. Omit to allow access to all orgs
+    /// Restrict the token to this org; repeatable [default: all orgs]
     #[arg(long = "org", value_name = "ORG", value_parser = org, add = ArgValueCandidates::new(candidates::orgs))]
     orgs: Vec<OrgSlug>,
 }
@@ -50,7 +55,7 @@ pub(crate) struct MineIn {
 /// The caller's own, asked about in an org.
 #[derive(clap::Args)]
 pub(crate) struct MineAskedIn {
-    /// The org in question [default: each org where the token may have power]
+    /// Org to explain the token in [default: each org where it may have power]
     #[arg(long = "org", value_name = "ORG", value_parser = org, add = ArgValueCandidates::new(candidates::orgs))]
     asked_in: Option<OrgSlug>,
 }
@@ -61,9 +66,20 @@ pub(crate) struct OrgsOrMine {
     #[command(flatten)]
     in_org: InOrg,
 
-    /// Act on your personal tokens instead; one that is made is restricted to the org
+    /// Act on your own tokens; a new one is restricted to the org
     #[arg(long)]
     user: bool,
+}
+
+/// An org's, a member's personal ones in the org, or the caller's own.
+#[derive(clap::Args)]
+pub(crate) struct OrgsMembersOrMine {
+    #[command(flatten)]
+    owner: OrgsOrMine,
+
+    /// Act on a personal token of this member, in the org alone
+    #[arg(long, value_name = "HANDLE", conflicts_with = "user", add = ArgValueCandidates::new(candidates::members))]
+    member: Option<String>,
 }
 
 impl OwnerArguments for Mine {
@@ -103,6 +119,16 @@ impl OwnerArguments for OrgsOrMine {
 
     fn asked_in(&self) -> Option<&OrgSlug> {
         self.in_org.selected.as_ref()
+    }
+}
+
+impl OwnerArguments for OrgsMembersOrMine {
+    fn whose(&self) -> Result<OwnerChoice, Failure> {
+        self.owner.whose()
+    }
+
+    fn member(&self) -> Option<&str> {
+        self.member.as_deref()
     }
 }
 
@@ -146,16 +172,17 @@ impl OwnerChoice {
 /// How a command line names a token.
 #[derive(clap::Args)]
 pub(crate) struct NamedToken<W: OwnerArguments> {
-    /// The token: its name, its id, its prefix, or the beginning of its id
-    #[arg(add = ArgValueCandidates::new(candidates::token_names), required_unless_present = "token_id")]
+    /// Token: its name, its id, the beginning of its id, or its prefix
+    #[arg(value_name = "TOKEN", add = ArgValueCandidates::new(candidates::token_names),
+          required_unless_present = "token_id")]
     name: Option<String>,
 
-    /// Its id
-    #[arg(long, visible_alias = "token_id", value_name = "ID", conflicts_with = "name")]
+    /// The same, by its id
+    #[arg(long, alias = "token_id", value_name = "ID", conflicts_with = "name", hide = true)]
     token_id: Option<String>,
 
     #[command(flatten)]
-    owner: W,
+    pub(crate) owner: W,
 }
 
 impl<W: OwnerArguments> NamedToken<W> {
@@ -218,7 +245,7 @@ impl Aim {
         self.whose.written(verb, Some(self.shown()), flags)
     }
 
-    fn parts(&self) -> (Option<v1::Whose>, Option<v1::Which>) {
+    pub(crate) fn parts(&self) -> (Option<v1::Whose>, Option<v1::Which>) {
         (Some(self.whose.to_proto()), Some(v1::Which { kind: Some(self.which.clone()) }))
     }
 

@@ -1,8 +1,5 @@
 //! `ndcli auth token create` and `ndcli token create`.
 
-use std::path::PathBuf;
-
-use clap::ValueEnum;
 use clap_complete::ArgValueCandidates;
 use ndauth_core::{ExpiryChoice, Grants, Lifetime, Orgs, Permission, Scope};
 use ndauth_proto::v1::{self, explain_token_request};
@@ -13,8 +10,8 @@ use prost_types::{Duration, Timestamp};
 use super::aim::{Aim, OwnerArguments, OwnerChoice};
 use super::explain::preview;
 use super::list::fields;
-use super::mint::{Bounds, CreatedToken, Minting, name};
-use super::sink::{SinkArgs, TokenFile};
+use super::mint::{Bounds, CreatedToken, Minting, SecretOutput, name};
+use super::sink::{Sink, SinkArgs};
 use crate::commands::candidates;
 use crate::connection::{ServerConnection, connect};
 use crate::settings::values::expiry;
@@ -22,62 +19,55 @@ use crate::settings::{CommonOptions, Format};
 
 #[derive(clap::Args)]
 pub(crate) struct Create<C: OwnerArguments> {
-    /// Human-readable label for the token. Must be unique among its owner's tokens
-    #[arg(long, required_unless_present = "like")]
+    /// Name, unique among its owner's tokens
+    #[arg(long, required_unless_present_any = ["like", "label"])]
     name: Option<String>,
 
-    /// Take the settings of this token, dead or alive, and its name where no other is given
-    #[arg(long, value_name = "NAME", conflicts_with_all = ["scope", "grant", "allow_from", "for_service"])]
-    like: Option<String>,
+    /// The name, as other tools take it
+    #[arg(hide = true, conflicts_with = "name")]
+    label: Option<String>,
 
-    /// RW (read and write), RO (read only), or named scopes such as read:assets,write:assets
+    /// RW, RO, or permissions such as read:assets,write:assets
     #[arg(long, value_name = "SCOPE", value_parser = scopes, required_unless_present_any = ["grant", "like"],
           add = ArgValueCandidates::new(candidates::scopes))]
     scope: Option<Scopes>,
 
-    /// Token lifetime: 30d, 60d, 90d, 180d, 365d or any number of h, d, w or y; never; or an RFC 3339 instant
-    /// [default: 90d, of an org's token 24h]
-    #[arg(long, visible_aliases = ["expires-in", "expires_in"], value_name = "DURATION", value_parser = expiry)]
+    /// Lifetime or end: 30d, 12h, never, 2027-01-31 [default: 90d; 24h for an org's token]
+    ///
+    /// A number of h, d, w or y, up to 365 days; `never`, which an org's token cannot have; a day or an RFC 3339
+    /// instant.
+    #[arg(long, visible_alias = "expires-in", aliases = ["expires_in", "ttl"], value_name = "WHEN", value_parser = expiry)]
     expiry: Option<ExpiryChoice>,
 
-    /// Let it live until it is revoked; an org's token always ends
-    #[arg(long, visible_alias = "no_expiry", conflicts_with = "expiry")]
+    /// The same as `--expiry never`
+    #[arg(long, alias = "no_expiry", conflicts_with = "expiry", hide = true)]
     no_expiry: bool,
+
+    /// Copy the settings of this token, dead or alive
+    #[arg(long, value_name = "TOKEN", conflicts_with_all = ["scope", "grant", "allow_from", "for_service"],
+          add = ArgValueCandidates::new(candidates::token_names))]
+    like: Option<String>,
 
     #[command(flatten)]
     bounds: Bounds,
 
-    /// Write the token to this file, as JSON for NDCLI_TOKEN_FILE, readable by you alone
-    #[arg(long, visible_alias = "token_file", value_name = "FILE", conflicts_with_all = ["to_file", "to_command"])]
-    token_file: Option<PathBuf>,
-
-    /// Write over a file that exists
-    #[arg(long)]
-    force: bool,
+    #[command(flatten)]
+    owner: C,
 
     #[command(flatten)]
     sink: SinkArgs,
 
-    /// How to print it: a table, an object, or the token's value alone
-    #[arg(short, long, value_name = "FORMAT")]
-    output: Option<CreateOutput>,
+    /// Replace the file if it exists
+    #[arg(long)]
+    force: bool,
 
-    /// Show what the token could do in each org, and make none
+    /// Output: table, json, or token for the secret alone
+    #[arg(short, long, value_name = "FORMAT", hide_possible_values = true)]
+    output: Option<SecretOutput>,
+
+    /// Show what the token could do in each org; create nothing
     #[arg(long)]
     preview: bool,
-
-    #[command(flatten)]
-    owner: C,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum CreateOutput {
-    /// For people
-    Table,
-    /// For programs
-    Json,
-    /// The value and nothing else
-    Token,
 }
 
 /// What `--scope` says: how much, and what by name.
@@ -95,8 +85,8 @@ fn scopes(text: &str) -> Result<Scopes, String> {
             (Ok(scope), None) => scopes.whole = Some(scope),
             (Ok(_), Some(_)) => return Err("expected `RW` or `RO` once".to_owned()),
             (Err(_), _) if !part.contains(':') => {
-                let why = "expected `RW`, `RO`, or named scopes such as `read:assets,write:assets`";
-                return Err(why.to_owned());
+                let why = "expected `RW`, `RO`, or permissions such as `read:assets,write:assets`";
+                return Err(format!("{why}\nhint: `ndcli permissions list` shows the permissions"));
             }
             (Err(_), _) => {
                 let permission = part.parse::<Permission>().map_err(|why| format!("`{part}`: {why}"))?;
@@ -113,8 +103,7 @@ pub(crate) async fn run<C: OwnerArguments>(
     create: &Create<C>,
 ) -> Result<(), Failure> {
     let whose = create.owner.whose()?;
-    // Before there is a token, everything that may stand in its way is known.
-    let file = create.token_file.as_deref().map(|path| TokenFile::prepare(path, create.force)).transpose()?;
+    // Whatever may prevent it is found before there is a token.
     let sink = create.sink.prepare(create.force)?;
     let mut server = connect(common).await?;
     let new = new_token(create, &server, &whose).await?;
@@ -122,20 +111,13 @@ pub(crate) async fn run<C: OwnerArguments>(
         return preview(common.format, &server, whose.to_proto(), explain_token_request::Token::Planned(new))
             .await;
     }
-    let sent = match (&sink, &create.token_file) {
-        (Some(sink), _) => Some(sink.whereabouts()),
-        (None, Some(path)) => Some(format!("written to {}", shown(&path.display().to_string()))),
-        (None, None) => None,
-    };
+    let sent = sink.as_ref().map(Sink::whereabouts);
     let minting = Minting { whose, new };
     let minted = match sink {
         Some(sink) => minting.clone().make_into(common, &mut server, sink).await,
         None => minting.make(&mut server).await,
     };
     let minted = minted.map_err(|failure| only_admins(failure, &minting.whose))?;
-    if let Some(file) = file {
-        minting.keep(&mut server, file, &minted).await?;
-    }
     let text = text(common, create, &minting, &minted, sent.as_deref());
     match sent {
         // It is in a file, or was given to a command.
@@ -155,25 +137,17 @@ fn text<C: OwnerArguments>(
     minted: &CreatedToken,
     sent: Option<&str>,
 ) -> String {
-    let output = create.output.unwrap_or(match common.format {
-        Format::Json => CreateOutput::Json,
-        Format::Table | Format::Simple | Format::Detailed => CreateOutput::Table,
-    });
-    match (output, common.format) {
-        (CreateOutput::Token, _) => format!("{}\n", shown(&minted.secret)),
-        (CreateOutput::Json, _) => {
-            let file = create.token_file.as_ref().map(|path| ("token_file", path.display().to_string()));
-            json_text(&minted.flat(file.or_else(|| sent.map(|sent| ("secret", sent.to_owned())))))
-        }
-        (CreateOutput::Table, Format::Simple) => minted.simple(sent),
-        (CreateOutput::Table, Format::Detailed) => {
+    match (SecretOutput::chosen(create.output, common.format), common.format) {
+        (SecretOutput::Token, _) if sent.is_none() => format!("{}\n", shown(&minted.secret)),
+        (SecretOutput::Json, _) => json_text(&minted.flat(sent.map(|sent| create.sink.json(sent)))),
+        (SecretOutput::Table | SecretOutput::Token, Format::Simple) => minted.simple(sent),
+        (SecretOutput::Table | SecretOutput::Token, Format::Detailed) => {
             let mut told = vec![("Token", minted.whereabouts(sent))];
             told.extend(fields(&minted.token, minted.token.created_at));
             detailed(&told)
         }
-        (CreateOutput::Table, Format::Table | Format::Json) => {
-            let file = create.token_file.as_deref().or(create.sink.file());
-            minted.sentences(minting.whose.noun(), sent, file)
+        (SecretOutput::Table | SecretOutput::Token, Format::Table | Format::Json) => {
+            minted.sentences(minting.whose.noun(), sent, create.sink.file())
         }
     }
 }
@@ -184,7 +158,8 @@ async fn new_token<C: OwnerArguments>(
     server: &ServerConnection,
     whose: &OwnerChoice,
 ) -> Result<v1::NewToken, Failure> {
-    let name = create.name.as_deref().map(name).transpose()?.map(|name| name.to_string());
+    let given = create.name.as_deref().or(create.label.as_deref());
+    let name = given.map(name).transpose()?.map(|name| name.to_string());
     let description = create.bounds.description.as_ref().map(ToString::to_string);
     let chosen = if create.no_expiry { Some(ExpiryChoice::In(Lifetime::Endless)) } else { create.expiry };
     let until = create.bounds.self_rotating.then(|| create.bounds.until.unwrap_or(ExpiryChoice::LONGEST));
@@ -242,7 +217,7 @@ fn lifetime(told: Option<v1::Lifetime>) -> v1::ExpiryChoice {
     v1::ExpiryChoice { kind }
 }
 
-/// A member who is no admin is told of the way that is open.
+/// A member who is no admin learns what they can do instead.
 fn only_admins(failure: Failure, whose: &OwnerChoice) -> Failure {
     if *whose == OwnerChoice::Mine
         || failure.hint.as_deref() != ndauth_proto::hint(ndauth_core::Reason::RoleTooLow)

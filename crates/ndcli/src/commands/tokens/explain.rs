@@ -25,28 +25,27 @@ use crate::terminal::secret_from_stdin;
 
 #[derive(clap::Args)]
 pub(crate) struct Explain<W: OwnerArguments> {
-    /// The token: its name, its id, its prefix, or the beginning of its id [default: the credential itself, where it is
-    /// a token]
-    #[arg(conflicts_with = "secret_stdin", add = ArgValueCandidates::new(candidates::token_names))]
+    /// Token: its name, its id, the beginning of its id, or its prefix [default: the credential]
+    #[arg(value_name = "TOKEN", conflicts_with = "secret_stdin", add = ArgValueCandidates::new(candidates::token_names))]
     name: Option<String>,
 
-    /// Read the secret of the token in question from standard input
+    /// Read the token's secret from standard input
     #[arg(long)]
     secret_stdin: bool,
 
-    /// The permission that would be asked for, as ACTION:TYPE or ACTION:TYPE:ID
-    #[arg(long, value_parser = permission, add = ArgValueCandidates::new(candidates::permissions))]
+    /// Permission needed, such as write:assets or write:assets:ID
+    #[arg(long, value_name = "NAME", value_parser = permission, add = ArgValueCandidates::new(candidates::permissions))]
     permission: Option<Permission>,
 
-    /// The access that would be asked for [default with --permission: what the permission needs]
+    /// Access needed [default: what the permission needs]
     #[arg(long, ignore_case = true)]
     access: Option<ExplainAccess>,
 
-    /// Explain as if this service asked
+    /// Explain for this service
     #[arg(long, value_name = "NAME", value_parser = service)]
     as_service: Option<Label>,
 
-    /// Explain as if the token were used from this address
+    /// Explain for use from this address
     #[arg(long, value_name = "ADDRESS")]
     from: Option<IpAddr>,
 

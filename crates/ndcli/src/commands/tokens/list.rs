@@ -18,44 +18,32 @@ use crate::transport::warn_of_policies;
 
 #[derive(clap::Args)]
 pub(crate) struct ListTokens<W: OwnerArguments> {
-    /// List revoked tokens too
-    #[arg(long, visible_aliases = ["include-revoked", "include_revoked"])]
+    /// Include revoked tokens
+    #[arg(long, aliases = ["include-revoked", "include_revoked"])]
     all: bool,
 
-    /// Only those that nobody used for so long, such as 30d
+    /// Only tokens unused for this long, such as 30d
     #[arg(long, value_name = "DURATION", value_parser = span)]
     unused_for: Option<Duration>,
 
-    /// Only those that end within so long, such as 14d
+    /// Only tokens that end within this time, such as 14d
     #[arg(long, value_name = "DURATION", value_parser = span)]
     expiring_within: Option<Duration>,
 
-    /// What to sort by
-    #[arg(long, value_name = "WHAT", default_value = "created")]
+    /// Sort order: created, name, expires or last-used
+    #[arg(long, value_name = "ORDER", default_value = "created", hide_possible_values = true)]
     sort: Sort,
 
-    /// Sort the other way round
+    /// Reverse the order
     #[arg(long)]
     reverse: bool,
 
-    /// At most so many
+    /// List at most this many
     #[arg(long, value_name = "COUNT")]
     limit: Option<usize>,
 
-    /// How to print them
-    #[arg(short, long, value_name = "FORMAT")]
-    output: Option<ListOutput>,
-
     #[command(flatten)]
     owner: W,
-}
-
-#[derive(Clone, Copy, ValueEnum)]
-enum ListOutput {
-    /// For people
-    Table,
-    /// For programs
-    Json,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -115,12 +103,7 @@ pub(crate) async fn run<W: OwnerArguments>(
     let tokens = listed.tokens.into_iter().map(|token| TokenShown::read(Some(token)));
     let tokens = tokens.collect::<Result<Vec<_>, _>>()?;
     let now = told("evaluated_at", Some(listed.evaluated_at))?;
-    let format = match list.output {
-        None => common.format,
-        Some(ListOutput::Table) => Format::Table,
-        Some(ListOutput::Json) => Format::Json,
-    };
-    show(format, &tokens, now)
+    show(common.format, &tokens, now)
 }
 
 /// A failure, with how to ask for a shorter list where the list was too long.

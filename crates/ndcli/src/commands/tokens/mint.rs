@@ -4,10 +4,12 @@ use std::io;
 use std::path::Path;
 use std::time::Duration;
 
+use clap::ValueEnum;
+use clap_complete::ArgValueCandidates;
 use ndauth_client::Client;
 use ndauth_core::{
-    Action, Actions, Class, Description, ExpiryChoice, Grant, Grants, InvalidName, Label, Network, Networks,
-    Permission, Problem, Services,
+    Action, Actions, Class, Description, ExpiryChoice, Grant, Grants, InvalidName, InvalidPermission, Label,
+    Network, Networks, Permission, Problem, Services,
 };
 use ndauth_proto::{catalogue_from_proto, networks_to_proto, services_to_proto, v1};
 use ndauth_terminal::{Failure, TokenShown, aside, nonsense, print_once, quoted, shown};
@@ -15,37 +17,62 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::aim::{Aim, OwnerChoice};
-use super::sink::{Sink, SinkFailure, TokenFile, take_over};
+use super::sink::{Sink, SinkFailure, take_over};
+use crate::commands::candidates;
 use crate::connection::ServerConnection;
-use crate::settings::CommonOptions;
 use crate::settings::values::{expiry, network, service};
+use crate::settings::{CommonOptions, Format};
 
 /// What bounds a token beside its scope and its orgs.
 #[derive(clap::Args)]
 pub(crate) struct Bounds {
-    /// What the token is for, in your words
+    /// Purpose, in your words
     #[arg(short, long, value_name = "TEXT", value_parser = description)]
     pub(crate) description: Option<Description>,
 
-    /// A permission as JSON, {"resource_type":"…","resource_id":"…","actions":["…"]}; may be repeated
-    #[arg(long, value_name = "JSON")]
+    /// Permissions: read:assets,write:assets, or JSON; repeatable
+    ///
+    /// As JSON: {"resource_type":"assets","resource_id":"*","actions":["read"]}. `ndcli permissions list` shows what
+    /// there is.
+    #[arg(long, value_name = "GRANT", add = ArgValueCandidates::new(candidates::permissions))]
     pub(crate) grant: Vec<String>,
 
-    /// A network from which alone it serves, such as 10.0.0.0/8; may be repeated
+    /// Limit use to this network, such as 10.0.0.0/8; repeatable
     #[arg(long, value_name = "CIDR", value_parser = network)]
     pub(crate) allow_from: Vec<Network>,
 
-    /// A service at which alone it serves; may be repeated
+    /// Limit use to this service; repeatable
     #[arg(long, value_name = "NAME", value_parser = service)]
     pub(crate) for_service: Vec<Label>,
 
-    /// Let it rotate and renew itself
+    /// Let the token rotate and renew itself
     #[arg(long)]
     pub(crate) self_rotating: bool,
 
-    /// The latest end to which it may do so, such as 180d or an RFC 3339 instant; 365 days where nothing is said
+    /// With --self-rotating: until when [default: 365d]
     #[arg(long, value_name = "WHEN", requires = "self_rotating", value_parser = expiry)]
     pub(crate) until: Option<ExpiryChoice>,
+}
+
+/// How a new secret is printed.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum SecretOutput {
+    /// For people
+    Table,
+    /// For programs
+    Json,
+    /// The secret and nothing else
+    Token,
+}
+
+impl SecretOutput {
+    /// The output that is asked for, or the one that the format of every command stands for.
+    pub(crate) fn chosen(output: Option<SecretOutput>, format: Format) -> SecretOutput {
+        output.unwrap_or(match format {
+            Format::Json => SecretOutput::Json,
+            Format::Table | Format::Simple | Format::Detailed => SecretOutput::Table,
+        })
+    }
 }
 
 /// A token that the server is to make.
@@ -89,7 +116,16 @@ impl Bounds {
     ) -> Result<Grants, Failure> {
         let mut written: Vec<(&str, Grant)> = Vec::new();
         for text in &self.grant {
-            written.push((text, grant(text)?));
+            if text.trim_start().starts_with('{') {
+                written.push((text, grant(text)?));
+                continue;
+            }
+            for name in text.split(',') {
+                let permission: Permission = name.parse().map_err(|why: InvalidPermission| {
+                    Failure::usage(format!("`--grant {name}`: {why}"), GRANT)
+                })?;
+                written.push((name, of_permission(&permission)));
+            }
         }
         written.extend(named.iter().map(|(text, permission)| (text.as_str(), of_permission(permission))));
         if written.is_empty() {
@@ -101,13 +137,28 @@ impl Bounds {
             if let Grants::Only(set) = only([grant.clone()])?
                 && let Some(unknown) = catalogue.first_unknown(&set)
             {
-                let hint = "`ndcli permissions list` shows what there is";
+                let turned = turned(text).filter(|turned| {
+                    only([of_permission(turned)]).is_ok_and(|grants| match grants {
+                        Grants::Only(set) => catalogue.first_unknown(&set).is_none(),
+                        Grants::All => false,
+                    })
+                });
+                let hint = match turned {
+                    Some(turned) => format!("did you mean `{turned}`? The action comes first"),
+                    None => "`ndcli permissions list` shows what there is".to_owned(),
+                };
                 let message = pointing(text, &unknown.word, &unknown.to_string());
                 return Err(Failure::usage(message, hint));
             }
         }
         only(written.into_iter().map(|(_, grant)| grant))
     }
+}
+
+/// A named permission with its type and its action exchanged, such as `write:assets` for `assets:write`.
+fn turned(text: &str) -> Option<Permission> {
+    let (first, second) = text.split_once(':')?;
+    format!("{second}:{first}").parse().ok()
 }
 
 fn only(grants: impl IntoIterator<Item = Grant>) -> Result<Grants, Failure> {
@@ -134,7 +185,8 @@ struct GrantText {
 }
 
 /// How a grant is written, for hints.
-const GRANT: &str = r#"a grant is `{"resource_type":"assets","resource_id":"*","actions":["read"]}`"#;
+const GRANT: &str =
+    r#"a grant is `read:assets`, or `{"resource_type":"assets","resource_id":"*","actions":["read"]}`"#;
 
 fn grant(text: &str) -> Result<Grant, Failure> {
     let told: GrantText = serde_json::from_str(text).map_err(|error| {
@@ -198,7 +250,7 @@ impl Minting {
             whose: Some(self.whose.to_proto()),
             which: Some(v1::Which::id(id)),
             reason: v1::RevocationReason::NoLongerNeeded.into(),
-            note: Some(format!("nobody has its secret: {}", lost.note())),
+            note: Some(lost.note().to_owned()),
         };
         server.allow(UNDO);
         server.ask(async |client| client.revoke_token(request.clone()).await).await?;
@@ -248,42 +300,52 @@ impl Minting {
         (self.whose.command("list", ""), aim.command("revoke", "--yes"))
     }
 
-    /// Has the token made. Where Ctrl-C comes in between, it is revoked again: nobody would have its
-    /// secret.
+    /// Has the token made. Where Ctrl-C comes in between, or the response cannot be read, it is revoked again:
+    /// its secret would be lost.
     pub(crate) async fn make(&self, server: &mut ServerConnection) -> Result<CreatedToken, Failure> {
-        let made = {
+        let (made, interrupted) = {
             let asked = server.ask_once(async |client| self.ask(client).await);
             tokio::pin!(asked);
             tokio::select! {
-                made = &mut asked => return minted(made.map_err(|failure| self.unsure(failure))?),
-                interrupted = tokio::signal::ctrl_c() => interrupted?,
-            }
-            aside(
-                "interrupted: waiting for the answer, so that no token is left behind; Ctrl-C again ends at once",
-            );
-            tokio::select! {
-                made = &mut asked => made.map_err(|failure| self.unsure(failure))?,
-                _ = tokio::signal::ctrl_c() => {
-                    return Err(self.left_behind(&Lost::Interrupted, "interrupted again"));
+                made = &mut asked => (made.map_err(|failure| self.unsure(failure))?, false),
+                interrupted = tokio::signal::ctrl_c() => {
+                    interrupted?;
+                    aside(
+                        "interrupted: waiting for the answer, so that no token is left behind; \
+                         Ctrl-C again ends at once",
+                    );
+                    tokio::select! {
+                        made = &mut asked => (made.map_err(|failure| self.unsure(failure))?, true),
+                        _ = tokio::signal::ctrl_c() => {
+                            return Err(self.left_behind(&Lost::Interrupted, "interrupted again"));
+                        }
+                    }
                 }
             }
         };
-        let CreatedToken { token, .. } = minted(made)?;
-        Err(self.take_back(server, &token.id, Lost::Interrupted).await)
+        let id = made.token.as_ref().map(|token| token.id.clone()).unwrap_or_default();
+        match minted(made) {
+            Ok(minted) if !interrupted => Ok(minted),
+            Ok(_) => Err(self.take_back(server, &id, Lost::Interrupted).await),
+            Err(failure) => Err(self.take_back(server, &id, Lost::Undelivered(failure.message)).await),
+        }
     }
 
-    /// That there may be a token whose secret nobody has.
+    /// The failure of a command that may leave a token behind.
     fn left_behind(&self, lost: &Lost, why: &str) -> Failure {
         let (look, revoke) = self.look_and_revoke();
-        Failure {
-            message: format!(
-                "{}: the token `{}` may have been made, and is not revoked: {why}",
-                lost.why(),
-                self.new.name
+        let name = &self.new.name;
+        let (message, hint) = match lost {
+            Lost::Interrupted => (
+                format!("interrupted: the token `{name}` may have been made, and is not revoked: {why}"),
+                format!("if `{look}` shows it: `{revoke}`"),
             ),
-            hint: Some(format!("if `{look}` shows it: `{revoke}`")),
-            code: lost.code(),
-        }
+            Lost::Undelivered(lost) => (
+                format!("{lost}: the token `{name}` was made, and is not revoked: {why}"),
+                format!("revoke it: `{revoke}`"),
+            ),
+        };
+        Failure { message, hint: Some(hint), code: lost.code() }
     }
 
     /// A server that was lost in between may have made the token.
@@ -296,19 +358,6 @@ impl Minting {
             "the token may have been made all the same: if `{look}` shows it, revoke it, and try again"
         );
         Failure { hint: Some(hint), ..failure }
-    }
-
-    /// Puts the secret into the file that is ready for it. Where that fails, the token is revoked again.
-    pub(crate) async fn keep(
-        &self,
-        server: &mut ServerConnection,
-        file: TokenFile,
-        minted: &CreatedToken,
-    ) -> Result<(), Failure> {
-        match file.write(&minted.secret) {
-            Ok(()) => Ok(()),
-            Err(why) => Err(self.take_back(server, &minted.token.id, Lost::Undelivered(why)).await),
-        }
     }
 
     /// Prints what holds the secret, which is printed nowhere else. Where that fails, the token is revoked again.
@@ -350,8 +399,8 @@ impl Lost {
     /// The same for the token's owner. A command or a file is named by nobody else's screen.
     fn note(&self) -> &'static str {
         match self {
-            Lost::Interrupted => "ndcli was interrupted",
-            Lost::Undelivered(_) => "ndcli could not hand it over",
+            Lost::Interrupted => "ndcli was interrupted before it showed the secret",
+            Lost::Undelivered(_) => "ndcli could not hand the secret over",
         }
     }
 

@@ -15,8 +15,8 @@ use crate::settings::{CommonOptions, Format};
 /// What a renewal takes.
 #[derive(clap::Args)]
 pub(crate) struct Renewal {
-    /// Change nothing where so much is left, such as 7d; at most 30d
-    #[arg(long, visible_alias = "minimum_duration", value_name = "DURATION", value_parser = span)]
+    /// Do nothing if at least this much is left, such as 7d; at most 30d
+    #[arg(long, alias = "minimum_duration", value_name = "DURATION", value_parser = span)]
     minimum_duration: Option<Duration>,
 }
 

@@ -5,52 +5,57 @@ use clap_complete::ArgValueCandidates;
 use ndauth_core::{Handle, Secret, SecretKind, Since, Timestamp};
 use ndauth_proto::v1::{self, revoke_all_tokens_request};
 use ndauth_proto::{timestamp_from_proto, timestamp_to_proto};
-use ndauth_terminal::{Failure, TokenShown, detailed, nonsense, print, print_json, shown, told};
+use ndauth_terminal::{
+    Failure, TokenShown, aside, detailed, instant, nonsense, print, print_json, shown, told,
+};
 use serde_json::json;
 
-use super::aim::{Aim, ChangedToken, OwnerArguments, OwnerChoice};
+use super::aim::{Aim, ChangedToken, OwnerArguments, OwnerChoice, TokenSnapshot};
 use super::list::fields;
 use crate::commands::candidates;
 use crate::connection::connect;
 use crate::settings::{CommonOptions, Format};
-use crate::terminal::confirm;
+use crate::terminal::{confirm, require_terminal};
 
 #[derive(clap::Args)]
 pub(crate) struct RevokeTokens<W: OwnerArguments> {
-    /// The token: its name, its id, its prefix, or the beginning of its id
-    #[arg(add = ArgValueCandidates::new(candidates::token_names), required_unless_present_any = ["all", "token_id"])]
+    /// Token: its name, its id, the beginning of its id, or its prefix
+    #[arg(value_name = "TOKEN", add = ArgValueCandidates::new(candidates::token_names),
+          required_unless_present_any = ["all", "token_id"])]
     name: Option<String>,
 
-    /// Its id
-    #[arg(long, visible_alias = "token_id", value_name = "ID", conflicts_with_all = ["name", "all"])]
+    /// The same, by its id
+    #[arg(long, alias = "token_id", value_name = "ID", conflicts_with_all = ["name", "all"], hide = true)]
     token_id: Option<String>,
 
-    /// Why
-    #[arg(long, value_name = "REASON", default_value = "no-longer-needed")]
+    /// Reason: rotated-away, leaked, owner-left, policy
+    #[arg(long, value_name = "REASON", default_value = "no-longer-needed", hide_possible_values = true)]
     reason: ReasonOption,
 
-    /// Why, in your words: the token's owner is told
+    /// Why, in your words; the token's owner sees it
     #[arg(long, value_name = "TEXT", conflicts_with = "all")]
     note: Option<String>,
 
-    /// Revoke every token that was made or rotated before an instant; in an org, its own tokens and the power of all
-    /// others there, which only its admins may
+    /// Revoke all secrets made before an instant
+    ///
+    /// Without an org, those of your personal tokens. In an org, those of its own tokens, and the power there of all
+    /// other tokens; only its admins may.
     #[arg(long, conflicts_with = "name", requires = "created_before")]
     all: bool,
 
-    /// With `--all`: that instant, in RFC 3339, or `now`
-    #[arg(long, value_name = "INSTANT", value_parser = before, requires = "all")]
+    /// With --all: 2026-11-21, an RFC 3339 instant, or now
+    #[arg(long, value_name = "WHEN", value_parser = before, requires = "all")]
     created_before: Option<Before>,
 
-    /// With `--all`: the tokens of this account, which only an operator may
+    /// With --all: tokens of this account; operators only
     #[arg(long = "owner", value_name = "HANDLE", requires = "all", value_parser = handle, id = "of_account")]
     account: Option<Handle>,
 
-    /// With `--all`: say what it would do, and do nothing
+    /// With --all: show what would be revoked; revoke nothing
     #[arg(long, requires = "all")]
     preview: bool,
 
-    /// Skip the confirmation prompt
+    /// Do not ask for confirmation
     #[arg(long)]
     yes: bool,
 
@@ -90,7 +95,7 @@ enum Before {
 fn before(text: &str) -> Result<Before, String> {
     match text {
         "now" => Ok(Before::Now),
-        text => text.parse().map(Before::At).map_err(|why: ndauth_core::InvalidTimestamp| why.to_string()),
+        text => instant(text).map(Before::At).map_err(|why| format!("{why}, or `now`")),
     }
 }
 
@@ -109,24 +114,33 @@ pub(crate) async fn run<W: OwnerArguments>(
         (None, None) => return all(common, revoke).await,
     };
     let aim = Aim { whose: revoke.owner.whose()?, which };
+    // Where nobody can answer, nothing is asked of the server.
     if !revoke.yes {
-        let of = match &aim.whose {
-            OwnerChoice::Mine => String::new(),
-            OwnerChoice::Org(org) => format!(" of the org \"{org}\""),
-        };
-        let question = format!("Revoke token \"{}\"{of}? This cannot be undone. [y/N]:", aim.shown());
-        if !confirm(&question, "--yes")? {
-            return Err(Failure::failed("aborted: nothing was revoked", None));
-        }
+        require_terminal("--yes")?;
     }
     let server = connect(common).await?;
-    let aim = match server.credential.secret.kind() {
-        // A token revokes itself alone. To look for it would be a use of its secret, which confirms one that waits.
-        SecretKind::Personal | SecretKind::Org => aim,
-        // By its name it is looked for, by its id it is revoked: a second try then never meets another token,
-        // nor none, where the first was carried out and its answer was lost.
-        _ => aim.by_id(&aim.get(&server).await?.token),
+    let (aim, found) = match server.credential.secret.kind() {
+        // A token revokes only itself. Looking it up would use its secret, which confirms a pending one.
+        SecretKind::Personal | SecretKind::Org => (aim, None),
+        // It is found by its name and revoked by its id: a retry then never meets another token, nor none after
+        // the first attempt was carried out and its response was lost.
+        _ => {
+            let seen = aim.get(&server).await?;
+            (aim.by_id(&seen.token), Some(seen).filter(|seen| aim.shown() != seen.token.name || !revoke.yes))
+        }
     };
+    if let Some(seen) = &found {
+        let which = described(&aim.whose, seen);
+        if revoke.yes {
+            aside(&format!("revoking {which}"));
+        } else if !confirm(&format!("Revoke {which}? This cannot be undone. [y/N]:"), "--yes")? {
+            return Err(Failure::failed("aborted: nothing was revoked", None));
+        }
+    } else if !revoke.yes
+        && !confirm("Revoke the token that is in use? This cannot be undone. [y/N]:", "--yes")?
+    {
+        return Err(Failure::failed("aborted: nothing was revoked", None));
+    }
     let ChangedToken { token, changed, .. } =
         aim.revoke(&server, revoke.reason.to_proto(), revoke.note.as_deref()).await?;
     let how = match (changed, token.revoked_at) {
@@ -151,6 +165,18 @@ pub(crate) async fn run<W: OwnerArguments>(
             print_json(&told)
         }
     }
+}
+
+/// A token that is about to end, so that nobody ends another than they mean.
+fn described(whose: &OwnerChoice, TokenSnapshot { token, now }: &TokenSnapshot) -> String {
+    let of = match whose {
+        OwnerChoice::Mine => String::new(),
+        OwnerChoice::Org(org) => format!(" of the org \"{org}\""),
+    };
+    let used = token
+        .last_used_at
+        .map_or("never used".to_owned(), |at| format!("last used {}", Since { at, as_of: *now }));
+    format!("token \"{}\"{of} ({}, {}, {used})", shown(&token.name), shown(&token.prefix), token.scope)
 }
 
 /// The sentence for a token that lives on: it presented another secret than the one in force, and ended that alone.

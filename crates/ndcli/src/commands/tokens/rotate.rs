@@ -1,4 +1,4 @@
-//! `ndcli auth token rotate` and `ndcli token rotate`.
+//! `rotate` and `rotation …` of `ndcli auth token` and `ndcli token`.
 
 use std::time::Duration;
 
@@ -6,72 +6,89 @@ use ndauth_core::{ExpiryChoice, Lifetime, Reason, Timestamp};
 use ndauth_terminal::{Failure, TokenShown, detailed, json_text, print, print_json, print_once, shown};
 use serde_json::json;
 
-use super::aim::{Aim, RotatedToken};
+use super::aim::{Aim, NamedToken, OwnerArguments, RotatedToken};
 use super::list::fields;
-use super::mint::{Lost, UNDO};
+use super::mint::{Lost, SecretOutput, UNDO};
 use super::sink::{SinkArgs, SinkFailure, take_over};
 use crate::connection::{ServerConnection, connect};
 use crate::settings::values::{expiry, span};
 use crate::settings::{CommonOptions, Format};
 use crate::terminal::{asks, confirm};
 
-/// What a rotation takes.
 #[derive(clap::Args)]
-pub(crate) struct RotationOptions {
-    /// How long the old secret serves on once the new one took over, such as 24h or 7d; 0 ends it then
+pub(crate) struct RotateToken<W: OwnerArguments> {
+    #[command(flatten)]
+    named: NamedToken<W>,
+
+    /// How long the old secret stays valid once the new one is used, such as 24h, 7d or 0
     #[arg(long, value_name = "DURATION", default_value = "24h", value_parser = span)]
     overlap: Duration,
 
-    /// How long it lives from now on, no longer than it was made for [default: as long as it was made for]
-    #[arg(long, visible_aliases = ["expires-in", "expires_in"], value_name = "DURATION", value_parser = expiry)]
+    /// New lifetime, at most the one chosen at creation [default: that one]
+    #[arg(long, visible_alias = "expires-in", aliases = ["expires_in", "ttl"], value_name = "WHEN", value_parser = expiry)]
     expiry: Option<ExpiryChoice>,
 
     #[command(flatten)]
     sink: SinkArgs,
 
-    /// Make no new secret: let the one that waits take over now
-    #[arg(long, group = "settle", conflicts_with_all = ["overlap", "expiry", "to_command", "to_file"])]
-    confirm: bool,
+    /// Output: table, json, or token for the secret alone
+    #[arg(short, long, value_name = "FORMAT", hide_possible_values = true)]
+    output: Option<SecretOutput>,
+}
 
-    /// Make no new secret: drop the one that waits
-    #[arg(long, group = "settle", conflicts_with_all = ["overlap", "expiry", "to_command", "to_file"])]
-    drop: bool,
+/// The steps of a rotation that is under way.
+#[derive(clap::Subcommand)]
+pub(crate) enum RotationCommand<W: OwnerArguments> {
+    /// Let the new secret take over now
+    Confirm(NamedToken<W>),
+    /// Drop the new secret before it takes over; the old one stays valid
+    Drop(NamedToken<W>),
+    /// End the old secret before its overlap is over
+    Retire(RetireSecret<W>),
+}
 
-    /// Make no new secret: end the old one before its overlap is over
-    #[arg(long, group = "settle", conflicts_with_all = ["overlap", "expiry", "to_command", "to_file"])]
-    retire: bool,
+#[derive(clap::Args)]
+pub(crate) struct RetireSecret<W: OwnerArguments> {
+    #[command(flatten)]
+    named: NamedToken<W>,
 
-    /// End the old one though that is not safe yet, without asking
-    #[arg(long, requires = "retire")]
+    /// Do not ask for confirmation, even where the old secret is still in use
+    #[arg(long)]
     yes: bool,
 }
 
-/// Rotates a token, or settles its rotation.
-pub(crate) async fn run(
+/// Carries out a step of a rotation.
+pub(crate) async fn settle<W: OwnerArguments>(
     common: &CommonOptions,
-    aim: &Aim,
-    rotation: &RotationOptions,
+    step: &RotationCommand<W>,
 ) -> Result<(), Failure> {
-    if rotation.confirm {
-        let server = connect(common).await?;
-        let seen = aim.confirm(&server, None).await?;
-        return settled(common, &seen.token, seen.now, "the new secret took over");
+    match step {
+        RotationCommand::Confirm(named) => {
+            let seen = named.aim()?.confirm(&connect(common).await?, None).await?;
+            settled(common, &seen.token, seen.now, "the new secret took over")
+        }
+        RotationCommand::Drop(named) => {
+            let seen = named.aim()?.drop_rotation(&connect(common).await?).await?;
+            settled(common, &seen.token, seen.now, "the new secret is dropped")
+        }
+        RotationCommand::Retire(retired) => retire(common, &retired.named.aim()?, retired.yes).await,
     }
-    if rotation.drop {
-        let server = connect(common).await?;
-        let seen = aim.drop_rotation(&server).await?;
-        return settled(common, &seen.token, seen.now, "the new secret is dropped");
-    }
-    if rotation.retire {
-        return retire(common, aim, rotation.yes).await;
-    }
+}
+
+/// Gives a token a new secret.
+pub(crate) async fn run<W: OwnerArguments>(
+    common: &CommonOptions,
+    rotation: &RotateToken<W>,
+) -> Result<(), Failure> {
+    let aim = &rotation.named.aim()?;
     // Before there is a secret, everything that may stand in its way is known.
     let sink = rotation.sink.prepare(true)?;
     let mut server = connect(common).await?;
     let rotated = aim.rotate(&server, rotation.overlap, rotation.expiry).await;
     let rotated = rotated.map_err(|failure| unsure(failure, aim))?;
     let Some(sink) = sink else {
-        let printed = print_once(&text(common, aim, &rotated, rotation.overlap));
+        let output = SecretOutput::chosen(rotation.output, common.format);
+        let printed = print_once(&text(common.format, output, aim, &rotated, rotation.overlap));
         return match printed {
             Ok(()) => Ok(()),
             Err(error) => Err(take_back(&mut server, aim, &rotated, &Lost::unprinted(&error)).await),
@@ -87,19 +104,15 @@ pub(crate) async fn run(
         }
     }
     let seen = take_over(common, &server, aim, &rotated.secret).await?;
-    let told = match common.format {
-        Format::Json => {
-            let mut told = seen.token.json();
-            told["rotated"] = json!(true);
-            told["secret"] = json!(whereabouts);
-            return print_json(&told);
-        }
-        _ => format!(
-            "✓ \"{}\" rotated: the new secret was {whereabouts}, and took over\n",
-            shown(&seen.token.name)
-        ),
-    };
-    print(&told)?;
+    if SecretOutput::chosen(rotation.output, common.format) == SecretOutput::Json {
+        let mut told = seen.token.json();
+        let (key, value) = rotation.sink.json(&whereabouts);
+        told["rotated"] = json!(true);
+        told[key] = json!(value);
+        return print_json(&told);
+    }
+    let name = shown(&seen.token.name);
+    print(&format!("✓ \"{name}\" rotated: the new secret was {whereabouts}, and took over\n"))?;
     print(&note(&seen.token, seen.now))
 }
 
@@ -148,15 +161,22 @@ fn note(token: &TokenShown, now: Timestamp) -> String {
 }
 
 /// The one sight of a new secret.
-fn text(common: &CommonOptions, aim: &Aim, rotated: &RotatedToken, overlap: Duration) -> String {
+fn text(
+    format: Format,
+    output: SecretOutput,
+    aim: &Aim,
+    rotated: &RotatedToken,
+    overlap: Duration,
+) -> String {
     let RotatedToken { token, secret, pending_until } = rotated;
     let overlap_told = if overlap.is_zero() {
         "ends then".to_owned()
     } else {
         format!("stays valid for {} then", Lifetime::For(overlap))
     };
-    match common.format {
-        Format::Json => {
+    match (output, format) {
+        (SecretOutput::Token, _) => format!("{}\n", shown(secret)),
+        (SecretOutput::Json, _) => {
             let mut told = serde_json::Map::from_iter([("token".to_owned(), json!(secret))]);
             if let serde_json::Value::Object(fields) = token.json() {
                 told.extend(fields);
@@ -164,8 +184,10 @@ fn text(common: &CommonOptions, aim: &Aim, rotated: &RotatedToken, overlap: Dura
             told.insert("pending_until".to_owned(), json!(pending_until.to_string()));
             json_text(&told.into())
         }
-        Format::Simple => format!("• {} token:{}\n", shown(&token.name), shown(secret)),
-        Format::Table | Format::Detailed => format!(
+        (SecretOutput::Table, Format::Simple) => {
+            format!("• {} token:{}\n", shown(&token.name), shown(secret))
+        }
+        (SecretOutput::Table, Format::Table | Format::Detailed | Format::Json) => format!(
             "✓ New secret for \"{}\"\n\
              ⚠ Copy it now — it will NOT be shown again.\n\
              Token: {}\n\
@@ -173,7 +195,7 @@ fn text(common: &CommonOptions, aim: &Aim, rotated: &RotatedToken, overlap: Dura
              Unused it expires at {}.\n",
             shown(&token.name),
             shown(secret),
-            shown(&aim.command("rotate", "--confirm")),
+            shown(&aim.command("rotation confirm", "")),
             pending_until.minute()
         ),
     }
@@ -194,7 +216,7 @@ async fn take_back(server: &mut ServerConnection, aim: &Aim, rotated: &RotatedTo
                 rotated.pending_until.minute(),
                 failure.message
             );
-            let hint = format!("it harms nothing, and `{}` drops it", aim.command("rotate", "--drop"));
+            let hint = format!("it harms nothing, and `{}` drops it", aim.command("rotation drop", ""));
             Failure::failed(message, Some(&hint))
         }
     }
@@ -205,9 +227,9 @@ fn waits(aim: &Aim, rotated: &RotatedToken, why: &str) -> Failure {
     let until = rotated.pending_until.minute();
     let message = format!("{why}\nthe new secret waits until {until}, and the old one is still valid");
     let hint = format!(
-        "if it was stored anyway: `{}`; if not: `{}`, and try again",
-        aim.command("rotate", "--confirm"),
-        aim.command("rotate", "--drop")
+        "if it was stored all the same: `{}`; if not: `{}`, and try again",
+        aim.command("rotation confirm", ""),
+        aim.command("rotation drop", "")
     );
     Failure::failed(message, Some(&hint))
 }
@@ -218,8 +240,8 @@ fn unsure(failure: Failure, aim: &Aim) -> Failure {
         return failure;
     }
     let hint = format!(
-        "a new secret may be pending, and harms nothing: `{}`, and try again",
-        aim.command("rotate", "--drop")
+        "a new secret may wait all the same, and harms nothing: `{}`, and try again",
+        aim.command("rotation drop", "")
     );
     Failure { hint: Some(hint), ..failure }
 }

@@ -1,6 +1,6 @@
-//! Sinks: where a new secret goes instead of the terminal.
+//! Sinks: where a new secret goes, instead of the terminal.
 
-use std::fs::{self, Permissions};
+use std::fs::{self, File, Permissions};
 use std::io::{self, Write};
 use std::os::fd::AsFd;
 use std::os::unix::fs::PermissionsExt;
@@ -20,31 +20,45 @@ use crate::settings::CommonOptions;
 /// Where the secret goes.
 #[derive(clap::Args)]
 pub(crate) struct SinkArgs {
-    /// Give the secret to this command on its standard input, such as 'gh secret set NDCLI_TOKEN', and show it nowhere
-    #[arg(long, value_name = "COMMAND", conflicts_with = "to_file")]
-    to_command: Option<String>,
-
-    /// Write the secret to this file, readable by you alone, and show it nowhere
-    #[arg(long, value_name = "FILE")]
+    /// Write the bare secret to a file of mode 0600
+    #[arg(long, value_name = "FILE", group = "sink")]
     to_file: Option<PathBuf>,
+
+    /// The same, as JSON: {"bearer_token": "…"}
+    #[arg(long, alias = "token_file", value_name = "FILE", group = "sink")]
+    token_file: Option<PathBuf>,
+
+    /// Pipe the secret to a command, such as 'gh secret set NDCLI_TOKEN'
+    #[arg(long, value_name = "COMMAND", group = "sink")]
+    to_command: Option<String>,
 }
 
 /// A sink that is ready.
 pub(crate) enum Sink {
     Command(String),
-    File(PathBuf, TokenFile),
+    File(TokenFile),
+}
+
+/// How a file holds a secret.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum FileShape {
+    /// The secret alone, on a line.
+    Bare,
+    /// An object with the secret as `bearer_token`.
+    Json,
 }
 
 /// The reason why a secret did not get where it belongs.
 pub(crate) struct SinkFailure {
     pub(crate) why: String,
-    /// True where a command ran, which may have stored it all the same.
+    /// True where the secret may be stored all the same: a command ran, or a file is in its place.
     pub(crate) may_be_stored: bool,
 }
 
 /// A file that is to hold a token, made ready before there is one.
 pub(crate) struct TokenFile {
     path: PathBuf,
+    shape: FileShape,
     scratch: NamedTempFile,
     over: bool,
 }
@@ -52,15 +66,25 @@ pub(crate) struct TokenFile {
 impl SinkArgs {
     /// The file, where it is one.
     pub(crate) fn file(&self) -> Option<&Path> {
-        self.to_file.as_deref()
+        self.to_file.as_deref().or(self.token_file.as_deref())
+    }
+
+    /// Where the secret went, as JSON tells it: a key and its value.
+    pub(crate) fn json(&self, whereabouts: &str) -> (&'static str, String) {
+        match &self.token_file {
+            Some(path) => ("token_file", path.display().to_string()),
+            None => ("secret", whereabouts.to_owned()),
+        }
     }
 
     /// Makes the sink ready, before there is a secret; a file that is there is replaced where that was said.
     pub(crate) fn prepare(&self, replace: bool) -> Result<Option<Sink>, Failure> {
-        match (&self.to_command, &self.to_file) {
-            (Some(command), _) => Ok(Some(Sink::Command(command.clone()))),
-            (None, Some(path)) => Ok(Some(Sink::File(path.clone(), TokenFile::prepare(path, replace)?))),
-            (None, None) => Ok(None),
+        let file = |path, shape| TokenFile::prepare(path, shape, replace).map(|file| Some(Sink::File(file)));
+        match (&self.to_command, &self.to_file, &self.token_file) {
+            (Some(command), ..) => Ok(Some(Sink::Command(command.clone()))),
+            (None, Some(path), _) => file(path, FileShape::Bare),
+            (None, None, Some(path)) => file(path, FileShape::Json),
+            (None, None, None) => Ok(None),
         }
     }
 }
@@ -70,16 +94,14 @@ impl Sink {
     pub(crate) fn whereabouts(&self) -> String {
         match self {
             Sink::Command(command) => format!("given to `{}`", shown(command)),
-            Sink::File(path, _) => format!("written to {}", shown(&path.display().to_string())),
+            Sink::File(file) => format!("written to {}", shown(&file.path.display().to_string())),
         }
     }
 
     /// Lets a secret go where it belongs.
     pub(crate) fn store(self, secret: &str) -> Result<(), SinkFailure> {
         match self {
-            Sink::File(_, file) => {
-                file.write_text(secret).map_err(|why| SinkFailure { why, may_be_stored: false })
-            }
+            Sink::File(file) => file.write(secret),
             Sink::Command(command) => run(&command, secret),
         }
     }
@@ -87,32 +109,37 @@ impl Sink {
 
 impl TokenFile {
     /// Makes ready to write a file, over one that is there only where that was said.
-    pub(crate) fn prepare(path: &Path, over: bool) -> Result<TokenFile, Failure> {
+    fn prepare(path: &Path, shape: FileShape, over: bool) -> Result<TokenFile, Failure> {
         if !over && fs::symlink_metadata(path).is_ok() {
             let message = format!("`{}` already exists, and no token was made", path.display());
             return Err(Failure::usage(message, "name a new file, or use `--force` to overwrite it"));
         }
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let scratch = tempfile::Builder::new().permissions(Permissions::from_mode(0o600)).tempfile_in(folder);
+        let scratch =
+            tempfile::Builder::new().permissions(Permissions::from_mode(0o600)).tempfile_in(folder_of(path));
         let scratch = scratch.map_err(|error| {
             let message = format!("cannot write `{}`, and no token was made: {error}", path.display());
             Failure::usage(message, "name a file in an existing folder that you may write to")
         })?;
-        Ok(TokenFile { path: path.to_owned(), scratch, over })
+        Ok(TokenFile { path: path.to_owned(), shape, scratch, over })
     }
 
-    /// Writes a token as JSON. Says what went wrong, if anything did.
-    pub(crate) fn write(self, secret: &str) -> Result<(), String> {
-        self.write_text(&format!("{:#}", json!({ BEARER_TOKEN: secret })))
+    /// Writes the secret, whole or not at all, and has it on disk before this returns.
+    fn write(self, secret: &str) -> Result<(), SinkFailure> {
+        let (path, shape) = (self.path.clone(), self.shape);
+        let failed = |what: &str, error: &io::Error, may_be_stored| SinkFailure {
+            why: format!("`{}` {what}: {error}", path.display()),
+            may_be_stored,
+        };
+        let line = match shape {
+            FileShape::Bare => secret.to_owned(),
+            FileShape::Json => format!("{:#}", json!({ BEARER_TOKEN: secret })),
+        };
+        self.replace(&line).map_err(|error| failed("cannot be written", &error, false))?;
+        let synced = File::open(folder_of(&path)).and_then(|folder| folder.sync_all());
+        synced.map_err(|error| failed("is written, and may be lost if the machine fails", &error, true))
     }
 
-    fn write_text(self, line: &str) -> Result<(), String> {
-        let path = self.path.clone();
-        self.try_write(line).map_err(|error| format!("`{}` cannot be written: {error}", path.display()))
-    }
-
-    /// Writes a line, whole or not at all.
-    fn try_write(mut self, line: &str) -> io::Result<()> {
+    fn replace(mut self, line: &str) -> io::Result<()> {
         writeln!(self.scratch, "{line}")?;
         self.scratch.as_file().sync_all()?;
         let kept = if self.over {
@@ -123,6 +150,11 @@ impl TokenFile {
         kept.map_err(|error| error.error)?;
         Ok(())
     }
+}
+
+/// The folder that a file lies in.
+fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 /// Lets a new secret take over that is where it belongs.
@@ -144,8 +176,11 @@ pub(crate) async fn take_over(
         _ => aim.confirm(server, prefix).await,
     };
     confirmed.map_err(|failure| Failure {
-        message: format!("the new secret was stored, but did not take over yet: {}", failure.message),
-        hint: Some(format!("it takes over at its first use, or by `{}`", aim.command("rotate", "--confirm"))),
+        message: format!("the new secret was stored, and did not take over yet: {}", failure.message),
+        hint: Some(format!(
+            "it takes over at its first use, or by `{}`",
+            aim.command("rotation confirm", "")
+        )),
         ..failure
     })
 }

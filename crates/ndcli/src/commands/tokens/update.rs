@@ -12,7 +12,7 @@ pub(crate) struct Update<W: OwnerArguments> {
     #[command(flatten)]
     named: NamedToken<W>,
 
-    /// Its purpose, in your words; an empty text takes it away
+    /// Purpose, in your words; an empty text removes it
     #[arg(short, long, value_name = "TEXT")]
     description: String,
 }
