@@ -124,7 +124,10 @@ pub struct PlaceShown {
     pub writes: u64,
 }
 
-/// For a token with at most this lifetime, the day of its end is too coarse.
+/// The longest list of permissions that a table shows whole.
+const HELD: usize = 28;
+
+/// Of what lives so long, the day of its end says too little.
 const SHORT: Duration = Duration::from_secs(2 * 24 * 60 * 60);
 
 impl TokenShown {
@@ -134,6 +137,7 @@ impl TokenShown {
         let instant =
             |field, instant: Option<_>| instant.map(|at| timestamp_from_proto(field, at)).transpose();
         let owner = token.owner.as_ref().and_then(|owner| owner.kind.clone());
+        let expiry = expiry_from_proto("expiry", token.expiry)?;
         Ok(TokenShown {
             scope: match token.scope() {
                 v1::Scope::Ro => "RO",
@@ -165,7 +169,7 @@ impl TokenShown {
             grants: grants_from_proto("grants", token.grants)?,
             created_at: instant("created_at", token.created_at)?
                 .ok_or_else(|| nonsense("the token has no time of creation"))?,
-            expiry: expiry_from_proto("expiry", token.expiry)?,
+            expiry,
             revoked_at: instant("revoked_at", token.revoked_at)?,
             last_used_at: instant("last_use", token.last_use.as_ref().and_then(|last| last.at))?,
             last_used_ip: token.last_use.and_then(|last| filled(last.address)),
@@ -176,7 +180,7 @@ impl TokenShown {
             lifetime: lifetime_from_proto("lifetime", token.lifetime)?,
             self_rotating_until: instant("self_rotating_until", token.self_rotating_until)?,
             suspensions: token.suspensions.into_iter().map(suspension).collect::<Result<_, _>>()?,
-            secrets: token.secrets.into_iter().map(secret).collect::<Result<_, _>>()?,
+            secrets: token.secrets.into_iter().map(|told| secret(told, expiry)).collect::<Result<_, _>>()?,
             rotation: token.rotation.map(rotation).transpose()?,
             revocation: token.revocation.map(revocation),
             used_from: token.used_from.into_iter().map(place).collect::<Result<_, _>>()?,
@@ -186,9 +190,24 @@ impl TokenShown {
         })
     }
 
-    /// Returns the orgs by name, or `-` for all.
+    /// The orgs by name, or `all`.
     pub fn org(&self) -> String {
-        self.orgs.as_ref().map_or("-".to_owned(), |orgs| orgs.join(", "))
+        names_or_all(self.orgs.as_deref())
+    }
+
+    /// What it offers, in a word: its permissions where it carries a set of them, shortened with a count where they are
+    /// many; else `RO` or `RW`.
+    pub fn held(&self) -> String {
+        if self.grants == Grants::All {
+            return self.scope.to_owned();
+        }
+        let names = self.grants.to_string().replace(", ", ",");
+        match names.split_once(',') {
+            Some((first, rest)) if names.chars().count() > HELD => {
+                format!("{first} +{}", rest.split(',').count())
+            }
+            _ => names,
+        }
     }
 
     /// Returns the day it ends, or `Never`. For a token with a lifetime of two days or less, returns the
@@ -219,12 +238,12 @@ impl TokenShown {
             "status": self.status,
             "id": self.id,
             "type": self.token_type,
-            "orgs": self.orgs,
+            "orgs": names_json(self.orgs.as_deref()),
             "grants": grants_json(&self.grants),
             "revoked_at": self.revoked_at.map(|at| at.to_string()),
             "description": self.description,
-            "services": self.services,
-            "networks": self.networks,
+            "services": names_json(self.services.as_deref()),
+            "networks": names_json(self.networks.as_deref()),
             "owner_org": self.owner_org,
             "owner": self.owner,
             "lifetime_seconds": match self.lifetime {
@@ -244,9 +263,13 @@ impl TokenShown {
         })
     }
 
-    /// Returns the org if there is exactly one.
-    fn single_org(&self) -> Option<&String> {
-        self.orgs.as_ref().filter(|orgs| orgs.len() == 1).and_then(|orgs| orgs.first())
+    /// The org where there is exactly one, or `all`; of several, `orgs` tells.
+    fn single_org(&self) -> Option<&str> {
+        match self.orgs.as_deref() {
+            None => Some("all"),
+            Some([org]) => Some(org),
+            Some(_) => None,
+        }
     }
 }
 
@@ -373,7 +396,12 @@ fn suspension(of: v1::Suspension) -> Result<(String, Timestamp), Failure> {
     Ok((by, instant("suspensions", of.since)?))
 }
 
-fn secret(told: v1::TokenSecret) -> Result<SecretShown, Failure> {
+/// Reads a secret, which ends with its token at the latest.
+fn secret(told: v1::TokenSecret, token: Expiry) -> Result<SecretShown, Failure> {
+    let ends = match (expiry_from_proto("secrets", told.ends_at)?, token) {
+        (Expiry::At(own), Expiry::At(token)) => Expiry::At(own.min(token)),
+        (Expiry::Never, end) | (end, Expiry::Never) => end,
+    };
     Ok(SecretShown {
         state: match told.state() {
             v1::SecretState::Pending => "pending",
@@ -384,7 +412,7 @@ fn secret(told: v1::TokenSecret) -> Result<SecretShown, Failure> {
             v1::SecretState::Unspecified => "?",
         },
         minted_at: instant("secrets", told.minted_at)?,
-        ends: expiry_from_proto("secrets", told.ends_at)?,
+        ends,
         last_use: last_use(told.last_use)?,
         reused_at: told.reused_at.map(|at| instant("secrets", Some(at))).transpose()?,
         prefix: told.prefix,
@@ -424,7 +452,17 @@ fn names<T: Ord + ToString>(among: &Among<T>) -> Option<Vec<String>> {
     }
 }
 
-/// Returns the day of an expiry, or `Never`.
+/// Names, or `all` where none limit it.
+pub fn names_or_all(names: Option<&[String]>) -> String {
+    names.map_or("all".to_owned(), |names| names.join(", "))
+}
+
+/// The same for programs: `"all"`, or a list.
+pub fn names_json(names: Option<&[String]>) -> Value {
+    names.map_or(json!("all"), |names| json!(names))
+}
+
+/// The day of an end, or `Never`.
 pub fn day(expiry: Expiry) -> String {
     match expiry {
         Expiry::At(end) => end.date(),
@@ -503,6 +541,70 @@ mod tests {
 
     fn at(text: &str) -> Timestamp {
         text.parse().expect("an instant")
+    }
+
+    /// A token with these permissions, or with all.
+    fn token(permissions: &[&str]) -> TokenShown {
+        let grants = permissions.iter().map(|text| {
+            let permission: ndauth_core::Permission = text.parse().expect("a permission");
+            ndauth_core::Grant {
+                resource_type: permission.resource_type,
+                resource_ids: permission.resource_ids,
+                actions: ndauth_core::Actions::Only([permission.action].into()),
+            }
+        });
+        let grants = match permissions {
+            [] => Grants::All,
+            _ => Grants::only(grants).expect("grants"),
+        };
+        let at = ndauth_proto::timestamp_to_proto(at("2026-11-22T12:00:00Z"));
+        TokenShown::read(Some(v1::Token {
+            scope: v1::Scope::Rw.into(),
+            orgs: Some(ndauth_proto::orgs_to_proto(&Among::<ndauth_core::OrgSlug>::All)),
+            services: Some(ndauth_proto::services_to_proto(&Among::All)),
+            networks: Some(ndauth_proto::networks_to_proto(&Among::All)),
+            grants: Some(ndauth_proto::grants_to_proto(&grants)),
+            created_at: Some(at),
+            expiry: Some(ndauth_proto::expiry_to_proto(Expiry::At(self::at("2026-12-01T00:00:00Z")))),
+            lifetime: Some(ndauth_proto::lifetime_to_proto(Lifetime::Endless)),
+            secrets: vec![v1::TokenSecret {
+                minted_at: Some(at),
+                ends_at: Some(ndauth_proto::expiry_to_proto(Expiry::Never)),
+                ..Default::default()
+            }],
+            ..Default::default()
+        }))
+        .expect("a token")
+    }
+
+    #[test]
+    fn a_token_shows_what_it_holds() {
+        for (permissions, expected) in [
+            (&[] as &[&str], "RW"),
+            (&["read:assets"], "read:assets"),
+            (&["read:assets", "write:assets"], "read:assets,write:assets"),
+            (&["read:assets:prod-1"], "read:assets:prod-1"),
+            (&["read:assets", "write:assets", "read:audit"], "read:assets +2"),
+            (&["access:a-resource-type-of-some-length"], "access:a-resource-type-of-some-length"),
+        ] {
+            assert_eq!(token(permissions).held(), expected);
+        }
+    }
+
+    #[test]
+    fn what_is_not_limited_is_said_to_be_all() {
+        let token = token(&[]);
+        assert_eq!(token.org(), "all");
+        let told = token.json();
+        for key in ["org", "orgs", "services", "networks", "grants"] {
+            assert_eq!(told[key], "all", "{key}");
+        }
+    }
+
+    #[test]
+    fn a_secret_ends_with_its_token() {
+        let token = token(&[]);
+        assert_eq!(token.secrets[0].ends, token.expiry);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use expect_test::{Expect, expect};
 use ndauth_store::Engine;
 use serde_json::Value;
 
-use crate::installation::{Ended, Installation, Running, mode, run};
+use crate::installation::{Ended, Installation, ReservedPort, Running, mode, run};
 use crate::on_both;
 
 /// Returns a terminal's text with varying parts replaced: secrets, ids, instants, days, ports, paths.
@@ -119,11 +119,12 @@ on_both! {
             │ ada     │ ada@example.org │ token github-ci │ RW    │ dev (RO), ops (RW) │ DDDD-DD-DD TT:TT UTC │
             ╰─────────┴─────────────────┴─────────────────┴───────┴────────────────────┴──────────────────────╯
         "#]]);
+        // Seed 001 shows `-` for a token of all orgs. That cell says `all` here: nothing absent means everything.
         shows(&cli("auth token list"), 0, at, &server, &expect![[r#"
             ╭──────────────────┬──────────────┬───────┬─────┬────────────┬───────────┬─────────╮
             │ NAME             │ PREFIX       │ SCOPE │ ORG │ EXPIRES    │ LAST USED │ STATUS  │
             ├──────────────────┼──────────────┼───────┼─────┼────────────┼───────────┼─────────┤
-            │ github-ci        │ ndpat_xxxxxx │ RW    │ -   │ DDDD-DD-DD │ now       │ active  │
+            │ github-ci        │ ndpat_xxxxxx │ RW    │ all │ DDDD-DD-DD │ now       │ active  │
             │ readonly-monitor │ ndpat_xxxxxx │ RO    │ ops │ Never      │ Never     │ active  │
             ╰──────────────────┴──────────────┴───────┴─────┴────────────┴───────────┴─────────╯
             Total: 2 token(s)
@@ -415,16 +416,18 @@ on_both! {
 async fn who_cannot_be_reached_says_so() {
     let at = Installation::new(Engine::Sqlite).await;
     let mut command = at.command("NDAUTH_TEST_NDCLI");
-    command.args(["whoami", "--server", "http://127.0.0.1:1", "--timeout", "400ms"]);
+    let reserved = ReservedPort::new();
+    let url = format!("http://{}", reserved.address);
+    command.args(["whoami", "--server", &url, "--timeout", "400ms"]);
     command.env("NDCLI_TOKEN", "ndpat_Jj8IYRumwQ9GV4nfqrymvLBbUUnY8LAkuEecJnIrk1U");
     let ended = run(command, "");
     assert_eq!(ended.code, 6, "{ended:?}");
     expect![[r#"
-        warning: cannot reach the server `http://127.0.0.1:1`: Connection refused (os error 111); trying again
-        error: cannot reach the server `http://127.0.0.1:1`: Connection refused (os error 111) (tried for 400ms)
-        hint: check that it is running, and its address: `--server`, NDCLI_SERVER, `ndcli config set server URL`
+        warning: cannot reach the server `http://SERVER`: Connection refused (os error 111); trying again
+        error: cannot reach the server `http://SERVER`: Connection refused (os error 111) (tried for 400ms)
+        hint: check that it runs, and its address: `--server`, NDCLI_SERVER, `ndcli config set server URL`
     "#]]
-    .assert_eq(&ended.err);
+    .assert_eq(&ended.err.replace(&url, "http://SERVER"));
     let mut command = at.command("NDAUTH_TEST_NDCLI");
     command.args(["whoami", "--server", "http://ndauth.example.org"]);
     command.env("NDCLI_TOKEN", "ndpat_Jj8IYRumwQ9GV4nfqrymvLBbUUnY8LAkuEecJnIrk1U");

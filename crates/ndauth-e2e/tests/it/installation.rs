@@ -322,3 +322,18 @@ pub(crate) fn mode(path: &std::path::Path) -> u32 {
     use std::os::unix::fs::PermissionsExt;
     fs::metadata(path).expect("it is there").permissions().mode() & 0o777
 }
+
+/// A port of this machine on which nothing listens, and which nobody else is given: a connection holds it.
+pub(crate) struct ReservedPort {
+    pub(crate) address: std::net::SocketAddr,
+    _held: (std::net::TcpListener, std::net::TcpStream),
+}
+
+impl ReservedPort {
+    pub(crate) fn new() -> ReservedPort {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+        let stream =
+            std::net::TcpStream::connect(listener.local_addr().expect("an address")).expect("connected");
+        ReservedPort { address: stream.local_addr().expect("an address"), _held: (listener, stream) }
+    }
+}

@@ -382,6 +382,8 @@ on_both! {
         let eves = |line: &str| {
             at.ndcli_with(&server, &[("NDCLI_TOKEN", eve.expose())], &line.split(' ').collect::<Vec<_>>(), "")
         };
+        let day = done(eves("token revoke --all --org ops --created-before 2026-01-01 --preview"));
+        assert!(day.starts_with("0 token(s) have a secret that was made before 2026-01-01T00:00:00Z"), "{day}");
         let preview = done(eves("token revoke --all --org ops --created-before now --preview"));
         assert!(preview.contains("1 token(s) have a secret that was made before "), "{preview}");
         let listed = done(eves("org tokens ops -f json"));
@@ -391,6 +393,12 @@ on_both! {
         done(eves(&format!("token suspend {id} --org ops")));
         soon(&true, async || verdict(&server, &service, &old).await.starts_with("the org `ops` suspended the token just now")).await;
         done(eves(&format!("token resume {id} --org ops")));
+        // By its name, with whose it is, and by the beginning of its id.
+        done(eves("token suspend ci --member ada --org ops"));
+        let told = done(eves(&format!("token resume {} --org ops", &id[..20])));
+        assert_eq!(told, "✓ \"ci\" resumed\n");
+        let nobody = eves("token suspend ci --org ops");
+        assert!(nobody.code == 1 && nobody.err.contains("there is no token `ci` in the org `ops`"), "{nobody:?}");
         done(eves("org freeze ops --yes"));
         soon(&true, async || verdict(&server, &service, &old).await.starts_with("the org `ops` was frozen just now")).await;
         let minted = cli(at, &server, "auth token create --name x --scope ro --org ops");

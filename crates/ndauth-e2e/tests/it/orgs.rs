@@ -117,13 +117,12 @@ on_both! {
         shows(&cli("org create lab"), 5, at, &server, &expect![[r#"
             error: an account that is not an operator may not create orgs
         "#]]);
-        // The selected org does not restrict a personal token.
-        assert_eq!(read(&cli("auth token create --name anywhere --scope ro -f json"))["orgs"], Value::Null);
+        // What is selected narrows no personal token.
+        assert_eq!(read(&cli("auth token create --name anywhere --scope ro -f json"))["orgs"], "all");
         log_in_as(at, &server, "cy");
         shows(&cli("org create mine"), 2, at, &server, &expect![[r#"
-            error: invalid value 'mine' for '<SLUG>': the name of an org cannot be `mine`, a reserved word
-
-            For more information, try '--help'.
+            error: `<SLUG>` cannot be `mine`: the name of an org cannot be `mine`, a reserved word
+            hint: `ndcli org create --help` says more
         "#]]);
         shows(&cli("org create lab --name Lab"), 0, at, &server, &expect![[r#"
             ✓ Org "lab" created; you are its admin
@@ -329,6 +328,17 @@ on_both! {
             let who = at.ndcli_with(&server, &[("NDCLI_TOKEN_FILE", &file)], &["whoami", "-f", "simple"], "");
             assert_eq!(who.out, format!("• ops [token {name}] orgs:ops (ADMIN)\n"), "{who:?}");
         }
+        // Whoever holds it has nobody to log in as; it is a login of its own (seed 004).
+        let held = fs::read_to_string(&bare).expect("read");
+        for words in [&["token", "create", "--name", "x", "--grant", GRANT][..], &["auth", "token", "list"]] {
+            let ended = at.ndcli_with(&server, &[("NDCLI_TOKEN", held.trim())], words, "");
+            assert!(ended.code != 0 && !ended.err.contains("log in") && !ended.err.contains("auth login"), "{ended:?}");
+        }
+        let elsewhere = [("XDG_CONFIG_HOME", path.as_str().trim_end_matches("token.json"))];
+        let login = at.ndcli_with(&server, &elsewhere, &["auth", "login", "--token", held.trim()], "");
+        assert!(login.code == 0 && login.out.ends_with(" as the org ops\n"), "{login:?}");
+        let stored = at.ndcli_with(&server, &elsewhere, &["whoami", "-f", "simple"], "");
+        assert_eq!(stored.out, "• ops [token value] orgs:ops (ADMIN)\n", "{stored:?}");
         for text in ["{}", "{\"bearer_token\": 7}", "{\"bearer_token\"", "{\"bearer_token\": \"ndorg_x\"}"] {
             fs::write(&bare, text).expect("written");
             let file = bare.display().to_string();
@@ -336,14 +346,14 @@ on_both! {
             assert_eq!(ended.code, 4, "{text}: {ended:?}");
         }
         shows(&cli(&["token", "list"]), 0, at, &server, &expect![[r#"
-            ╭────────┬──────────────┬───────┬─────┬──────────────────────┬───────────┬─────────╮
-            │ NAME   │ PREFIX       │ SCOPE │ ORG │ EXPIRES              │ LAST USED │ STATUS  │
-            ├────────┼──────────────┼───────┼─────┼──────────────────────┼───────────┼─────────┤
-            │ deploy │ ndorg_xxxxxx │ RW    │ ops │ DDDD-DD-DD TT:TT UTC │ Never     │ active  │
-            │ filed  │ ndorg_xxxxxx │ RW    │ ops │ DDDD-DD-DD           │ Never     │ active  │
-            │ more   │ ndorg_xxxxxx │ RW    │ ops │ DDDD-DD-DD TT:TT UTC │ now       │ active  │
-            │ value  │ ndorg_xxxxxx │ RW    │ ops │ DDDD-DD-DD TT:TT UTC │ now       │ active  │
-            ╰────────┴──────────────┴───────┴─────┴──────────────────────┴───────────┴─────────╯
+            ╭────────┬──────────────┬──────────────────────────┬─────┬──────────────────────┬───────────┬─────────╮
+            │ NAME   │ PREFIX       │ SCOPE                    │ ORG │ EXPIRES              │ LAST USED │ STATUS  │
+            ├────────┼──────────────┼──────────────────────────┼─────┼──────────────────────┼───────────┼─────────┤
+            │ deploy │ ndorg_xxxxxx │ read:assets,write:assets │ ops │ DDDD-DD-DD TT:TT UTC │ Never     │ active  │
+            │ filed  │ ndorg_xxxxxx │ read:assets,write:assets │ ops │ DDDD-DD-DD           │ Never     │ active  │
+            │ more   │ ndorg_xxxxxx │ read:assets,write:assets │ ops │ DDDD-DD-DD TT:TT UTC │ now       │ active  │
+            │ value  │ ndorg_xxxxxx │ read:assets,write:assets │ ops │ DDDD-DD-DD TT:TT UTC │ now       │ active  │
+            ╰────────┴──────────────┴──────────────────────────┴─────┴──────────────────────┴───────────┴─────────╯
             Total: 4 token(s)
         "#]]);
         shows(&cli(&["token", "revoke", "deploy", "--yes"]), 0, at, &server, &expect![[r#"
@@ -455,17 +465,12 @@ on_both! {
         let told = read(&cli("org policy set --personal-tokens allowed --login-within 7d --dry-run -f json"));
         assert_eq!((&told["set"], &told["impact"]["broken"], &told["policy"]["login_within_seconds"]), (&json!(false), &json!(0), &json!(604_800)));
         shows(&cli("org policy set"), 2, at, &server, &expect![[r#"
-            error: the following required arguments were not provided:
-              <--longest-lifetime <DURATION>|--personal-tokens <WHETHER>|--allow-from <CIDR>|--allow-from-anywhere|--login-within <DURATION>|--suspend-on-reuse <WHETHER>|--require-grants <WHETHER>|--no-all-org-tokens <WHETHER>>
-
-            Usage: ndcli org policy set --server <URL> <--longest-lifetime <DURATION>|--personal-tokens <WHETHER>|--allow-from <CIDR>|--allow-from-anywhere|--login-within <DURATION>|--suspend-on-reuse <WHETHER>|--require-grants <WHETHER>|--no-all-org-tokens <WHETHER>>
-
-            For more information, try '--help'.
+            error: `ndcli org policy set` needs one of `--longest-lifetime`, `--personal-tokens`, `--allow-from`, `--allow-from-anywhere`, `--login-within`, `--suspend-on-reuse`, `--require-grants`, `--no-all-org-tokens`
+            hint: for example: `ndcli org policy set --longest-lifetime 90d --effective-in 14d --org acme`
         "#]]);
         shows(&cli("org policy set --longest-lifetime soon"), 2, at, &server, &expect![[r#"
-            error: invalid value 'soon' for '--longest-lifetime <DURATION>': expected a number of h, d, w or y, such as `90d`, or `never`
-
-            For more information, try '--help'.
+            error: `--longest-lifetime <DURATION>` cannot be `soon`: expected a number of h, d, w or y, such as `90d`, or `never`
+            hint: `ndcli org policy set --help` says more
         "#]]);
         shows(&at.admin("check"), 0, at, &server, &expect![[r#"
             ✓ 16 events and 16 rows compared: no problems found

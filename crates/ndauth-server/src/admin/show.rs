@@ -3,7 +3,7 @@
 use ndauth_authority::{AsOf, MemberView, OrgSummary, ServiceView, SessionView};
 use ndauth_core::{Account, Expiry, Org, Orgs, SecretState, Timestamp, TokenView};
 use ndauth_proto::token_to_proto;
-use ndauth_terminal::{Failure, Rows, TokenShown, ago, expiry_json, minute};
+use ndauth_terminal::{Failure, Rows, TokenShown, ago, expiry_json, minute, names_json, names_or_all};
 use serde_json::{Value, json};
 
 /// A table and the same as an object.
@@ -169,7 +169,7 @@ pub(super) fn services(services: &AsOf<ServiceView>) -> TableAndJson {
         let serving: Vec<String> = serving.map(|(prefix, told)| format!("{prefix} ({told})")).collect();
         [
             view.service.name.to_string(),
-            orgs(view).map_or("all".to_owned(), |orgs| orgs.join(", ")),
+            names_or_all(orgs(view).as_deref()),
             serving.join(", "),
             view.service.created_at.date(),
             status(view.service.revoked_at, "revoked").to_owned(),
@@ -181,7 +181,7 @@ pub(super) fn services(services: &AsOf<ServiceView>) -> TableAndJson {
         json!({
             "id": view.service.id.to_string(),
             "name": view.service.name.as_str(),
-            "orgs": orgs(view),
+            "orgs": names_json(orgs(view).as_deref()),
             "secrets": secrets.collect::<Vec<_>>(),
             "status": status(view.service.revoked_at, "revoked"),
             "created_at": view.service.created_at.to_string(),
@@ -206,7 +206,7 @@ pub(super) fn tokens(tokens: &AsOf<TokenView>) -> Result<TableAndJson, Failure> 
             view.owner_name().to_owned(),
             token.name.clone(),
             token.prefix.clone(),
-            token.scope.to_owned(),
+            token.held(),
             token.org(),
             token.expires(),
             token.last_used_at.map_or("Never".to_owned(), |at| ago(at, tokens.now)),

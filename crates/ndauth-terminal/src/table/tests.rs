@@ -2,14 +2,14 @@ use expect_test::expect;
 
 use super::*;
 
-/// The table looks exactly as the documentation shows it.
+/// The table of the documentation, to the character, but for one cell: all orgs are called `all`.
 #[test]
 fn the_table_has_the_documented_look() {
     let row = |cells: [&str; 7]| cells.map(str::to_owned);
     let rows = Rows {
         titles: ["NAME", "PREFIX", "SCOPE", "ORG", "EXPIRES", "LAST USED", "STATUS"],
         rows: vec![
-            row(["github-ci", "ndpat_Jj8IYR", "RW", "-", "2026-08-24", "2m", "active"]),
+            row(["github-ci", "ndpat_Jj8IYR", "RW", "all", "2026-08-24", "2m", "active"]),
             row(["readonly-monitor", "ndpat_aB3xYz", "RO", "ops", "Never", "Never", "active"]),
         ],
         last_width: 7,
@@ -18,7 +18,7 @@ fn the_table_has_the_documented_look() {
         ╭──────────────────┬──────────────┬───────┬─────┬────────────┬───────────┬─────────╮
         │ NAME             │ PREFIX       │ SCOPE │ ORG │ EXPIRES    │ LAST USED │ STATUS  │
         ├──────────────────┼──────────────┼───────┼─────┼────────────┼───────────┼─────────┤
-        │ github-ci        │ ndpat_Jj8IYR │ RW    │ -   │ 2026-08-24 │ 2m        │ active  │
+        │ github-ci        │ ndpat_Jj8IYR │ RW    │ all │ 2026-08-24 │ 2m        │ active  │
         │ readonly-monitor │ ndpat_aB3xYz │ RO    │ ops │ Never      │ Never     │ active  │
         ╰──────────────────┴──────────────┴───────┴─────┴────────────┴───────────┴─────────╯
     "#]]
@@ -71,6 +71,31 @@ fn a_table_is_no_wider_than_its_terminal() {
     assert!(rows.at(OutputTarget::Stream).lines().all(|line| line.chars().count() > 80));
     let narrow = rows.at(OutputTarget::Terminal(40));
     assert!(narrow.lines().all(|line| line.chars().count() <= 40), "{narrow}");
+}
+
+/// Ids, prefixes and days are copied: other columns are folded, and at last each row is a table of its own.
+#[test]
+fn ids_and_prefixes_are_never_broken() {
+    let row = [
+        "019f2a61-7c00-7000-8000-000000000001",
+        "a laptop of some description",
+        "192.0.2.17",
+        "2026-11-21 08:00 UTC",
+        "ndpat_Jj8IYR",
+    ];
+    let titles = ["ID", "DEVICE", "ADDRESS", "BEGAN", "PREFIX"];
+    let rows = Rows { titles, rows: vec![row.map(str::to_owned)], last_width: 0 };
+    for width in 56..140 {
+        let text = rows.at(OutputTarget::Terminal(width));
+        assert!(text.lines().all(|line| line.chars().count() <= width), "{width}\n{text}");
+        for whole in [row[0], "2026-11-21", row[4]] {
+            assert!(text.contains(whole), "{width}: {whole}\n{text}");
+        }
+    }
+    let narrow = rows.at(OutputTarget::Terminal(80));
+    assert!(narrow.contains("│ ID      │ 019f2a61-7c00-7000-8000-000000000001"), "{narrow}");
+    let wide = rows.at(OutputTarget::Terminal(112));
+    assert!(wide.contains("│ ID   "), "{wide}");
 }
 
 #[test]

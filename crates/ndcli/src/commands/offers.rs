@@ -189,7 +189,7 @@ fn tell_gaining(org: &OrgSlug, tokens: &[TokenShown]) {
     }
     aside(&format!("these of your tokens gain power in {org}, as far as its policy admits them:"));
     for token in tokens {
-        aside(&format!("  {} {} {}", shown(&token.name), token.prefix, token.scope));
+        aside(&format!("  {} {} {}", shown(&token.name), token.prefix, token.held()));
     }
 }
 

@@ -213,16 +213,15 @@ async fn tokens(common: &CommonOptions, org: &OrgSlug, limit: Option<usize>) -> 
             token.owner.clone().unwrap_or("-".to_owned()),
             token.name.clone(),
             token.prefix.clone(),
-            token.scope.to_owned(),
+            token.held(),
             token.expires(),
             token.last_used_at.map_or("Never".to_owned(), |at| ago(at, now)),
             if token.suspensions.is_empty() { token.status.to_owned() } else { "suspended".to_owned() },
-            token.id.clone(),
         ]
     };
     match common.format {
         Format::Table => {
-            let titles = ["OWNER", "NAME", "PREFIX", "SCOPE", "EXPIRES", "LAST USED", "STATUS", "ID"];
+            let titles = ["OWNER", "NAME", "PREFIX", "SCOPE", "EXPIRES", "LAST USED", "STATUS"];
             let table = Rows { titles, rows: tokens.iter().map(row).collect(), last_width: 0 }.table();
             print(&format!("{table}Total: {} token(s)\n", tokens.len()))
         }

@@ -254,7 +254,7 @@ fn policy_json(policy: &OrgPolicy) -> Value {
         "longest_lifetime_seconds": limit(policy.longest_lifetime),
         "personal_tokens": policy.personal_tokens,
         "networks": match &policy.networks {
-            Networks::All => Value::Null,
+            Networks::All => json!("all"),
             Networks::Only(some) => some.iter().map(ToString::to_string).collect(),
         },
         "login_within_seconds": limit(policy.login_within),

@@ -1,6 +1,7 @@
 //! `ndcli auth login`.
 
 use ndauth_core::SecretKind;
+use ndauth_proto::v1::{self, who_am_i_response::Credential};
 use ndauth_terminal::environment::variable;
 use ndauth_terminal::{Failure, aside, detailed, print, print_json, shown, warn};
 use serde_json::json;
@@ -49,7 +50,7 @@ pub(crate) async fn run(common: &CommonOptions, login: &LoginArguments) -> Resul
     };
     let server = connect_as(common, credential).await?;
     let who = server.ask(async |client| client.who_am_i().await).await?;
-    let account = recent::account(&who)?;
+    let account = holder(&who)?;
     let wanted = if login.keeping.no_keyring { KeptIn::File } else { KeptIn::Keyring };
     let kept = keep(common, new, wanted).await?;
     let kept_in = kept.login.map_or(KeptIn::File, |stored| stored.kept_in);
@@ -58,31 +59,43 @@ pub(crate) async fn run(common: &CommonOptions, login: &LoginArguments) -> Resul
     match common.format {
         Format::Table | Format::Simple => {
             aside(&format!("the login is kept in {place}"));
-            print(&format!("✓ Logged in to {} as {}\n", common.server, shown(&account.handle)))
+            print(&format!("✓ Logged in to {} as {}\n", common.server, shown(&account)))
         }
         Format::Detailed => print(&detailed(&[
             ("Server", common.server.to_string()),
-            ("Account", account.handle.clone()),
+            ("Account", account),
             ("Kept in", place),
         ])),
         Format::Json => print_json(&json!({
             "logged_in": true,
             "server": common.server.to_string(),
-            "account": account.handle,
+            "account": account,
             "kept_in": kept_in.as_str(),
             "stored_in": path,
         })),
     }
 }
 
+/// The account that a credential stands for, or the org whose token it is.
+fn holder(who: &v1::WhoAmIResponse) -> Result<String, Failure> {
+    let owner = match &who.credential {
+        Some(Credential::Token(token)) => token.owner.as_ref().and_then(|owner| owner.kind.as_ref()),
+        _ => None,
+    };
+    match owner {
+        Some(v1::owner::Kind::Org(org)) => Ok(format!("the org {}", org.slug)),
+        _ => recent::account(who).map(|account| account.handle.clone()),
+    }
+}
+
 /// A login by a secret that somebody made elsewhere.
 fn handed_over(credential: ResolvedCredential) -> Result<Login, Failure> {
     let kind = credential.secret.kind();
-    if !matches!(kind, SecretKind::Session | SecretKind::Personal) {
-        let message = format!("a secret that begins with `{}` is not a login", kind.marker());
+    if !matches!(kind, SecretKind::Session | SecretKind::Personal | SecretKind::Org) {
+        let message = format!("a secret that begins with `{}` is no login", kind.marker());
         return Err(Failure::usage(
             message,
-            "log in with a session (`ndses_`) or a personal token (`ndpat_`)",
+            "log in with a session (`ndses_`), a personal token (`ndpat_`) or an org's token (`ndorg_`)",
         ));
     }
     Ok(Login::Secret(credential.secret))

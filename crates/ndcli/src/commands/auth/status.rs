@@ -59,7 +59,7 @@ pub(crate) async fn run(common: &CommonOptions, status: &Status) -> Result<(), F
             ("Account", account),
             ("Credential", kind),
             ("Type", token_type.to_owned()),
-            ("Scope", who.scope().to_owned()),
+            ("Scope", who.scope()),
             ("Orgs", who.org_list()),
             ("Source", credential.source.to_owned()),
             ("File", file.unwrap_or("-".to_owned())),
@@ -89,8 +89,17 @@ pub(crate) async fn run(common: &CommonOptions, status: &Status) -> Result<(), F
                 minute(expiry)
             );
             annotate(&message);
-            let hint = "renew it (`ndcli auth token renew`) or rotate it (`ndcli auth token rotate`)";
-            Err(Failure::failed(message, Some(hint)))
+            let hint = match token.and_then(|token| token.owner_org.as_deref()) {
+                Some(org) => format!(
+                    "an admin of the org renews it (`ndcli token renew NAME --org {org}`) or rotates it \
+                     (`ndcli token rotate NAME --org {org}`)"
+                ),
+                None if token.is_none() => "log in again: `ndcli auth login`".to_owned(),
+                None => {
+                    "renew it (`ndcli auth token renew`) or rotate it (`ndcli auth token rotate`)".to_owned()
+                }
+            };
+            Err(Failure::failed(message, Some(&hint)))
         }
     }
 }

@@ -4,7 +4,8 @@ use ndauth_core::{Expiry, Timestamp};
 use ndauth_proto::v1::who_am_i_response::Credential as Known;
 use ndauth_proto::{expiry_from_proto, orgs_from_proto, role_from_proto, v1};
 use ndauth_terminal::{
-    Failure, Rows, TokenShown, detailed, expiry_json, minute, nonsense, print, print_json, shown, told,
+    Failure, Rows, TokenShown, detailed, expiry_json, minute, names_json, names_or_all, nonsense, print,
+    print_json, shown, told,
 };
 use serde_json::{Value, json};
 
@@ -107,7 +108,7 @@ impl KnownBy {
                 told
             }
             KnownBy::Service { id, name, orgs } => {
-                json!({ "kind": "service", "id": id, "name": name, "orgs": orgs })
+                json!({ "kind": "service", "id": id, "name": name, "orgs": names_json(orgs.as_deref()) })
             }
         }
     }
@@ -128,17 +129,17 @@ impl CallerShown {
         self.account.as_ref().map_or("-".to_owned(), |account| account.email.clone())
     }
 
-    pub(crate) fn scope(&self) -> &'static str {
+    /// What the token offers; a session and a service have no scope.
+    pub(crate) fn scope(&self) -> String {
         match &self.known {
-            KnownBy::Token(token) => token.scope,
-            KnownBy::Session { .. } | KnownBy::Service { .. } => "-",
+            KnownBy::Token(token) => token.held(),
+            KnownBy::Session { .. } | KnownBy::Service { .. } => "-".to_owned(),
         }
     }
 
     pub(crate) fn org_list(&self) -> String {
         let named: Vec<String> = match &self.known {
-            KnownBy::Service { orgs: None, .. } => vec!["all".to_owned()],
-            KnownBy::Service { orgs: Some(orgs), .. } => orgs.clone(),
+            KnownBy::Service { orgs, .. } => return names_or_all(orgs.as_deref()),
             _ => self.orgs.iter().map(|(slug, role)| format!("{slug} ({role})")).collect(),
         };
         if named.is_empty() { "-".to_owned() } else { named.join(", ") }
@@ -151,7 +152,7 @@ impl CallerShown {
                 self.name(),
                 self.email(),
                 self.known.credential(),
-                self.scope().to_owned(),
+                self.scope(),
                 self.org_list(),
                 minute(self.known.expiry()),
             ]],
@@ -171,6 +172,7 @@ impl CallerShown {
             fields.push(("Operator", if account.operator { "yes" } else { "no" }.to_owned()));
         }
         fields.push(("Credential", self.known.credential()));
+        fields.push(("Scope", self.scope()));
         fields.push(("Orgs", self.org_list()));
         fields.push(("Expires", minute(self.known.expiry())));
         fields

@@ -6,7 +6,7 @@ use clap::ValueEnum;
 use ndauth_core::{Reason, SecretKind, Since, Timestamp};
 use ndauth_proto::{duration_to_proto, policy_warning_from_proto, v1};
 use ndauth_terminal::{
-    Failure, RevocationShown, Rows, TokenShown, ago, detailed, print, print_json, shown, told,
+    Failure, RevocationShown, Rows, TokenShown, ago, detailed, names_or_all, print, print_json, shown, told,
 };
 use serde_json::json;
 
@@ -159,7 +159,7 @@ fn table(tokens: &[TokenShown], now: Timestamp) -> String {
         [
             token.name.clone(),
             token.prefix.clone(),
-            token.scope.to_owned(),
+            token.held(),
             token.org(),
             token.expires(),
             last_used(token, now),
@@ -180,7 +180,7 @@ fn line(token: &TokenShown) -> String {
         "• {} [{}/{}] org:{} expires:{} status:{}\n",
         shown(&token.name),
         shown(&token.prefix),
-        token.scope,
+        shown(&token.held()),
         shown(&token.org()),
         token.expires(),
         token.status
@@ -196,8 +196,8 @@ pub(crate) fn fields(token: &TokenShown, now: Timestamp) -> Vec<(&'static str, S
         ("Scope", token.scope.to_owned()),
         ("Grants", token.granted()),
         ("Org", token.org()),
-        ("For services", token.services.as_ref().map_or("-".to_owned(), |some| some.join(", "))),
-        ("From networks", token.networks.as_ref().map_or("-".to_owned(), |some| some.join(", "))),
+        ("For services", names_or_all(token.services.as_deref())),
+        ("From networks", names_or_all(token.networks.as_deref())),
         ("Type", token.token_type.to_owned()),
         ("Status", token.status.to_owned()),
         ("Created", token.created_at.to_string()),

@@ -469,7 +469,7 @@ impl CreatedToken {
             "• {} [{}/{}] org:{} expires:{} token:{}\n",
             shown(&token.name),
             shown(&token.prefix),
-            token.scope,
+            shown(&token.held()),
             token.org(),
             token.expires(),
             self.whereabouts(sent)

@@ -176,7 +176,7 @@ fn described(whose: &OwnerChoice, TokenSnapshot { token, now }: &TokenSnapshot) 
     let used = token
         .last_used_at
         .map_or("never used".to_owned(), |at| format!("last used {}", Since { at, as_of: *now }));
-    format!("token \"{}\"{of} ({}, {}, {used})", shown(&token.name), shown(&token.prefix), token.scope)
+    format!("token \"{}\"{of} ({}, {}, {used})", shown(&token.name), shown(&token.prefix), token.held())
 }
 
 /// The sentence for a token that lives on: it presented another secret than the one in force, and ended that alone.
