@@ -1,6 +1,7 @@
 //! HTTP proxies, which open a tunnel to a server (RFC 9110, section 9.3.6).
 
 use std::error::Error;
+use std::ffi::OsString;
 use std::fmt;
 use std::task::{Context, Poll};
 
@@ -29,15 +30,19 @@ pub struct HttpProxy {
     authorization: Option<HeaderValue>,
 }
 
-/// The error for a variable that names no usable proxy. Its value is not repeated: it may hold a password.
+/// The error for a variable about proxies that cannot be used. Its value is not repeated: it may hold a password.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "`{variable}` does not name a usable proxy: expected `http://HOST:PORT` or `http://USER:PASSWORD@HOST:PORT`"
-)]
+#[error("`{variable}` cannot be used: {why}")]
 pub struct InvalidHttpProxy {
     /// The variable's name.
     pub variable: &'static str,
+    /// The reason.
+    pub why: &'static str,
 }
+
+/// How a proxy is written.
+const EXPECTED: &str =
+    "expected `http://HOST:PORT` or `http://USER:PASSWORD@HOST:PORT`, and nothing behind it";
 
 /// The reason why a proxy opens no tunnel.
 #[derive(Debug, thiserror::Error)]
@@ -57,23 +62,33 @@ pub(crate) struct Tunnels {
 }
 
 impl HttpProxy {
-    /// Finds the proxy for a server in the usual environment variables, as curl does; `variable` returns the
-    /// value of one. Lower-case names take precedence. Returns `None` if the server is on this machine, or if
-    /// `NO_PROXY` names it.
+    /// Finds the proxy of a server by the usual variables; `variable` gives the value of one. Those in lower case go
+    /// first. Nothing is found where the server is on this machine, or where `NO_PROXY` names it. A value that is not
+    /// UTF-8 is an error: it must not be taken for no proxy.
     ///
     /// `https_proxy` and `all_proxy` apply to servers whose URL begins with `https`, `http_proxy` and
     /// `all_proxy` to others. `HTTP_PROXY` is ignored: under CGI, a request header sets its value.
     pub fn find(
         server: &ServerUrl,
-        variable: impl Fn(&str) -> Option<String>,
+        variable: impl Fn(&str) -> Option<OsString>,
     ) -> Result<Option<HttpProxy>, InvalidHttpProxy> {
         let names: &[&'static str] = match server.is_tls() {
             true => &["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"],
             false => &["http_proxy", "all_proxy", "ALL_PROXY"],
         };
-        let set = names.iter().find_map(|name| Some((*name, variable(name)?)));
-        let Some((name, value)) = set.filter(|_| !server.is_loopback()) else { return Ok(None) };
-        let exempt = ["no_proxy", "NO_PROXY"].into_iter().find_map(&variable).unwrap_or_default();
+        let text = |names: &[&'static str]| {
+            let set = names.iter().find_map(|name| Some((*name, variable(name)?)));
+            let text = set.map(|(name, value)| {
+                let invalid = |_| InvalidHttpProxy { variable: name, why: "its value is not UTF-8" };
+                value.into_string().map(|value| (name, value)).map_err(invalid)
+            });
+            text.transpose()
+        };
+        if server.is_loopback() {
+            return Ok(None);
+        }
+        let Some((name, value)) = text(names)? else { return Ok(None) };
+        let exempt = text(&["no_proxy", "NO_PROXY"])?.map(|(_, value)| value).unwrap_or_default();
         let uri: Uri = server.to_string().parse().expect("a server's URL is one");
         // Any proxy serves to test the exemption. The matcher takes `*` for all names, but not for addresses.
         let all_are_exempt = exempt.split(',').any(|host| host.trim() == "*");
@@ -82,7 +97,10 @@ impl HttpProxy {
         {
             return Ok(None);
         }
-        let invalid = InvalidHttpProxy { variable: name };
+        let invalid = InvalidHttpProxy { variable: name, why: EXPECTED };
+        if !is_authority_alone(&value) {
+            return Err(invalid);
+        }
         let found = Matcher::builder().all(value).build().intercept(&uri).ok_or(invalid)?;
         let host =
             found.uri().host().filter(|_| found.uri().scheme() == Some(&Scheme::HTTP)).ok_or(invalid)?;
@@ -114,7 +132,8 @@ impl HttpProxy {
         let request = request.map_err(|error| failed(format!("cannot be asked: {error}"), false))?;
         let response = requests.send_request(request).await.map_err(broke)?;
         match response.status() {
-            StatusCode::OK => hyper::upgrade::on(response).await.map_err(broke),
+            // RFC 9110, section 9.3.6: any of them opens the tunnel.
+            status if status.is_success() => hyper::upgrade::on(response).await.map_err(broke),
             StatusCode::PROXY_AUTHENTICATION_REQUIRED if self.authorization.is_none() => {
                 Err(failed("asks for a user and a password".to_owned(), false))
             }
@@ -138,7 +157,15 @@ impl fmt::Debug for HttpProxy {
     }
 }
 
-/// Formats a host and a port as in a URL.
+/// True where a URL of a proxy has nothing behind its port, and one `@` at the most: what follows a second one, or
+/// stands in a path, would be taken for the host by some and not by others. An empty path does no harm.
+fn is_authority_alone(url: &str) -> bool {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let rest = rest.strip_suffix('/').unwrap_or(rest);
+    !rest.contains(['/', '?', '#', '\\']) && rest.matches('@').count() <= 1
+}
+
+/// A host and a port, as a URL has them.
 fn authority(host: &str, port: u16) -> String {
     if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
 }
@@ -163,11 +190,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_proxy_is_found_as_curl_finds_it() {
+    fn a_proxy_is_found_by_the_usual_variables() {
         let found = |server: &str, variables: &[(&str, &str)]| {
             let server = server.parse().expect("an address");
             let value = |name: &str| {
-                variables.iter().find(|(of, _)| *of == name).map(|(_, value)| (*value).to_owned())
+                variables.iter().find(|(of, _)| *of == name).map(|(_, value)| OsString::from(value))
             };
             match HttpProxy::find(&server, value) {
                 Ok(proxy) => proxy.map_or("none".to_owned(), |proxy| proxy.to_string()),
@@ -198,16 +225,39 @@ mod tests {
             (tls, &[("HTTPS_PROXY", "socks5://proxy:1080")], "HTTPS_PROXY"),
             (tls, &[("https_proxy", "https://proxy:443")], "https_proxy"),
             (tls, &[("ALL_PROXY", "not a URL")], "ALL_PROXY"),
+            (tls, &[("HTTPS_PROXY", "http://proxy:3128/")], "proxy:3128"),
+            (tls, &[("HTTPS_PROXY", "http://proxy:3128/path")], "HTTPS_PROXY"),
+            (tls, &[("HTTPS_PROXY", "http://proxy:3128?query")], "HTTPS_PROXY"),
+            (tls, &[("HTTPS_PROXY", "http://proxy:3128#fragment")], "HTTPS_PROXY"),
+            (tls, &[("HTTPS_PROXY", "http://ada:p@ss@proxy:3128")], "HTTPS_PROXY"),
+            (tls, &[("HTTPS_PROXY", "http://elsewhere/@proxy:3128")], "HTTPS_PROXY"),
+            (tls, &[("HTTPS_PROXY", "elsewhere\\@proxy:3128")], "HTTPS_PROXY"),
         ] {
             assert_eq!(found(server, variables), expected, "{server} {variables:?}");
+        }
+    }
+
+    /// A variable that is not text is no reason to go without the proxy that it means.
+    #[cfg(unix)]
+    #[test]
+    fn a_variable_that_is_not_utf_8_is_named() {
+        use std::os::unix::ffi::OsStringExt;
+        let server = "https://ndauth.example.org".parse().expect("an address");
+        for odd in ["HTTPS_PROXY", "no_proxy"] {
+            let value = |name: &str| match name {
+                name if name == odd => Some(OsString::from_vec(b"http://\xff:1".to_vec())),
+                "HTTPS_PROXY" => Some("http://proxy".into()),
+                _ => None,
+            };
+            let invalid = HttpProxy::find(&server, value).expect_err("invalid");
+            assert_eq!(invalid.to_string(), format!("`{odd}` cannot be used: its value is not UTF-8"));
         }
     }
 
     #[test]
     fn a_proxy_s_password_is_sent_and_never_shown() {
         let server = "https://ndauth.example.org".parse().expect("an address");
-        let set =
-            |name: &str| Some("http://ada:p%40ss@proxy:3128".to_owned()).filter(|_| name == "HTTPS_PROXY");
+        let set = |name: &str| Some("http://ada:p%40ss@proxy:3128".into()).filter(|_| name == "HTTPS_PROXY");
         let proxy = HttpProxy::find(&server, set).expect("valid").expect("one");
         let sent = proxy.authorization.as_ref().expect("credentials");
         assert_eq!(sent.as_bytes(), b"Basic YWRhOnBAc3M=");
@@ -216,7 +266,7 @@ mod tests {
             (proxy.to_string(), format!("{proxy:?}")),
             ("proxy:3128".to_owned(), "HttpProxy(\"proxy:3128\")".to_owned())
         );
-        let bad = |_: &str| Some("ftp://ada:secret@proxy".to_owned());
+        let bad = |_: &str| Some("ftp://ada:secret@proxy".into());
         let invalid = HttpProxy::find(&server, bad).expect_err("invalid");
         assert!(!format!("{invalid} {invalid:?}").contains("secret"), "{invalid:?}");
     }

@@ -25,7 +25,10 @@ impl ExposedFile {
 
     /// Returns the command that denies others access to the file.
     pub fn hint(&self) -> String {
-        format!("`chmod 600 {}`", quoted(&self.path.display().to_string()))
+        let path = self.path.display().to_string();
+        // What looks like a flag is no file to `chmod`.
+        let end = if path.starts_with('-') { "-- " } else { "" };
+        format!("`chmod 600 {end}{}`", quoted(&path))
     }
 
     /// Prints a warning about the file. `what` names it, such as `NDCLI_TOKEN_FILE`.
@@ -90,6 +93,8 @@ mod tests {
                 assert!(told.is_none_or(|told| told == expected));
             }
         }
+        let dashed = ExposedFile { path: PathBuf::from("-key"), mode: 0o644 };
+        assert_eq!(dashed.hint(), "`chmod 600 -- -key`");
         assert_eq!(ExposedFile::find(&folder.path().join("none")), None, "there is no such file");
         assert_eq!(ExposedFile::find(folder.path()), None, "a folder is no file");
         assert_eq!(ExposedFile::find(Path::new("/dev/null")), None, "a device holds no secret");

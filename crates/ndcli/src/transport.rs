@@ -61,21 +61,21 @@ pub(crate) async fn open(
 ) -> Result<Result<Client, ConnectError>, Failure> {
     judge(common)?;
     let is_token = matches!(secret.kind(), SecretKind::Personal | SecretKind::Org);
-    let options = options(common, Some(source).filter(|_| is_token))?;
+    let options = options(common, Some((secret.kind(), source)).filter(|_| is_token))?;
     Ok(Client::connect_with(&common.server, Some(secret), &options).await)
 }
 
-/// Returns the connection options. `token` is the source of the token, if its expiry is to be warned of.
-fn options(common: &CommonOptions, token: Option<&'static str>) -> Result<Options, Failure> {
-    let proxy = HttpProxy::find(&common.server, |name| variable(name)?.into_string().ok())
+/// How to connect. `token` is where the token comes from that is warned of, if one is.
+fn options(common: &CommonOptions, token: Option<(SecretKind, &'static str)>) -> Result<Options, Failure> {
+    let proxy = HttpProxy::find(&common.server, |name| variable(name))
         .map_err(|why| Failure::usage(why.to_string(), "unset it, or exempt the server: `NO_PROXY=HOST`"))?;
     let (verbose, url) = (common.verbose, common.server.to_string());
     let observer = Observer::new(move |call| {
         if verbose {
             aside(&told(&url, call));
         }
-        if let (Some(source), Some((begun, ends))) = (token, call.credential) {
-            warn_of_end(source, begun, ends);
+        if let (Some((kind, source)), Some((begun, ends))) = (token, call.credential) {
+            warn_of_end(kind, source, begun, ends);
         }
         if let Some(source) = token {
             warn_of_policies(&format!("the token in {source}"), &call.policy_warnings);
@@ -89,13 +89,20 @@ fn options(common: &CommonOptions, token: Option<&'static str>) -> Result<Option
 const SOON: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
 /// Warns, once, of a token that ends soon.
-fn warn_of_end(source: &str, begun: Timestamp, ends: Timestamp) {
+fn warn_of_end(kind: SecretKind, source: &str, begun: Timestamp, ends: Timestamp) {
     static WARNED: Once = Once::new();
     let left = ends.since(now());
     if left <= SOON && ends.since(begun) > SOON {
         WARNED.call_once(|| {
             warn(&format!("the token in {source} ends in {} ({})", left_told(left), ends.minute()));
-            hint("its owner renews it (`ndcli auth token renew`) or rotates it (`ndcli auth token rotate`)");
+            hint(match kind {
+                SecretKind::Org => {
+                    "an admin of the org renews it (`ndcli token renew`) or rotates it (`ndcli token rotate`)"
+                }
+                _ => {
+                    "its owner renews it (`ndcli auth token renew`) or rotates it (`ndcli auth token rotate`)"
+                }
+            });
         });
     }
 }

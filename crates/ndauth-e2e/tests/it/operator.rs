@@ -6,7 +6,7 @@ use ndauth_core::Reason;
 use ndauth_proto::v1;
 use ndauth_store::{DatabaseUrl, Engine};
 
-use crate::installation::{Installation, Killed, mode, run};
+use crate::installation::{Installation, Killed, mode, on_terminal, run};
 use crate::on_both;
 
 on_both! {
@@ -74,6 +74,52 @@ on_both! {
             assert!(!ended.err.contains(&ended.out[12..40]), "{ended:?}");
         }
         assert_eq!(at.operate("service revoke registry --yes"), "service `registry` revoked");
+    }
+
+    /// What cannot be undone is asked for, and named by whatever is shown of it.
+    async fn what_cannot_be_undone_is_confirmed(at: &Installation) {
+        at.people();
+        at.operate("service create registry");
+        for line in ["org delete dev", "service revoke registry", "after-restore --not-before now"] {
+            let ended = at.admin(line);
+            assert!(ended.code == 2 && ended.err.contains("hint: say `--yes` to confirm"), "{line}: {ended:?}");
+        }
+        let ended = on_terminal(at, 80, &format!("ndauthd admin org delete dev --database {}", at.database()));
+        let ended = run(ended, "n\n");
+        assert!(ended.code == 1 && ended.out.contains("delete the org `dev` with its 1 member(s)"), "{ended:?}");
+        assert!(at.operate("org list").contains("│ dev "), "nothing was deleted");
+        let first = |list: &str, kind: &str| {
+            let listed: serde_json::Value = serde_json::from_str(&at.operate(list)).expect("JSON");
+            listed[kind][0].clone()
+        };
+        let org = first("org list -f json", "orgs");
+        let id = org["id"].as_str().expect("an id");
+        at.operate(&format!("org delete {} --yes", &id[..30]));
+        assert!(!at.operate("org list").contains(org["slug"].as_str().expect("a slug")));
+        let service = first("service list -f json", "services");
+        let prefix = service["secrets"][0]["prefix"].as_str().expect("a prefix");
+        assert_eq!(at.operate(&format!("service revoke {prefix} --yes")), "service `registry` revoked");
+    }
+
+    /// A secret that standard output does not take is lost: the command fails, and says what to do.
+    async fn a_secret_that_cannot_be_printed_is_a_failure(at: &Installation) {
+        at.people();
+        at.operate("service create builder");
+        for (line, hint) in [
+            ("service create registry", "`ndauthd admin service rotate registry`"),
+            ("service rotate builder", "`ndauthd admin service rotation drop builder`"),
+            ("account invite ada", "`ndauthd admin account invite ada`"),
+            ("session issue ada", "`ndauthd admin account sign-out ada`"),
+            ("session issue ada -f json", "`ndauthd admin account sign-out ada`"),
+        ] {
+            let mut command = at.command("NDAUTH_TEST_NDAUTHD");
+            command.arg("admin").args(line.split(' ')).stderr(Stdio::piped());
+            let full = std::fs::File::options().write(true).open("/dev/full").expect("it is there");
+            let ended = command.stdout(full).spawn().expect("it starts").wait_with_output().expect("it ends");
+            let told = String::from_utf8(ended.stderr).expect("text");
+            assert_eq!(ended.status.code(), Some(1), "{line}: {told}");
+            assert!(told.contains("the secret was not shown") && told.contains(hint), "{line}: {told}");
+        }
     }
 
     async fn a_limited_service_is_limited(at: &Installation) {

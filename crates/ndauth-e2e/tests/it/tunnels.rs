@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use ndauth_core::Secret;
 use ndauth_store::Engine;
 
-use crate::installation::{Ended, Installation, Running, run};
+use crate::installation::{Ended, Installation, ReservedPort, Running, run};
 use crate::tls::{Authority, serve};
 
 /// A proxy that opens tunnels to this machine only, and requires a password if it has one.
@@ -58,7 +58,9 @@ fn tunnel(mut client: TcpStream, password: Option<&str>, heard: &Mutex<Vec<Strin
         let _ = client.write_all(b"HTTP/1.1 502 Nobody there\r\ncontent-length: 0\r\n\r\n");
         return;
     };
-    client.write_all(b"HTTP/1.1 200 Go on\r\n\r\n").expect("written");
+    // Any 2xx opens the tunnel.
+    let status = if password.is_some() { "200 Go on" } else { "204 Go on" };
+    client.write_all(format!("HTTP/1.1 {status}\r\n\r\n").as_bytes()).expect("written");
     let (mut from, mut to) = (client.try_clone().expect("cloned"), server.try_clone().expect("cloned"));
     std::thread::spawn(move || {
         let _ = copy(&mut from, &mut to);
@@ -130,11 +132,33 @@ async fn a_server_is_reached_through_the_proxy() {
 }
 
 #[tokio::test]
+async fn any_2xx_opens_a_tunnel_and_a_variable_that_is_not_text_is_named() {
+    use std::os::unix::ffi::OsStrExt;
+    let (at, session) = installed().await;
+    let proxy = Tunnelling::new(None);
+    let tls = serve(&at);
+    let (url, by) = (tls.url.to_string(), format!("http://{}", proxy.address));
+    let token = ("NDCLI_TOKEN", session.expose());
+    let ended = ndcli(&at, &url, &[token, ("HTTPS_PROXY", &by)], "whoami -f simple");
+    assert!(ended.code == 0 && ended.out.starts_with("• ada "), "{ended:?}");
+    assert_eq!(proxy.asked().len(), 1);
+    let mut command = at.command("NDAUTH_TEST_NDCLI");
+    command.args(["whoami", "--server", &url.replace("127.0.0.1", "0.0.0.0")]).env(token.0, token.1);
+    command.env("HTTPS_PROXY", std::ffi::OsStr::from_bytes(b"http://\xff:1"));
+    let ended = run(command, "");
+    assert!(
+        ended.code == 2 && ended.err.contains("`HTTPS_PROXY` cannot be used: its value is not UTF-8"),
+        "{ended:?}"
+    );
+}
+
+#[tokio::test]
 async fn a_proxy_that_opens_no_tunnel_is_named() {
     let (at, session) = installed().await;
     let token = ("NDCLI_TOKEN", session.expose());
     let proxy = Tunnelling::new(Some("Basic YWRhOnBAc3M="));
-    let free = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a port");
+    let reserved = ReservedPort::new();
+    let free = reserved.address;
     let url = format!("https://{free}");
     for (by, line, code, told) in [
         (format!("http://{}", proxy.address), "whoami", 6, "asks for a user and a password"),
@@ -161,7 +185,7 @@ async fn a_proxy_that_opens_no_tunnel_is_named() {
             "socks5://ada:secret@127.0.0.1:1080".to_owned(),
             "whoami",
             2,
-            "`HTTPS_PROXY` does not name a usable proxy",
+            "`HTTPS_PROXY` cannot be used: expected `http://HOST:PORT`",
         ),
     ] {
         let ended = ndcli(&at, &url, &[token, ("HTTPS_PROXY", &by)], line);
