@@ -44,6 +44,29 @@ fn every_reason_and_factor_goes_round_as_data() {
     assert_eq!(factor_from_proto(0), None);
 }
 
+/// Who cannot log in is not told to, and who makes no personal tokens is not told to make one.
+#[test]
+fn hints_are_true_for_whoever_reads_them() {
+    for (kind, reason) in [SecretKind::Org, SecretKind::Service]
+        .into_iter()
+        .flat_map(|kind| Reason::all().map(move |of| (kind, of)))
+    {
+        let hint = hint_for(reason, Some(kind)).unwrap_or_default();
+        assert!(!hint.contains("ndcli auth "), "{kind:?} {reason:?}: {hint}");
+    }
+    for (kind, reason, expected) in [
+        (SecretKind::Personal, Reason::TokenRevoked, "`ndcli auth token create --like NAME`"),
+        (SecretKind::Org, Reason::TokenRevoked, "`ndcli token create --org ORG --like NAME`"),
+        (SecretKind::Service, Reason::TokenRevoked, "ask the operator"),
+        (SecretKind::Personal, Reason::SessionRequired, "`ndcli auth login`"),
+        (SecretKind::Org, Reason::SessionRequired, "an admin of the org"),
+        (SecretKind::Org, Reason::PermissionNotGranted, "an admin of the org makes a token"),
+    ] {
+        let hint = hint_for(reason, Some(kind)).expect("a hint");
+        assert!(hint.contains(expected), "{kind:?} {reason:?}: {hint}");
+    }
+}
+
 #[test]
 fn a_warning_goes_round_as_data_and_as_a_trailer() {
     let warning = ndauth_core::PolicyWarning {

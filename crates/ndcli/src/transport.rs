@@ -7,7 +7,7 @@ use std::sync::{Mutex, Once, PoisonError};
 use std::time::Duration;
 
 use ndauth_client::{Call, Client, ConnectError, Distrust, Http, HttpProxy, Observer, Options};
-use ndauth_core::{Class, PolicyWarning, Problem, Reason, Secret, SecretKind, Timestamp};
+use ndauth_core::{Class, Problem, Reason, Secret, SecretKind, Timestamp};
 use ndauth_terminal::environment::variable;
 use ndauth_terminal::{Failure, aside, hint, warn};
 use tokio::time::Instant;
@@ -148,7 +148,7 @@ fn no_connection(error: &ConnectError, tried: Duration) -> Failure {
             }
             Distrust::NoTls => "where it speaks no TLS, its address begins with `http://`",
         },
-        ConnectError::CaFile { .. } => "`--ca-file` and NDCLI_CA_FILE name a PEM file",
+        ConnectError::CaFile { .. } => "`--ca-file` and NDCLI_CA_FILE name a file of PEM",
         ConnectError::Proxy { .. } => {
             "HTTPS_PROXY, http_proxy or ALL_PROXY names the proxy; `NO_PROXY=HOST` goes to the server directly"
         }
