@@ -102,7 +102,11 @@ fn explained(error: &clap::Error, path: &str, help: &[CommandHelp], habits: &[Ha
                 Some((why, hint)) => (why.to_owned(), hint.to_owned()),
                 None => (why, format!("`{path} --help` says more")),
             };
-            (format!("`{argument}` cannot be `{value}`: {why}"), hint)
+            let message = match why.contains(&value) && !value.is_empty() {
+                true => format!("`{argument}`: {why}"),
+                false => format!("`{argument}` cannot be `{value}`: {why}"),
+            };
+            (message, hint)
         }
         ErrorKind::ArgumentConflict => {
             let argument = asked(ContextKind::InvalidArg)?;

@@ -5,7 +5,7 @@ use std::cell::{Cell, RefCell};
 use std::time::Duration;
 
 use ndauth_client::Client;
-use ndauth_core::{Class, Problem, Reason};
+use ndauth_core::{Class, Problem, Reason, SecretKind};
 use ndauth_proto::hint_for;
 use ndauth_terminal::Failure;
 use tokio::time::{Instant, timeout_at};
@@ -141,9 +141,24 @@ impl ServerConnection {
         Ok(true)
     }
 
+    /// What is open to whoever holds the credential. A token that does not stand in NDCLI_TOKEN is not left out by
+    /// unsetting that.
+    fn next_step(&self, reason: Reason) -> Option<String> {
+        let kind = self.credential.secret.kind();
+        let left_out = match (reason, kind, self.credential.source) {
+            (Reason::SessionRequired, SecretKind::Personal, "stored login") => "log in as a person",
+            (Reason::SessionRequired, SecretKind::Personal, "--token") => "leave `--token` out, and log in",
+            (Reason::SessionRequired, SecretKind::Personal, "NDCLI_TOKEN_FILE") => {
+                "unset NDCLI_TOKEN_FILE and log in"
+            }
+            _ => return hint_for(reason, Some(kind)).map(str::to_owned),
+        };
+        Some(format!("{left_out}: `ndcli auth login`"))
+    }
+
     /// A failed call, with the credential named where it is the credential that failed.
     fn refused(&self, problem: Problem) -> Failure {
-        let hint = hint_for(problem.reason, Some(self.credential.secret.kind())).map(str::to_owned);
+        let hint = self.next_step(problem.reason);
         match problem.class() {
             Class::NotAuthenticated => {
                 let failure = Failure::from(problem).of(&format!("{} was refused", self.credential.source));

@@ -133,6 +133,8 @@ on_both! {
             error: a personal token may not create tokens: this needs an interactive login
             hint: unset NDCLI_TOKEN and log in: `ndcli auth login`
         "#]]);
+        let flagged = at.ndcli(&server, &["auth", "token", "create", "--name", "x", "--scope", "rw", "--token", &token]);
+        assert!(flagged.err.ends_with("hint: leave `--token` out, and log in: `ndcli auth login`\n"), "{flagged:?}");
         shows(&under("auth token revoke readonly-monitor --yes"), 5, at, &server, &expect![[r#"
             error: a personal token may not revoke other tokens: this needs an interactive login
             hint: unset NDCLI_TOKEN and log in: `ndcli auth login`
