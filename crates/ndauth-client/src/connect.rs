@@ -70,7 +70,7 @@ pub enum ConnectError {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Distrust {
     /// No authority that is trusted here signed its certificate.
-    #[error("no authority that is trusted here signed its certificate")]
+    #[error("its certificate is not signed by a trusted authority")]
     UnknownAuthority,
     /// Its certificate has expired.
     #[error("its certificate has expired")]
@@ -79,10 +79,10 @@ pub enum Distrust {
     #[error("its certificate is not valid yet")]
     NotValidYet,
     /// Its certificate is for another name.
-    #[error("its certificate is for another name than that of this address")]
+    #[error("its certificate is for another host name")]
     AnotherName,
     /// What answers there speaks no TLS.
-    #[error("what answers there speaks no TLS: is it `http://`?")]
+    #[error("the server does not speak TLS: is it `http://`?")]
     NoTls,
     /// Something else.
     #[error("{0}")]
@@ -190,7 +190,7 @@ fn distrust(error: &rustls::Error) -> Distrust {
         Why::NotValidYet | Why::NotValidYetContext { .. } => Distrust::NotValidYet,
         Why::NotValidForName | Why::NotValidForNameContext { .. } => Distrust::AnotherName,
         why if format!("{why:?}").contains("CaUsedAsEndEntity") => Distrust::Other(
-            "its certificate is an authority's own: a server's has `basicConstraints=CA:FALSE`".to_owned(),
+            "its certificate is a CA certificate: a server's has `basicConstraints=CA:FALSE`".to_owned(),
         ),
         _ => Distrust::Other(error.to_string()),
     }

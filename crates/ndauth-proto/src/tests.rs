@@ -73,7 +73,8 @@ fn a_warning_goes_round_as_data_and_as_a_trailer() {
         org: "ops".parse().expect("a slug"),
         takes_hold_at: Timestamp::from_micros(7_000_000).expect("an instant"),
         reason: Reason::GrantsRequired,
-        message: "the org `ops` admits tokens that carry a set of grants, and this carries all".to_owned(),
+        message: "the org `ops` admits only tokens that carry a set of grants, and this one carries all"
+            .to_owned(),
     };
     assert_eq!(policy_warning_from_proto(policy_warning_to_proto(&warning)), Ok(warning.clone()));
     assert_eq!(policy_warning_from_trailer(&policy_warning_to_trailer(&warning)), Some(warning));

@@ -292,7 +292,7 @@ async fn service(authority: &Authority, command: AdminServiceCommand) -> AdminRe
             let if_lost = format!("draw another: `ndauthd admin service rotate {}`", quoted(name.as_str()));
             let new = NewService { name, orgs, states_address: states_client_address };
             let secret = authority.operator().create_service(CONSOLE, &new).await?;
-            let aside = "keep it where the service finds it: it is not shown again".to_owned();
+            let aside = "store it where the service reads it: it is not shown again".to_owned();
             AdminOutput::secret(&secret, aside, if_lost, json)
         }
         AdminServiceCommand::List { all } => {

@@ -16,7 +16,7 @@ pub fn require_terminal(flag: &str) -> Result<(), Failure> {
         return Ok(());
     }
     let message = "this asks for a confirmation, and there is no terminal to ask on";
-    Err(Failure::usage(message, format!("say `{flag}` to confirm")))
+    Err(Failure::usage(message, format!("use `{flag}` to confirm")))
 }
 
 /// Asks a question whose answer is yes or no; an empty line means no. Fails where there is no terminal.

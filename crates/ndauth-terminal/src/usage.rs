@@ -114,7 +114,7 @@ fn explained(error: &clap::Error, path: &str, help: &[CommandHelp], habits: &[Ha
             if prior.is_empty() || prior == argument {
                 return None;
             }
-            (format!("`{argument}` and `{prior}` do not go together"), "leave one of them out".to_owned())
+            (format!("`{argument}` and `{prior}` do not match"), "leave one of them out".to_owned())
         }
         _ => return None,
     };
@@ -214,7 +214,7 @@ mod tests {
             ),
             (
                 "tool make --name x --size 1 --bare --kind small",
-                "`--bare` and `--kind <KIND>` do not go together | leave one of them out",
+                "`--bare` and `--kind <KIND>` do not match | leave one of them out",
             ),
         ] {
             assert_eq!(told(&line.split(' ').collect::<Vec<_>>()), expected, "{line}");

@@ -148,7 +148,7 @@ fn no_connection(error: &ConnectError, tried: Duration) -> Failure {
             }
             Distrust::NoTls => "where it speaks no TLS, its address begins with `http://`",
         },
-        ConnectError::CaFile { .. } => "`--ca-file` and NDCLI_CA_FILE name a file of PEM",
+        ConnectError::CaFile { .. } => "`--ca-file` and NDCLI_CA_FILE name a PEM file",
         ConnectError::Proxy { .. } => {
             "HTTPS_PROXY, http_proxy or ALL_PROXY names the proxy; `NO_PROXY=HOST` goes to the server directly"
         }

@@ -427,7 +427,7 @@ async fn who_cannot_be_reached_says_so() {
     expect![[r#"
         warning: cannot reach the server `http://SERVER`: Connection refused (os error 111); trying again
         error: cannot reach the server `http://SERVER`: Connection refused (os error 111) (tried for 400ms)
-        hint: check that it runs, and its address: `--server`, NDCLI_SERVER, `ndcli config set server URL`
+        hint: check that it is running, and its address: `--server`, NDCLI_SERVER, `ndcli config set server URL`
     "#]]
     .assert_eq(&ended.err.replace(&url, "http://SERVER"));
     let mut command = at.command("NDAUTH_TEST_NDCLI");

@@ -267,14 +267,14 @@ async fn where_an_installation_was_no_other_begins() {
         assert!(ended.err.contains("shows that there was an installation"), "{ended:?}");
         assert!(ended.err.contains("to start over, remove"), "{ended:?}");
         let ended = at.admin("migrate up");
-        assert!(ended.code == 6 && ended.err.contains("says that an installation was there"), "{ended:?}");
+        assert!(ended.code == 6 && ended.err.contains("shows that there was an installation"), "{ended:?}");
         assert!(at.admin("after-restore --not-before now --yes").code != 0);
         let length = fs::metadata(&file).map(|file| file.len());
         assert!(emptied || length.is_err(), "nothing was made: {length:?}");
     }
     // `restore` puts a copy in place, which is then checked like any copy.
     at.operate(&format!("restore {}", kept.display()));
-    assert!(serve().err.contains("has forgotten what was revoked"));
+    assert!(serve().err.contains("does not know what was revoked"));
     at.operate("after-restore --not-before now --yes");
     drop(at.serve());
     // Removing the witness begins a new installation.

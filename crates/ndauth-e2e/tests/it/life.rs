@@ -202,10 +202,10 @@ on_both! {
         assert_eq!(verdict(&server, &service, &old).await, "allowed");
         let told = done(cli(at, &server, "auth token rotate ci --overlap 7d"));
         let new = secret_of(&told);
-        assert!(told.contains("takes over at its first use, or by `ndcli auth token rotation confirm ci`; the old one serves on for 7d"), "{told}");
+        assert!(told.contains("takes over at its first use, or by `ndcli auth token rotation confirm ci`; the old one stays valid for 7d"), "{told}");
         let again = cli(at, &server, "auth token rotate ci");
-        assert!(again.code == 1 && again.err.contains("waits to be confirmed until") && again.err.contains("rotation drop"), "{again:?}");
-        assert!(done(cli(at, &server, "auth token list")).contains("• ci: the new secret waits to be confirmed until "));
+        assert!(again.code == 1 && again.err.contains("awaits confirmation until") && again.err.contains("rotation drop"), "{again:?}");
+        assert!(done(cli(at, &server, "auth token list")).contains("• ci: the new secret awaits confirmation until "));
 
         assert_eq!(verdict(&server, &service, &new).await, "allowed");
         let rotation = async || {
@@ -218,10 +218,10 @@ on_both! {
         assert_eq!(verdict(&server, &service, &old).await, "allowed");
         soon(&"overlap still_used".to_owned(), &rotation).await;
         let told = done(cli(at, &server, "auth token list"));
-        assert!(told.contains("from 203.0.113.9; not yet safe to retire: somebody uses it"), "{told}");
+        assert!(told.contains("from 203.0.113.9; not yet safe to retire: it is still used"), "{told}");
         let refused = cli(at, &server, "auth token rotation retire ci");
         assert!(refused.code == 1 && refused.err.contains("it is not yet safe: the old secret was used just now"), "{refused:?}");
-        assert!(refused.err.contains("`--yes` retires it all the same"), "{refused:?}");
+        assert!(refused.err.contains("`--yes` retires it anyway"), "{refused:?}");
         let told = done(cli(at, &server, "auth token rotation retire ci --yes"));
         assert_eq!(told, "✓ \"ci\": the old secret is retired\n");
         let refusal = verdict(&server, &service, &old).await;
@@ -263,8 +263,8 @@ on_both! {
         let failed = into("auth token rotate ci", "second", "exit 3");
         let second = kept("second");
         assert_eq!(failed.code, 1);
-        assert!(failed.err.contains("the new secret waits until ") && failed.err.contains("the old one still serves"), "{failed:?}");
-        assert!(failed.err.contains("hint: if it was stored all the same: `ndcli auth token rotation confirm ci`"), "{failed:?}");
+        assert!(failed.err.contains("the new secret waits until ") && failed.err.contains("the old one is still valid"), "{failed:?}");
+        assert!(failed.err.contains("hint: if it was stored anyway: `ndcli auth token rotation confirm ci`"), "{failed:?}");
         assert_eq!(verdict(&server, &service, &first).await, "allowed");
         assert_eq!(done(cli(at, &server, "auth token rotation confirm ci")).lines().next(), Some("✓ \"ci\": the new secret took over"));
         assert_eq!(verdict(&server, &service, &second).await, "allowed");

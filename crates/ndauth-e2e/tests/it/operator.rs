@@ -82,7 +82,7 @@ on_both! {
         at.operate("service create registry");
         for line in ["org delete dev", "service revoke registry", "after-restore --not-before now"] {
             let ended = at.admin(line);
-            assert!(ended.code == 2 && ended.err.contains("hint: say `--yes` to confirm"), "{line}: {ended:?}");
+            assert!(ended.code == 2 && ended.err.contains("hint: use `--yes` to confirm"), "{line}: {ended:?}");
         }
         let ended = on_terminal(at, 80, &format!("ndauthd admin org delete dev --database {}", at.database()));
         let ended = run(ended, "n\n");

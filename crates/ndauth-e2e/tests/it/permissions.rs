@@ -133,7 +133,7 @@ on_both! {
             at.ndcli_with(&server, &[("NDCLI_TOKEN", secret)], &words, "")
         };
         shows(&by(org_token, "auth token create --name x --scope ro"), 5, at, &server, &expect![[r#"
-            error: an org's token may not create tokens: that takes an interactive login
+            error: an org's token may not create tokens: this needs an interactive login
             hint: a person who is logged in does this, such as an admin of the org: no token may
         "#]]);
         shows(&by(org_token, "org members --org ops"), 5, at, &server, &expect![[r#"

@@ -92,7 +92,7 @@ fn holder(who: &v1::WhoAmIResponse) -> Result<String, Failure> {
 fn handed_over(credential: ResolvedCredential) -> Result<Login, Failure> {
     let kind = credential.secret.kind();
     if !matches!(kind, SecretKind::Session | SecretKind::Personal | SecretKind::Org) {
-        let message = format!("a secret that begins with `{}` is no login", kind.marker());
+        let message = format!("a secret that begins with `{}` is not a login", kind.marker());
         return Err(Failure::usage(
             message,
             "log in with a session (`ndses_`), a personal token (`ndpat_`) or an org's token (`ndorg_`)",

@@ -401,7 +401,7 @@ fn missing(refused: &v1::Refused) -> Option<String> {
 fn who(refused: &v1::Refused) -> Option<&'static str> {
     match refused.who_can_change_it() {
         v1::Who::Unspecified | v1::Who::Nobody => None,
-        v1::Who::Caller => Some("whoever uses the token"),
+        v1::Who::Caller => Some("the token's user"),
         v1::Who::Owner => Some("the token's owner"),
         v1::Who::OrgAdmin => Some("an admin of the org"),
         v1::Who::Operator => Some("the operator of the server"),

@@ -227,7 +227,7 @@ fn waits(aim: &Aim, rotated: &RotatedToken, why: &str) -> Failure {
     let until = rotated.pending_until.minute();
     let message = format!("{why}\nthe new secret waits until {until}, and the old one is still valid");
     let hint = format!(
-        "if it was stored all the same: `{}`; if not: `{}`, and try again",
+        "if it was stored anyway: `{}`; if not: `{}`, and try again",
         aim.command("rotation confirm", ""),
         aim.command("rotation drop", "")
     );
@@ -240,7 +240,7 @@ fn unsure(failure: Failure, aim: &Aim) -> Failure {
         return failure;
     }
     let hint = format!(
-        "a new secret may wait all the same, and harms nothing: `{}`, and try again",
+        "a new secret may be pending, and harms nothing: `{}`, and try again",
         aim.command("rotation drop", "")
     );
     Failure { hint: Some(hint), ..failure }

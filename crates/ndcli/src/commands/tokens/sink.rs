@@ -176,7 +176,7 @@ pub(crate) async fn take_over(
         _ => aim.confirm(server, prefix).await,
     };
     confirmed.map_err(|failure| Failure {
-        message: format!("the new secret was stored, and did not take over yet: {}", failure.message),
+        message: format!("the new secret was stored, but did not take over yet: {}", failure.message),
         hint: Some(format!(
             "it takes over at its first use, or by `{}`",
             aim.command("rotation confirm", "")
