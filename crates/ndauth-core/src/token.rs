@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use crate::{
     AccountId, ClientName, Counts, Description, Expiry, Grants, Handle, Label, LastUse, Level, Lifetime,
-    Networks, OrgId, OrgSlug, Orgs, Refusal, Retirement, Revocation, Scope, SecretId, SecretKind,
-    SecretPrefix, ServiceId, Services, Since, Succession, Suspension, Timestamp, TokenId, WholeSecond,
+    Networks, OrgId, OrgSlug, Orgs, PolicyWarning, Refusal, Retirement, Revocation, Scope, SecretId,
+    SecretKind, SecretPrefix, ServiceId, Services, Since, Succession, Suspension, Timestamp, TokenId,
+    WholeSecond,
 };
 
 /// The owner of a token.

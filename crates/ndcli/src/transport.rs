@@ -7,7 +7,7 @@ use std::sync::{Mutex, Once, PoisonError};
 use std::time::Duration;
 
 use ndauth_client::{Call, Client, ConnectError, Distrust, Http, HttpProxy, Observer, Options};
-use ndauth_core::{Class, Problem, Reason, Secret, SecretKind, Timestamp};
+use ndauth_core::{Class, PolicyWarning, Problem, Reason, Secret, SecretKind, Timestamp};
 use ndauth_terminal::environment::variable;
 use ndauth_terminal::{Failure, aside, hint, warn};
 use tokio::time::Instant;
@@ -77,7 +77,7 @@ fn options(common: &CommonOptions, token: Option<(SecretKind, &'static str)>) ->
         if let (Some((kind, source)), Some((begun, ends))) = (token, call.credential) {
             warn_of_end(kind, source, begun, ends);
         }
-        if let Some(source) = token {
+        if let Some((_, source)) = token {
             warn_of_policies(&format!("the token in {source}"), &call.policy_warnings);
         }
     });

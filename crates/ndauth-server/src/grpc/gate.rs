@@ -459,7 +459,7 @@ impl Gated {
                     let recognized = gate.recognize(&credential).await;
                     tonics(recognized.err().unwrap_or_else(unary::undecodable).into_http())
                 }
-                Ok(Ok(response)) => match life.get() {
+                (Ok(Ok(response)), None) => match life.get() {
                     Some(life) => response.map(|body| ResponseBody::Told(body, life.clone())),
                     None => tonics(response),
                 },
