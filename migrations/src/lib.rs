@@ -19,9 +19,10 @@ mod m20261128_000010_uses_by_org;
 mod m20261128_000011_offers;
 mod m20261128_000012_remains;
 mod m20261128_000013_until;
+mod m20261129_000014_catalogue;
 
-/// The catalogue of a new database, as JSON.
-pub const CATALOGUE: &str = m20261122_000003_permissions::CATALOGUE;
+/// The catalogue that a new database has, as JSON.
+pub const CATALOGUE: &str = m20261129_000014_catalogue::CATALOGUE;
 
 /// Brings a database to this version of the schema.
 pub struct Migrator;
@@ -41,6 +42,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261128_000011_offers::Migration),
             Box::new(m20261128_000012_remains::Migration),
             Box::new(m20261128_000013_until::Migration),
+            Box::new(m20261129_000014_catalogue::Migration),
         ]
     }
 }

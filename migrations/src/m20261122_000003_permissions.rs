@@ -8,8 +8,8 @@ use sea_orm_migration::prelude::*;
 #[derive(DeriveMigrationName)]
 pub(crate) struct Migration;
 
-/// The catalogue of a new database.
-pub(crate) const CATALOGUE: &str = include_str!("m20261122_000003_catalogue.json");
+/// The catalogue that a new database had at first.
+const CATALOGUE: &str = include_str!("m20261122_000003_catalogue.json");
 
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {

@@ -25,6 +25,7 @@ pub(crate) fn play(binaries: Binaries) -> anyhow::Result<()> {
     let demo = Demo::start(binaries)?;
 
     demo.says("The operator sets up an account, two orgs and a service, on the database itself.");
+    demo.operator("catalogue apply --preset namespace")?.shows("change(s)")?;
     demo.operator("account create ada --email ada@example.org")?.shows("account `ada` created")?;
     demo.operator("org create ops")?.shows("org `ops` created")?;
     demo.operator("org create research")?.shows("org `research` created")?;

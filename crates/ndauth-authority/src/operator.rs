@@ -13,7 +13,7 @@ mod services;
 
 pub use accounts::NewAccount;
 pub use after_restore::{Settled, Settlement};
-pub use catalogue::CatalogueApplied;
+pub use catalogue::{CatalogueApplied, NextCatalogue};
 pub use check::Checked;
 pub use copies::RestoredCopy;
 pub use export::parse_export;

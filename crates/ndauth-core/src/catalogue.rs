@@ -37,6 +37,17 @@ pub struct CatalogueDocument {
     pub types: BTreeMap<String, TypeDocument>,
 }
 
+impl CatalogueDocument {
+    /// Adds the resource types of another document that are not here yet.
+    #[must_use]
+    pub fn with(mut self, other: &CatalogueDocument) -> CatalogueDocument {
+        for (name, added) in &other.types {
+            self.types.entry(name.clone()).or_insert_with(|| added.clone());
+        }
+        self
+    }
+}
+
 /// A resource type as the operator writes it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

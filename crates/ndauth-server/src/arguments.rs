@@ -16,6 +16,8 @@ use ndauth_terminal::{Shell, instant, with_help};
 
 use crate::guide::HELP;
 
+use crate::presets::Preset;
+
 #[derive(Parser)]
 #[command(
     name = "ndauthd",
@@ -537,11 +539,15 @@ pub(crate) enum AdminTokenCommand {
 pub(crate) enum AdminCatalogueCommand {
     /// Print the catalogue, as a file for `apply`
     Show,
-    /// Replace the catalogue by a file
+    /// Replace the catalogue by what a file says, or add the types of a preset
     Apply {
-        /// TOML file: `ndauthd admin catalogue show` prints one
-        file: PathBuf,
-        /// Show what would change; change nothing
+        /// A TOML file: `ndauthd admin catalogue show` prints one
+        #[arg(required_unless_present = "preset")]
+        file: Option<PathBuf>,
+        /// Add the resource types of a preset that are not there yet, and keep what is there
+        #[arg(long, value_name = "PRESET", conflicts_with = "file")]
+        preset: Option<Preset>,
+        /// Say what would change, and change nothing
         #[arg(long)]
         dry_run: bool,
     },

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use ndauth_authority::{
     Authority, AuthorityError, Clock, Credential, DatabaseUrl, Freshness, Link, LoginSettings, NewAccount,
-    NewOrg, NewService,
+    NewOrg, NewService, NextCatalogue,
 };
 use ndauth_core::{ExpiryChoice, Handle, Label, OrgSlug, Orgs, Role, Secret};
 use ndauth_server::front::Limits;
@@ -15,6 +15,7 @@ use ndauth_terminal::{Failure, print, quoted};
 
 use crate::arguments::{Dev, GlobalOptions};
 use crate::configuration::refuse_another_users;
+use crate::presets::Preset;
 use crate::report::{authority_failure, serve_failure};
 
 /// The file that marks a folder as one that `dev` made.
@@ -98,6 +99,8 @@ async fn furnish(database: &DatabaseUrl) -> Result<(Secret, Secret, Link), Autho
             authority.orgs().add_member(console, &slug, &handle, role).await?;
         }
     }
+    let preset = NextCatalogue::With(Preset::Namespace.document());
+    authority.operator().apply_catalogue(console, &preset).await?;
     let name: Label = "registry".parse().expect("a name");
     let service = match there(
         authority

@@ -6,6 +6,7 @@ mod guide;
 mod arguments;
 mod configuration;
 mod dev;
+mod presets;
 mod report;
 
 use std::process::ExitCode;

@@ -26,7 +26,7 @@ impl Read {
         let row = row.ok_or_else(|| StoreError::corrupt("catalogue", "document", 1))?;
         let first = row.document == ndauth_migrations::CATALOGUE;
         let hash = Sha256::digest(row.document.as_bytes()).to_vec();
-        Ok((row.hash == hash || (first && row.hash == [0; 32]), first))
+        Ok((row.hash == hash, first))
     }
 }
 

@@ -13,7 +13,16 @@ use crate::access::{Operation, Whose};
 use crate::change::{Changed, change};
 use crate::{Authority, AuthorityError, Credential, OperatorWing};
 
-/// The changes that a new catalogue makes.
+/// A catalogue that is to follow the present one.
+#[derive(Clone, Debug)]
+pub enum NextCatalogue {
+    /// This one, whole.
+    Whole(CatalogueDocument),
+    /// The present one with the resource types of this that it lacks.
+    With(CatalogueDocument),
+}
+
+/// What a new catalogue changes.
 #[derive(Debug)]
 pub struct CatalogueApplied {
     /// The changes.
@@ -35,15 +44,26 @@ impl Authority {
     }
 }
 
+impl NextCatalogue {
+    /// The whole document, given the present catalogue.
+    fn after(&self, present: &Catalogue) -> CatalogueDocument {
+        match self {
+            NextCatalogue::Whole(document) => document.clone(),
+            NextCatalogue::With(more) => present.document().with(more),
+        }
+    }
+}
+
 impl OperatorWing<'_> {
     /// Returns the changes that a new catalogue would make, and changes nothing.
     pub async fn try_catalogue(
         self,
         credential: &Credential,
-        document: &CatalogueDocument,
+        next: &NextCatalogue,
     ) -> Result<Changed<CatalogueApplied>, AuthorityError> {
         let (read, _) = self.0.read_as(credential, Operation::ApplyCatalogue, &Whose::Anyone).await?;
-        let value = compare(&read, &*self.0.catalogue(&read).await?, document).await?;
+        let present = self.0.catalogue(&read).await?;
+        let value = compare(&read, &present, &next.after(&present)).await?;
         Ok(Changed { value, changed: false, sequence: read.head().sequence, now: read.now() })
     }
 
@@ -51,18 +71,19 @@ impl OperatorWing<'_> {
     pub async fn apply_catalogue(
         self,
         credential: &Credential,
-        document: &CatalogueDocument,
+        next: &NextCatalogue,
     ) -> Result<Changed<CatalogueApplied>, AuthorityError> {
         change(self.0, credential, Operation::ApplyCatalogue, &Whose::Anyone, |mut changing| async move {
             // The present catalogue is read under the lock, so no other catalogue comes in between.
             changing.lock_head().await?;
             let present = changing.catalogue().await?;
-            let applied = compare(&changing, &present, document).await?;
+            let document = next.after(&present);
+            let applied = compare(&changing, &present, &document).await?;
             if applied.changes.is_empty() {
                 return Ok(changing.unchanged(applied));
             }
-            changing.set_catalogue(document).await?;
-            let change = Change::CatalogueApplied { catalogue: document.clone() };
+            changing.set_catalogue(&document).await?;
+            let change = Change::CatalogueApplied { catalogue: document };
             Ok(changing.done(change, Personal::new(), applied))
         })
         .await

@@ -245,7 +245,11 @@ async fn call_about(
         }
         Operation::ApplyCatalogue => {
             let present = authority.list_permissions(&CONSOLE).await.expect("listed").document();
-            authority.operator().apply_catalogue(caller, &present).await.map(drop)
+            authority
+                .operator()
+                .apply_catalogue(caller, &ndauth_authority::NextCatalogue::Whole(present))
+                .await
+                .map(drop)
         }
         Operation::Inspect => authority.operator().list_accounts(caller).await.map(drop),
         Operation::ExportEvents => authority.operator().export_events(caller, 0).await.map(drop),

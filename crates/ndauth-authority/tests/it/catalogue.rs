@@ -1,3 +1,4 @@
+use ndauth_authority::NextCatalogue;
 use ndauth_core::{ActionDocument, CatalogueDocument, Reason, Role};
 
 use crate::on_both;
@@ -29,13 +30,13 @@ on_both! {
             assets.actions.insert("get".to_owned(), action(Role::Ro, &["read:assets"]));
         })
         .await;
-        let tried = world.authority.operator().try_catalogue(&CONSOLE, &next).await.expect("tried");
+        let tried = world.authority.operator().try_catalogue(&CONSOLE, &NextCatalogue::Whole(next.clone())).await.expect("tried");
         let told: Vec<String> = tried.value.changes.iter().map(ToString::to_string).collect();
         assert_eq!(told, ["~ read:assets is called get:assets", "- write:assets"]);
         assert_eq!((tried.value.tokens, tried.changed), (1, false));
         assert_eq!(world.refused_permission(&secret, "write:assets").await, None, "nothing was changed");
 
-        let applied = world.authority.operator().apply_catalogue(&CONSOLE, &next).await.expect("applied");
+        let applied = world.authority.operator().apply_catalogue(&CONSOLE, &NextCatalogue::Whole(next.clone())).await.expect("applied");
         assert!(applied.changed);
         assert_eq!(world.refused_permission(&secret, "get:assets").await, None);
         assert_eq!(world.refused_permission(&secret, "read:assets").await, None, "services may lag behind");
@@ -44,8 +45,8 @@ on_both! {
         assert_eq!(checked.faults, [] as [String; 0]);
         assert_eq!(checked.notes.len(), 2, "{:?}", checked.notes);
         assert!(checked.notes[0].contains("`read:assets`, which is called `get:assets` now"));
-        assert!(checked.notes[1].contains("`write:assets`, which is no longer in the catalogue"));
-        let again = world.authority.operator().apply_catalogue(&CONSOLE, &next).await.expect("applied");
+        assert!(checked.notes[1].contains("`write:assets`, which is in the catalogue no longer"));
+        let again = world.authority.operator().apply_catalogue(&CONSOLE, &NextCatalogue::Whole(next.clone())).await.expect("applied");
         assert_eq!((again.value.changes.len(), again.changed), (0, false), "once is enough");
 
         // A second authority on the same database sees the change with its next answer.
@@ -56,7 +57,7 @@ on_both! {
             document.types.get_mut("assets").expect("there").actions.insert("write".to_owned(), action(Role::Rw, &[]));
         })
         .await;
-        let revived = other.operator().apply_catalogue(&CONSOLE, &back).await.expect("applied").value.revived;
+        let revived = other.operator().apply_catalogue(&CONSOLE, &NextCatalogue::Whole(back.clone())).await.expect("applied").value.revived;
         assert_eq!(revived, 1, "it is told");
         world.catch_up().await;
         assert_eq!(world.refused_permission(&secret, "write:assets").await, None, "as a role that is given back");
@@ -70,7 +71,7 @@ on_both! {
             assets.actions.insert("accept".to_owned(), action(Role::Rw, &["approve:assets"]));
         })
         .await;
-        let error = world.authority.operator().apply_catalogue(&CONSOLE, &next).await.expect_err("refused");
+        let error = world.authority.operator().apply_catalogue(&CONSOLE, &NextCatalogue::Whole(next.clone())).await.expect_err("refused");
         assert_eq!(error.reason(), Reason::InvalidArgument);
         assert!(error.to_string().contains("`accept:assets` cannot replace `approve:assets`"), "{error}");
         assert_eq!(changed(world, |_| ()).await, before);
@@ -80,20 +81,20 @@ on_both! {
         })
         .await;
         world.create(&token_with("ci", |new| new.grants = granted(&["write:assets"]))).await;
-        world.authority.operator().apply_catalogue(&CONSOLE, &dead).await.expect("applied");
+        world.authority.operator().apply_catalogue(&CONSOLE, &NextCatalogue::Whole(dead.clone())).await.expect("applied");
         let taken = changed(world, |document| {
             let assets = document.types.get_mut("assets").expect("the type is there");
             assets.actions.remove("approve");
             assets.actions.insert("write".to_owned(), action(Role::Admin, &["approve:assets"]));
         })
         .await;
-        let error = world.authority.operator().apply_catalogue(&CONSOLE, &taken).await.expect_err("refused");
-        assert!(error.to_string().contains("1 live token(s) carry `write:assets` from before"), "{error}");
+        let error = world.authority.operator().apply_catalogue(&CONSOLE, &NextCatalogue::Whole(taken.clone())).await.expect_err("refused");
+        assert!(error.to_string().contains("1 token(s) that live carry `write:assets` from before"), "{error}");
         let ours = changed(world, |document| {
             let assets = document.types.remove("assets").expect("the type is there");
             document.types.insert("tokens".to_owned(), assets);
         })
         .await;
-        assert_eq!(reason(world.authority.operator().apply_catalogue(&CONSOLE, &ours).await), Reason::InvalidArgument);
+        assert_eq!(reason(world.authority.operator().apply_catalogue(&CONSOLE, &NextCatalogue::Whole(ours.clone())).await), Reason::InvalidArgument);
     }
 }

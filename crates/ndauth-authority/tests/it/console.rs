@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use ndauth_authority::{Credential, Question, Settling, Which, Whose};
+use ndauth_authority::{Credential, NextCatalogue, Question, Settling, Which, Whose};
 use ndauth_core::{Label, Reason, Requirement, Timestamp, TokenStatus};
 use ndauth_store::testing::execute;
 
@@ -124,8 +124,9 @@ on_both! {
         };
         world.authority.orgs().set_policy(&world.eve, &"ops".parse().expect("a slug"), &policy).await.expect("set");
         let mut catalogue = world.authority.list_permissions(&CONSOLE).await.expect("listed").document();
-        catalogue.types.remove("builder");
-        world.authority.operator().apply_catalogue(&CONSOLE, &catalogue).await.expect("applied");
+        let assets = catalogue.types["assets"].clone();
+        catalogue.types.insert("builder".to_owned(), assets);
+        world.authority.operator().apply_catalogue(&CONSOLE, &NextCatalogue::Whole(catalogue.clone())).await.expect("applied");
         let eve = "eve".parse().expect("a handle");
         world.authority.operator().disable_account(&CONSOLE, &eve).await.expect("disabled");
         world.authority.operator().sign_out(&CONSOLE, &eve).await.expect("signed out");

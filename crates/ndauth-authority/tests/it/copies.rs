@@ -162,7 +162,12 @@ async fn policies_and_the_catalogue_are_done_again() {
     world.authority.orgs().set_policy(&world.eve, &"ops".parse().expect("a slug"), &bars).await.expect("set");
     let mut catalogue = world.authority.list_permissions(&CONSOLE).await.expect("listed").document();
     catalogue.types.remove("assets");
-    world.authority.operator().apply_catalogue(&CONSOLE, &catalogue).await.expect("applied");
+    world
+        .authority
+        .operator()
+        .apply_catalogue(&CONSOLE, &ndauth_authority::NextCatalogue::Whole(catalogue.clone()))
+        .await
+        .expect("applied");
     let log = export(&world.authority).await;
     world.authority.close().await.expect("closed");
     Authority::restore(&world.scratch.url, &folder.path().join("copy.db")).await.expect("restored");

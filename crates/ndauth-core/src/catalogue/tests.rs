@@ -3,7 +3,7 @@ use crate::ResourceIds;
 
 /// Returns the catalogue of a new database.
 pub(crate) fn built_in() -> Catalogue {
-    let text = include_str!("../../../../migrations/src/m20261122_000003_catalogue.json");
+    let text = include_str!("../../../../migrations/src/m20261129_000014_catalogue.json");
     Catalogue::new(&serde_json::from_str(text).expect("a document")).expect("a catalogue")
 }
 
@@ -50,8 +50,7 @@ fn least_roles() {
         ("approve:assets", Some(Role::Admin)),
         ("admin:org", Some(Role::Admin)),
         ("read:audit", Some(Role::Admin)),
-        ("list:instance", Some(Role::Ro)),
-        ("get:instance/o11y/logs", Some(Role::Ro)),
+        ("list:instance", None),
         ("fly:assets", None),
         ("read:unicorns", None),
     ] {

@@ -22,6 +22,7 @@ on_both! {
     async fn a_token_is_bounded_by_name_and_told_so(at: &Installation) {
         at.people();
         at.service();
+        at.operate("catalogue apply --preset namespace");
         let server = at.serve();
         at.log_in(&server);
         let made = line(at, &server, "auth token create --name ci --scope read:assets,write:assets --org ops --allow-from 10.0.0.0/8 \
@@ -171,9 +172,9 @@ on_both! {
             │ service    │ allows  │ all orgs                                │
             │ audience   │ allows  │ all services                            │
             │ network    │ allows  │ all networks                            │
-            │ catalogue  │ allows  │ anyone with the role RW or a higher one │
-            │ scope      │ allows  │ RW: list, query and change              │
+            │ catalogue  │ allows  │ whoever has the role RW or a higher one │
             │ grants     │ allows  │ read:assets, write:assets               │
+            │ scope      │ allows  │ RW: list, query and change              │
             │ orgs       │ allows  │ all orgs                                │
             │ role       │ REFUSES │ what RO may                             │
             │ lockdown   │ allows  │ secrets of any time                     │
@@ -215,6 +216,39 @@ on_both! {
         assert_eq!(read(&line(at, &server, "auth token list -f json"))["total"], 1, "nothing was made");
         let unsaid = line(at, &server, "auth token explain");
         assert!(unsaid.code == 2 && unsaid.err.contains("no token is named"), "{unsaid:?}");
+    }
+
+    /// A fresh catalogue holds five scopes beside ndauth's own; a preset adds types, and keeps what is there.
+    async fn a_preset_is_added_to_what_there_is(at: &Installation) {
+        at.people();
+        let server = at.serve();
+        at.log_in(&server);
+        let listed = || line(at, &server, "permissions list -f simple").out;
+        let fresh = listed();
+        for scope in ["read:assets", "write:assets", "approve:assets", "read:audit", "admin:org"] {
+            assert!(fresh.contains(&format!("• {scope} ")), "{fresh}");
+        }
+        assert!(!fresh.contains("builder") && !fresh.contains("instance"), "{fresh}");
+        // The grants of seed 002's transcript.
+        let grants = [
+            r#"{"resource_type":"builder","resource_id":"*","actions":["ensure","access"]}"#,
+            r#"{"resource_type":"artifact","resource_id":"*","actions":["create","resolve","list"]}"#,
+        ];
+        let create = ["auth", "token", "create", "--name", "builder-token", "--grant", grants[0], "--grant", grants[1]];
+        let unknown = cli(at, &server, &create);
+        assert!(unknown.code == 2 && unknown.err.contains("there is no resource type `"), "{unknown:?}");
+        let dry = at.admin("catalogue apply --preset namespace --dry-run");
+        assert!(dry.code == 0 && dry.out.contains("and none was made") && listed() == fresh, "{dry:?}");
+        let applied = at.admin("catalogue apply --preset namespace");
+        assert!(applied.code == 0 && applied.out.contains("+ ensure:builder"), "{applied:?}");
+        soon(&0, async || cli(at, &server, &create).code).await;
+        assert!(listed().contains("• read:assets "), "what was there stays");
+        let again = at.admin("catalogue apply --preset namespace");
+        assert_eq!(again.out, "the catalogue says this already: nothing to change\n");
+        let checked = at.admin("check");
+        assert_eq!(checked.code, 0, "{checked:?}");
+        let neither = at.admin("catalogue apply");
+        assert!(neither.code == 2, "{neither:?}");
     }
 
     async fn the_operator_changes_the_catalogue(at: &Installation) {

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use ndauth_authority::{Authority, AuthorityError, CatalogueApplied, Changed};
+use ndauth_authority::{Authority, AuthorityError, CatalogueApplied, Changed, NextCatalogue};
 use ndauth_core::{CatalogueDocument, Problem};
 use ndauth_terminal::{Failure, shown};
 use serde_json::json;
@@ -24,15 +24,34 @@ pub(super) async fn run(
             let json = json!({ "catalogue": document });
             Ok(AdminOutput { text: text(&document), json, aside: None, failed: false, if_lost: None })
         }
-        AdminCatalogueCommand::Apply { file, dry_run } => {
-            let document = read(&file)?;
-            let applied = if dry_run {
-                authority.operator().try_catalogue(CONSOLE, &document).await
-            } else {
-                authority.operator().apply_catalogue(CONSOLE, &document).await
-            };
-            Ok(done(&applied.map_err(|error| refused(&file, &error))?, dry_run))
+        AdminCatalogueCommand::Apply { file: Some(file), dry_run, .. } => {
+            let next = NextCatalogue::Whole(read(&file)?);
+            Ok(done(
+                &apply(authority, &next, dry_run).await.map_err(|error| refused(&file, &error))?,
+                dry_run,
+            ))
         }
+        AdminCatalogueCommand::Apply { file: None, preset, dry_run } => {
+            let preset = preset.ok_or_else(|| {
+                Failure::usage("say which catalogue", "name a file, or a preset: `--preset namespace`")
+            })?;
+            let next = NextCatalogue::With(preset.document());
+            let applied =
+                apply(authority, &next, dry_run).await.map_err(|error| authority_failure(&error))?;
+            Ok(done(&applied, dry_run))
+        }
+    }
+}
+
+async fn apply(
+    authority: &Authority,
+    next: &NextCatalogue,
+    dry_run: bool,
+) -> Result<Changed<CatalogueApplied>, AuthorityError> {
+    if dry_run {
+        authority.operator().try_catalogue(CONSOLE, next).await
+    } else {
+        authority.operator().apply_catalogue(CONSOLE, next).await
     }
 }
 
@@ -124,9 +143,9 @@ mod tests {
 
     #[test]
     fn what_is_shown_reads_back() {
-        let json = include_str!("../../../../migrations/src/m20261122_000003_catalogue.json");
-        let document: CatalogueDocument = serde_json::from_str(json).expect("a document");
+        let document = crate::presets::Preset::Namespace.document();
         let shown = text(&document);
+        assert_eq!(shown, include_str!("../presets/namespace.toml"));
         assert!(
             shown.contains("[types.\"bazel/cache\"]") && shown.contains("read = { role = \"RO\""),
             "{shown}"
