@@ -424,7 +424,7 @@ fn whose(owner: Option<Handle>) -> Whose {
     owner.map_or(Whose::Anyone, Whose::Account)
 }
 
-/// Why a token was not found, and how it is named: a name says nothing without its owner.
+/// Adds how a token is named where it was not found: a name needs its owner.
 fn token_failure(error: &AuthorityError, whose: &Whose) -> Failure {
     let failure = authority_failure(error);
     match (error.reason(), whose) {

@@ -33,29 +33,28 @@ pub(crate) struct NdauthdArguments {
     pub(crate) command: NdauthdCommand,
 }
 
-/// What every command takes.
+/// Options of every command.
 #[derive(clap::Args)]
 #[command(next_help_heading = "Global options")]
 pub(crate) struct GlobalOptions {
-    /// A TOML file of settings: `ndauthd config example` prints one
+    /// TOML file of settings: `ndauthd config example` prints one
     #[arg(long, value_name = "FILE", env = "NDAUTHD_CONFIG", global = true)]
     pub(crate) config: Option<PathBuf>,
 
-    /// The database: `sqlite:PATH` or `postgres://USER@HOST/DATABASE`; a SQLite file in the data folder where
-    /// none is named
+    /// Database: `sqlite:PATH` or `postgres://USER@HOST/DATABASE` [default: a SQLite file in the data folder]
     #[arg(long, value_name = "URL", env = "NDAUTHD_DATABASE", hide_env_values = true, global = true)]
     pub(crate) database: Option<String>,
 
-    /// A file that holds the password for PostgreSQL
+    /// File that holds the password for PostgreSQL
     #[arg(long, value_name = "FILE", env = "NDAUTHD_DATABASE_PASSWORD_FILE", global = true)]
     pub(crate) database_password_file: Option<PathBuf>,
 
-    /// Where ndauthd keeps its own files; `ndauth` in the platform's data folder where none is named
+    /// Folder for ndauthd's own files [default: `ndauth` in the platform's data folder]
     #[arg(long, value_name = "FOLDER", env = "NDAUTHD_DATA_FOLDER", global = true)]
     pub(crate) data_folder: Option<PathBuf>,
 
-    /// How browsers and clients reach the server, such as `https://auth.example.org`; what is sent to people begins
-    /// with it. Where it is not said, the address that it listens on
+    /// URL under which browsers and clients reach the server, such as `https://auth.example.org` [default: the address
+    /// that it listens on]
     #[arg(long, value_name = "URL", env = "NDAUTHD_PUBLIC_URL", value_parser = parse_public_url, global = true)]
     pub(crate) public_url: Option<String>,
 }
@@ -99,81 +98,78 @@ pub(crate) enum NdauthdCommand {
 
 #[derive(clap::Args)]
 pub(crate) struct Serve {
-    /// Where gRPC and the pages are served
+    /// Address for gRPC, the HTTP API and the pages
     #[arg(long, value_name = "ADDRESS", env = "NDAUTHD_LISTEN", default_value = LISTEN)]
     pub(crate) listen: SocketAddr,
 
-    /// Where `/livez`, `/readyz` and `/metrics` are served, in plain text
+    /// Address for `/livez`, `/readyz` and `/metrics`, in plain text
     #[arg(long, value_name = "ADDRESS", env = "NDAUTHD_ADMIN_LISTEN", default_value = "127.0.0.1:7712")]
     pub(crate) admin_listen: SocketAddr,
 
-    /// A file of PEM with the server's certificate and those between it and its authority; read again when
-    /// it changes
+    /// PEM file with the server's certificate and the intermediate ones; reloaded when it changes
     #[arg(long, value_name = "FILE", env = "NDAUTHD_TLS_CERTIFICATE")]
     pub(crate) tls_certificate: Option<PathBuf>,
 
-    /// A file of PEM with the certificate's private key
+    /// PEM file with the certificate's private key
     #[arg(long, value_name = "FILE", env = "NDAUTHD_TLS_KEY")]
     pub(crate) tls_key: Option<PathBuf>,
 
-    /// Let secrets cross the network in plain text, as behind a proxy that speaks TLS
+    /// Allow secrets to cross the network unencrypted, as behind a proxy that terminates TLS
     #[arg(long, env = "NDAUTHD_PLAINTEXT_BEYOND_LOOPBACK", value_parser = BoolishValueParser::new())]
     pub(crate) plaintext_beyond_loopback: bool,
 
-    /// How long the server may take to end once it is told to stop: for calls in flight, and for what is left to write; a
-    /// second signal ends it at once
+    /// Time to finish calls in flight and writes after a signal to stop; a second signal stops the server at once
     #[arg(long, value_name = "SECONDS", env = "NDAUTHD_DRAIN_SECONDS", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=3600))]
     pub(crate) drain_seconds: u64,
 
-    /// How late any change may be, such as a revocation: no answer is older, and none is kept for longer; from
-    /// 500ms to 30s
+    /// Longest delay of any change, such as a revocation, in any answer or cache; from 500ms to 30s
     #[arg(long, value_name = "TIME", env = "NDAUTHD_FRESHNESS_BOUND", default_value = "2s", value_parser = bound)]
     pub(crate) freshness_bound: Duration,
 
-    /// For how long beyond that a server whose database cannot be reached goes on answering services about what reads,
-    /// such as 10m; these answers may honour what was revoked meanwhile. There is no such time for what writes
+    /// Time beyond that bound during which reads are answered while the database is unreachable, such as 10m; such
+    /// answers may honour what was revoked meanwhile. Writes have no such time
     #[arg(long, value_name = "TIME", env = "NDAUTHD_STALE_GRACE", default_value = "0s", value_parser = humantime::parse_duration)]
     pub(crate) stale_grace: Duration,
 
-    /// How many connections there may be
+    /// Maximum number of connections
     #[arg(long, value_name = "COUNT", env = "NDAUTHD_MAX_CONNECTIONS", default_value_t = CONNECTIONS.total)]
     pub(crate) max_connections: usize,
 
-    /// How many of them from one address, or from one network /64 of IPv6
+    /// Maximum number of connections from one address, or from one IPv6 /64
     #[arg(long, value_name = "COUNT", env = "NDAUTHD_MAX_CONNECTIONS_PER_ADDRESS", default_value_t = CONNECTIONS.share)]
     pub(crate) max_connections_per_address: usize,
 
-    /// The networks of proxies that many clients are behind, which that does not bound, such as
-    /// 10.0.0.0/8,192.0.2.7; what they say in X-Forwarded-For of a client's address is believed
+    /// Networks of trusted proxies, such as 10.0.0.0/8,192.0.2.7: that limit does not apply to them, and their
+    /// X-Forwarded-For is believed
     #[arg(long, value_name = "NETWORKS", env = "NDAUTHD_TRUSTED_PROXIES", value_parser = networks)]
     pub(crate) trusted_proxies: Option<Networks>,
 
-    /// How long a client may keep the server waiting for what it has begun to send
+    /// Timeout for the rest of a request that a client has begun to send
     #[arg(long, value_name = "SECONDS", env = "NDAUTHD_CLIENT_TIMEOUT_SECONDS", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=600))]
     pub(crate) client_timeout_seconds: u64,
 
-    /// A session ends when it was not used for so long; from 5m to what is the longest
+    /// Idle time after which a session ends; from 5m to the longest lifetime
     #[arg(long, value_name = "TIME", env = "NDAUTHD_SESSION_IDLE", default_value = "12h", value_parser = humantime::parse_duration)]
     pub(crate) session_idle: Duration,
 
-    /// And after so long in any case; up to 365d
+    /// Longest lifetime of a session; up to 365d
     #[arg(long, value_name = "TIME", env = "NDAUTHD_SESSION_LONGEST", default_value = "30d", value_parser = humantime::parse_duration)]
     pub(crate) session_longest: Duration,
 
-    /// Let no device in by a code that its person types into a browser
+    /// Disable login by a code that is typed into a browser
     #[arg(long, env = "NDAUTHD_NO_DEVICE_LOGIN", value_parser = BoolishValueParser::new())]
     pub(crate) no_device_login: bool,
 
-    /// What to log: off, error, warn, info, debug, trace, or `target=level,…`
+    /// Log filter: off, error, warn, info, debug, trace, or `target=level,…`
     #[arg(long, value_name = "FILTER", env = "NDAUTHD_LOG", default_value = "info", value_parser = parse_log_filter)]
     pub(crate) log: String,
 
-    /// How to write log lines
+    /// Log format
     #[arg(long, value_name = "FORMAT", env = "NDAUTHD_LOG_FORMAT", default_value = "text")]
     pub(crate) log_format: LogLines,
 }
 
-/// Where gRPC and the pages are served where nothing else is said.
+/// The default address for gRPC and the pages.
 pub(crate) const LISTEN: &str = "127.0.0.1:7711";
 
 /// A bound that answers can be kept within.
@@ -191,15 +187,15 @@ fn networks(text: &str) -> Result<Networks, String> {
 
 #[derive(clap::Args)]
 pub(crate) struct Dev {
-    /// Keep the installation in this folder, and use the one that is there
+    /// Keep the installation in this folder, and reuse it
     #[arg(long, value_name = "FOLDER")]
     pub(crate) keep: Option<PathBuf>,
 
-    /// Where gRPC and the pages are served: an address of this machine alone
+    /// Loopback address for gRPC and the pages
     #[arg(long, value_name = "ADDRESS", default_value = LISTEN)]
     pub(crate) listen: SocketAddr,
 
-    /// Where `/livez`, `/readyz` and `/metrics` are served
+    /// Loopback address for `/livez`, `/readyz` and `/metrics`
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:7712")]
     pub(crate) admin_listen: SocketAddr,
 }

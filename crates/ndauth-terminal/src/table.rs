@@ -1,5 +1,6 @@
 //! Tables: whole where they are piped, and at most as wide as the terminal where they are looked at.
 
+use std::cmp::Reverse;
 use std::io::{self, IsTerminal};
 
 use tabled::Table;
@@ -31,6 +32,8 @@ enum OutputTarget {
 
 /// The least width of a column, unless its words are shorter.
 const NARROW: usize = 8;
+/// The longest permission that is kept whole.
+const PERMISSION: usize = 20;
 
 impl<const N: usize> Rows<N> {
     /// A table with a header. Where it cannot fit without breaking an id or a prefix, each row is a table of its own.
@@ -105,37 +108,32 @@ impl OutputTarget {
         }
     }
 
-    /// The width of each column that must be folded, the widest first; none where the table cannot fit.
+    /// The width of each column that must be folded; none where the table cannot fit.
     fn widths(self, lines: &[Vec<String>], last: usize) -> Option<Vec<Option<usize>>> {
-        let columns = lines.first().map_or(0, Vec::len);
-        let OutputTarget::Terminal(available) = self else { return Some(vec![None; columns]) };
-        let widest = |column: usize, width: &dyn Fn(&str) -> usize| {
-            lines.iter().filter_map(|line| line.get(column)).map(|cell| width(cell)).max().unwrap_or(0)
-        };
-        let mut natural: Vec<usize> = (0..columns).map(|column| widest(column, &get_string_width)).collect();
-        if let Some(width) = natural.last_mut() {
+        let count = lines.first().map_or(0, Vec::len);
+        let OutputTarget::Terminal(available) = self else { return Some(vec![None; count]) };
+        let columns: Vec<Vec<&str>> = (0..count)
+            .map(|column| lines.iter().filter_map(|line| line.get(column)).map(String::as_str).collect())
+            .collect();
+        let mut widths: Vec<usize> =
+            columns.iter().map(|cells| widest(cells.iter().map(|cell| get_string_width(cell)))).collect();
+        if let Some(width) = widths.last_mut() {
             *width = (*width).max(last);
         }
-        let least: Vec<usize> = (0..columns)
-            .map(|column| {
-                let longest = widest(column, &|cell| words(cell).map(get_string_width).max().unwrap_or(0));
-                let title = lines
-                    .first()
-                    .and_then(|line| line.get(column))
-                    .map_or(0, |title| words(title).map(get_string_width).max().unwrap_or(0));
-                let whole = widest(column, &|cell| {
-                    words(cell).filter(|word| is_whole(word)).map(str::len).max().unwrap_or(0)
-                });
-                whole.max(title).max(longest.min(NARROW))
-            })
-            .collect();
+        let natural = widths.clone();
+        let least: Vec<usize> = columns.iter().map(|cells| least(cells)).collect();
         // A border at each side of a cell, and a space within it.
-        let available = available.saturating_sub(3 * columns + 1);
-        let mut widths = natural.clone();
+        let available = available.saturating_sub(3 * count + 1);
         while widths.iter().sum::<usize>() > available {
-            let foldable = (0..columns).filter(|column| widths[*column] > least[*column]);
-            let widest = foldable.max_by_key(|column| widths[*column])?;
-            widths[widest] -= 1;
+            // Words stay whole where that is enough; then the widest column goes first.
+            let narrower = (0..count).filter(|column| widths[*column] > least[*column]);
+            let (splits, column, width) = narrower
+                .map(|column| {
+                    let (width, splits) = folded(&columns[column], widths[column] - 1);
+                    (splits, column, width.max(least[column]))
+                })
+                .min_by_key(|(splits, column, _)| (*splits, Reverse(widths[*column])))?;
+            widths[column] = if splits { widths[column] - 1 } else { width };
         }
         Some(
             widths.iter().zip(&natural).map(|(width, natural)| (width < natural).then_some(*width)).collect(),
@@ -143,17 +141,47 @@ impl OutputTarget {
     }
 }
 
+/// The least width of a column: nothing that is copied as a whole is broken, nor a word of the title.
+fn least(cells: &[&str]) -> usize {
+    let longest = widest(cells.iter().flat_map(|cell| words(cell)).map(get_string_width));
+    let title = widest(cells.iter().take(1).flat_map(|title| words(title)).map(get_string_width));
+    let whole = widest(cells.iter().flat_map(|cell| words(cell)).filter(|word| is_whole(word)).map(str::len));
+    whole.max(title).max(longest.min(NARROW))
+}
+
+/// The width that a column has once it is folded to a width, and whether a word is split by that.
+fn folded(cells: &[&str], width: usize) -> (usize, bool) {
+    let (mut most, mut splits) = (0, false);
+    for cell in cells {
+        let mut line = 0;
+        for word in words(cell).map(get_string_width) {
+            splits |= word > width;
+            line = if line == 0 || line + 1 + word > width { word } else { line + 1 + word };
+            most = most.max(line.min(width));
+        }
+    }
+    (most, splits)
+}
+
+fn widest(widths: impl Iterator<Item = usize>) -> usize {
+    widths.max().unwrap_or(0)
+}
+
 fn words(text: &str) -> impl Iterator<Item = &str> {
     text.split_whitespace()
 }
 
-/// True for a word that is copied as a whole: an id, the prefix of a secret, a day.
+/// True for a word that is copied as a whole: an id, the prefix of a secret, a day, a permission.
 fn is_whole(word: &str) -> bool {
     let word = word.trim_matches(|c: char| !c.is_ascii_alphanumeric());
     let shape: String = word.chars().map(|c| if c.is_ascii_digit() { '0' } else { c }).collect();
     let is_id = word.len() == 36 && word.matches('-').count() == 4;
     let is_prefix = word.starts_with("nd") && word.find('_') == Some(5) && word.is_ascii();
-    is_id || is_prefix || shape == "0000-00-00"
+    let is_permission = word.len() <= PERMISSION
+        && word.split_once(':').is_some_and(|(action, of)| {
+            !of.is_empty() && !action.is_empty() && action.chars().all(|c| c.is_ascii_lowercase() || c == '-')
+        });
+    is_id || is_prefix || is_permission || shape == "0000-00-00"
 }
 
 /// Whether a character belongs to a script that is written from right to left (Unicode Standard Annex 9:

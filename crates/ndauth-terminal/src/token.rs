@@ -195,18 +195,22 @@ impl TokenShown {
         names_or_all(self.orgs.as_deref())
     }
 
-    /// What it offers, in a word: its permissions where it carries a set of them, shortened with a count where they are
-    /// many; else `RO` or `RW`.
+    /// Its permissions where it carries a set of them, shortened with a count where they are many; else `RO` or `RW`.
     pub fn held(&self) -> String {
-        if self.grants == Grants::All {
-            return self.scope.to_owned();
-        }
-        let names = self.grants.to_string().replace(", ", ",");
-        match names.split_once(',') {
+        let names = self.held_whole().replace(',', ", ");
+        match names.split_once(", ") {
             Some((first, rest)) if names.chars().count() > HELD => {
-                format!("{first} +{}", rest.split(',').count())
+                format!("{first} +{}", rest.split(", ").count())
             }
             _ => names,
+        }
+    }
+
+    /// All its permissions without a blank between them, or `RO` or `RW`.
+    pub fn held_whole(&self) -> String {
+        match &self.grants {
+            Grants::All => self.scope.to_owned(),
+            Grants::Only(_) => self.grants.to_string().replace(", ", ","),
         }
     }
 
@@ -582,7 +586,7 @@ mod tests {
         for (permissions, expected) in [
             (&[] as &[&str], "RW"),
             (&["read:assets"], "read:assets"),
-            (&["read:assets", "write:assets"], "read:assets,write:assets"),
+            (&["read:assets", "write:assets"], "read:assets, write:assets"),
             (&["read:assets:prod-1"], "read:assets:prod-1"),
             (&["read:assets", "write:assets", "read:audit"], "read:assets +2"),
             (&["access:a-resource-type-of-some-length"], "access:a-resource-type-of-some-length"),

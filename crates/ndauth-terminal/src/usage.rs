@@ -78,7 +78,15 @@ fn explained(error: &clap::Error, path: &str, help: &[CommandHelp], habits: &[Ha
             let (last, first) = missing.split_last()?;
             let missing =
                 if first.is_empty() { last.clone() } else { format!("{} and {last}", first.join(", ")) };
-            let example = help_of(help, path).and_then(|of| of.lines(path).into_iter().next());
+            let examples = help_of(help, path).map(|of| of.lines(path)).unwrap_or_default();
+            let flags: Vec<&str> = parts
+                .iter()
+                .filter_map(|part| part.split(' ').next())
+                .filter(|of| of.starts_with("--"))
+                .collect();
+            // The one that has what is missing, where there is one.
+            let with = |line: &&String| flags.iter().all(|flag| line.contains(flag));
+            let example = examples.iter().find(with).or(examples.first()).cloned();
             let hint = example.map_or(listed, |line| format!("for example: `{line}`"));
             let hint = once.map_or(hint.clone(), |once| format!("{hint}, or first `{once}`"));
             (format!("`{path}` needs {missing}"), hint)
@@ -102,7 +110,7 @@ fn explained(error: &clap::Error, path: &str, help: &[CommandHelp], habits: &[Ha
                 Some((why, hint)) => (why.to_owned(), hint.to_owned()),
                 None => (why, format!("`{path} --help` says more")),
             };
-            let message = match why.contains(&value) && !value.is_empty() {
+            let message = match why.contains(&format!("`{value}`")) {
                 true => format!("`{argument}`: {why}"),
                 false => format!("`{argument}` cannot be `{value}`: {why}"),
             };

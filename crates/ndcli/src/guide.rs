@@ -86,10 +86,11 @@ pub(crate) const HELP: &[CommandHelp] = &[
 #[rustfmt::skip]
 pub(crate) const HABITS: &[Habit] = &[
     habit("", "--json", "-f json"),
-    habit("", "--format=json", "-f json"),
-    habit("", "--user-token", "--token"),
     habit("", "-y", "--yes"),
     habit("", "--force", "--yes"),
+    habit("token rotate", "--confirm", "rotation confirm TOKEN"),
+    habit("token rotate", "--drop", "rotation drop TOKEN"),
+    habit("token rotate", "--retire", "rotation retire TOKEN"),
     habit("auth", "list", "ndcli auth token list"),
     habit("auth", "refresh", "ndcli auth token renew TOKEN"),
     habit("ndcli", "tokens", "ndcli auth token list"),

@@ -45,7 +45,7 @@ pub(crate) enum ConfigCommand {
     Path,
 }
 
-/// Settings of some commands alone, which those that tell of settings take so that they are told.
+/// Settings of single commands, which `get` and `list` take so that they can show them.
 #[derive(Args)]
 pub(crate) struct Unsaid {
     #[arg(long = "org", env = "NDCLI_ORG", hide = true, id = "in_org")]
@@ -56,7 +56,7 @@ pub(crate) struct Unsaid {
 }
 
 impl ConfigCommand {
-    /// Whether it must work where the file makes no sense.
+    /// True for commands that must work with a broken configuration file.
     pub(crate) fn mends(&self) -> bool {
         matches!(self, ConfigCommand::Set { .. } | ConfigCommand::Unset { .. } | ConfigCommand::Path)
     }

@@ -31,7 +31,7 @@ pub(crate) enum PolicyCommand {
     },
 }
 
-/// Whether something is done.
+/// A limit that is on or off.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Switch {
     /// Yes
@@ -101,9 +101,9 @@ enum PersonalTokens {
     Barred,
 }
 
-/// How many broken tokens a table shows.
+/// The number of broken tokens that a table shows.
 const SHOWN: usize = 20;
-/// As many as the server tells of.
+/// The most that the server returns.
 const MOST: i32 = 10_000;
 
 fn lifetime(text: &str) -> Result<Lifetime, String> {
@@ -135,13 +135,13 @@ pub(crate) async fn run(common: &CommonOptions, command: &PolicyCommand) -> Resu
     }
 }
 
-/// The policy that rules, and those to come.
+/// The policy in force, and those announced.
 struct Present {
     ruling: OrgPolicy,
     set_at: Option<Timestamp>,
     to_come: Vec<(Timestamp, OrgPolicy)>,
     now: Timestamp,
-    /// How many policies the org was ever given.
+    /// The number of policies the org was ever given.
     generation: u32,
 }
 
@@ -158,7 +158,7 @@ async fn present(server: &ServerConnection, org: &OrgSlug) -> Result<Present, Fa
     })
 }
 
-/// The instant from which a policy to come holds, and the policy.
+/// The instant from which an announced policy holds, and the policy.
 fn to_come(policy: v1::PolicyToCome) -> Result<(Timestamp, OrgPolicy), Failure> {
     let at = told("takes_hold_at", Some(policy.takes_hold_at))?;
     Ok((at, policy_from_proto("policy", policy.policy)?))
@@ -286,7 +286,7 @@ impl Set {
     }
 }
 
-/// Withdraws the policies to come: the one that rules is set once more.
+/// Withdraws announced policies, by setting the one in force again.
 async fn withdraw(common: &CommonOptions, org: &OrgSlug) -> Result<(), Failure> {
     let server = connect(common).await?;
     let present = present(&server, org).await?;
@@ -363,7 +363,7 @@ async fn set(common: &CommonOptions, set: &Set) -> Result<(), Failure> {
     effect.show(common.format, org, &policy, false)
 }
 
-/// What a policy does, or would do.
+/// The effect of a policy, or of one that is tried.
 struct PolicyEffect {
     takes_hold_at: Timestamp,
     now: Timestamp,

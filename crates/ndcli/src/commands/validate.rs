@@ -93,7 +93,7 @@ pub(crate) async fn run(common: &CommonOptions, validate: &Validate) -> Result<(
     }
 }
 
-/// As of which event an answer was evaluated, when, and for how long it may be kept.
+/// The event and the instant of an answer, and how long it may be cached.
 struct Evaluation {
     sequence: u64,
     evaluated_at: Timestamp,

@@ -24,7 +24,7 @@ pub(crate) struct Status {
     fail_within: Duration,
 }
 
-/// Says which credential is in force, where it was found, that the server takes it, and how long it lives.
+/// Shows the credential in use, its source, and how long it lasts; fails where the server refuses it.
 pub(crate) async fn run(common: &CommonOptions, status: &Status) -> Result<(), Failure> {
     let asked = ask(common).await;
     let (who, credential) = match asked {
@@ -104,7 +104,7 @@ pub(crate) async fn run(common: &CommonOptions, status: &Status) -> Result<(), F
     }
 }
 
-/// How long something lasts from now on; none where it has no end.
+/// Returns the time that is left, or none where there is no end.
 fn left(expiry: Expiry, now: Timestamp) -> Option<Duration> {
     match expiry {
         Expiry::At(end) => Some(end.since(now)),
@@ -112,7 +112,7 @@ fn left(expiry: Expiry, now: Timestamp) -> Option<Duration> {
     }
 }
 
-/// Warns so that it is seen where the log of a job is read.
+/// Prints a warning in the form that the CI system highlights in its log.
 fn annotate(message: &str) {
     if variable("GITHUB_ACTIONS").is_some_and(|value| value == "true") {
         // One line, in which nothing ends it: percent signs and line breaks are written as GitHub reads them.

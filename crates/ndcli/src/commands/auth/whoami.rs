@@ -13,24 +13,24 @@ use crate::connection::connect;
 use crate::login::credentials::ResolvedCredential;
 use crate::settings::{CommonOptions, Format};
 
-/// Who a credential stands for, read off the wire into what is shown of it.
+/// The identity behind a credential, as it is shown.
 pub(crate) struct CallerShown {
     pub(crate) account: Option<v1::Account>,
     pub(crate) known: KnownBy,
     /// The account's orgs, and its role in each.
     orgs: Vec<(String, &'static str)>,
-    /// As of when.
+    /// The instant of the response.
     pub(crate) now: Timestamp,
 }
 
-/// By what the caller is known.
+/// The kind of credential that identifies the caller.
 pub(crate) enum KnownBy {
     Session { id: String, prefix: String, expiry: Expiry },
     Token(Box<TokenShown>),
     Service { id: String, name: String, orgs: Option<Vec<String>> },
 }
 
-/// Says who the credential stands for.
+/// Shows the identity behind the current credential.
 pub(crate) async fn run(common: &CommonOptions) -> Result<(), Failure> {
     let (who, _) = ask(common).await?;
     match common.format {
@@ -46,7 +46,7 @@ pub(crate) async fn run(common: &CommonOptions) -> Result<(), Failure> {
     }
 }
 
-/// Asks who the credential in force stands for, and where it is a member.
+/// Asks the server for the identity behind the current credential, and its orgs.
 pub(crate) async fn ask(common: &CommonOptions) -> Result<(CallerShown, ResolvedCredential), Failure> {
     let server = connect(common).await?;
     let answer = server.ask(async |client| client.who_am_i().await).await?;
@@ -79,7 +79,7 @@ pub(crate) async fn ask(common: &CommonOptions) -> Result<(CallerShown, Resolved
 }
 
 impl KnownBy {
-    /// What kind of credential it is, and which.
+    /// Returns its kind and its name or prefix.
     pub(crate) fn credential(&self) -> String {
         match self {
             KnownBy::Session { prefix, .. } => format!("session {prefix}"),
@@ -88,7 +88,7 @@ impl KnownBy {
         }
     }
 
-    /// When it ends.
+    /// Returns its end.
     pub(crate) fn expiry(&self) -> Expiry {
         match self {
             KnownBy::Session { expiry, .. } => *expiry,
@@ -129,7 +129,7 @@ impl CallerShown {
         self.account.as_ref().map_or("-".to_owned(), |account| account.email.clone())
     }
 
-    /// What the token offers; a session and a service have no scope.
+    /// Returns the permissions or the scope of a token; sessions and services have none.
     pub(crate) fn scope(&self) -> String {
         match &self.known {
             KnownBy::Token(token) => token.held(),

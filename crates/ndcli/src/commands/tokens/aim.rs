@@ -1,27 +1,27 @@
-//! Which token a command is about, whose it is, and what can be done with it.
+//! The token that a command acts on, its owner, and the calls about it.
 
 use std::time::Duration;
 
 use clap_complete::ArgValueCandidates;
 use ndauth_core::{ExpiryChoice, OrgSlug, Orgs, SecretPrefix, Timestamp};
 use ndauth_proto::{duration_to_proto, expiry_choice_to_proto, timestamp_from_proto, v1};
-use ndauth_terminal::{Failure, TokenShown, nonsense, quoted, told};
+use ndauth_terminal::{Failure, TokenShown, nearest, nonsense, quoted, told};
 
 use crate::commands::candidates;
 use crate::connection::ServerConnection;
 use crate::settings::InOrg;
 use crate::settings::values::org;
 
-/// Whose tokens a command is about.
+/// The owner of the tokens that a command acts on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum OwnerChoice {
     Mine,
     Org(OrgSlug),
 }
 
-/// How a command line says whose tokens it is about.
+/// Arguments that name the owner of tokens.
 pub(crate) trait OwnerArguments: clap::Args {
-    /// Whose.
+    /// Returns the owner.
     fn whose(&self) -> Result<OwnerChoice, Failure>;
 
     /// The orgs that a personal token is restricted to.
@@ -160,7 +160,7 @@ impl OwnerChoice {
         words.into_iter().filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
     }
 
-    /// What such a token is called.
+    /// Returns the noun for such a token.
     pub(crate) fn noun(&self) -> &'static str {
         match self {
             OwnerChoice::Mine => "Personal access token",
@@ -169,7 +169,7 @@ impl OwnerChoice {
     }
 }
 
-/// How a command line names a token.
+/// Arguments that name a token.
 #[derive(clap::Args)]
 pub(crate) struct NamedToken<W: OwnerArguments> {
     /// Token: its name, its id, the beginning of its id, or its prefix
@@ -233,7 +233,7 @@ impl Aim {
         Aim::id(self.whose.clone(), &seen.id)
     }
 
-    /// How it is named, for people.
+    /// Returns the name as it was typed.
     pub(crate) fn shown(&self) -> &str {
         let (v1::which::Kind::Name(text) | v1::which::Kind::Id(text) | v1::which::Kind::Prefix(text)) =
             &self.which;
@@ -249,11 +249,32 @@ impl Aim {
         (Some(self.whose.to_proto()), Some(v1::Which { kind: Some(self.which.clone()) }))
     }
 
-    /// The token as the server tells it.
+    /// Asks the server for the token.
     pub(crate) async fn find(&self, server: &ServerConnection) -> Result<v1::GetTokenResponse, Failure> {
         let (whose, which) = self.parts();
         let request = v1::GetTokenRequest { whose, which };
-        server.ask(async |client| client.get_token(request.clone()).await).await
+        let found = server.ask(async |client| client.get_token(request.clone()).await).await;
+        match found {
+            Err(failure) if failure.message == format!("there is no token `{}`", self.shown()) => {
+                Err(Failure { hint: Some(self.meant(server).await), ..failure })
+            }
+            found => found,
+        }
+    }
+
+    /// Returns a hint with the token that was probably meant.
+    async fn meant(&self, server: &ServerConnection) -> String {
+        let request = v1::ListTokensRequest {
+            whose: Some(self.whose.to_proto()),
+            page_size: 1000,
+            ..Default::default()
+        };
+        let listed = server.ask_once(async |client| client.list_tokens(request.clone()).await).await;
+        let tokens = listed.map(|listed| listed.tokens).unwrap_or_default();
+        match nearest(self.shown(), tokens.iter().map(|token| token.name.as_str())) {
+            Some(meant) => format!("did you mean `{meant}`?"),
+            None => format!("`{}` shows the tokens there are", self.whose.command("list", "")),
+        }
     }
 
     pub(crate) async fn get(&self, server: &ServerConnection) -> Result<TokenSnapshot, Failure> {

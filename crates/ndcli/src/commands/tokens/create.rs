@@ -70,11 +70,11 @@ pub(crate) struct Create<C: OwnerArguments> {
     preview: bool,
 }
 
-/// What `--scope` says: how much, and what by name.
+/// A parsed `--scope`: RW or RO, and named permissions.
 #[derive(Clone, Default)]
 struct Scopes {
     whole: Option<Scope>,
-    /// Each as it was written, and what it means.
+    /// Each as it was typed, and parsed.
     named: Vec<(String, Permission)>,
 }
 

@@ -126,7 +126,7 @@ pub(crate) async fn run<W: OwnerArguments>(
         {
             Err(Failure::told(Some("give the client's address: `--from ADDRESS`")))
         }
-        // Of one refusal the next step is told, too.
+        // A single refusal has a next step.
         Some(only) if refused.next().is_none() => {
             Err(Failure::told(Some(only.hint.as_str()).filter(|hint| !hint.is_empty())))
         }
@@ -171,7 +171,7 @@ pub(crate) async fn preview(
     Ok(())
 }
 
-/// What the decision says of a token in an org, read off the wire.
+/// The decision about a token in an org, as it is shown.
 struct ExplanationShown {
     /// Empty where only the token itself was judged.
     org: String,
@@ -188,7 +188,7 @@ struct FindingShown {
 struct EffectiveShown {
     role: &'static str,
     access: &'static str,
-    /// What it may do, for people.
+    /// The effective permissions, for people.
     may: String,
     grants: Value,
 }
@@ -252,7 +252,7 @@ impl ExplanationShown {
         format!("{head}{}{}", Rows { titles, rows, last_width: 0 }.table(), self.verdict())
     }
 
-    /// What it comes to.
+    /// Returns the result, and who can change a refusal.
     fn verdict(&self) -> String {
         match &self.outcome {
             Ok(allowed) => format!("✓ Allowed: {}\n", shown(&allowed.may)),
@@ -382,7 +382,7 @@ fn reason(refused: &v1::Refused) -> &'static str {
     reason_from_proto(refused.reason).map_or("UNKNOWN", |reason| reason.code())
 }
 
-/// What the token or its owner would have to have.
+/// Returns the permissions, scope and role that are missing.
 fn missing(refused: &v1::Refused) -> Option<String> {
     let mut missing: Vec<String> = refused
         .missing_permissions
@@ -397,7 +397,7 @@ fn missing(refused: &v1::Refused) -> Option<String> {
     if missing.is_empty() { None } else { Some(missing.join(", ")) }
 }
 
-/// Who can do something about it, for people.
+/// Returns who can change a refusal, for people.
 fn who(refused: &v1::Refused) -> Option<&'static str> {
     match refused.who_can_change_it() {
         v1::Who::Unspecified | v1::Who::Nobody => None,
@@ -409,7 +409,7 @@ fn who(refused: &v1::Refused) -> Option<&'static str> {
     }
 }
 
-/// A refusal, as programs are told of it.
+/// A refusal as JSON.
 pub(crate) fn refused_json(refused: &v1::Refused) -> Value {
     let missing: Vec<String> = refused
         .missing_permissions

@@ -48,13 +48,13 @@ pub(crate) struct ListTokens<W: OwnerArguments> {
 
 #[derive(Clone, Copy, ValueEnum)]
 enum Sort {
-    /// When they were made, oldest first
+    /// By creation, oldest first
     Created,
-    /// Their names
+    /// By name
     Name,
-    /// When they end, soonest first
+    /// By end, soonest first
     Expires,
-    /// When they were last used, those longest ago first
+    /// By last use, longest ago first
     LastUsed,
 }
 
@@ -133,7 +133,7 @@ pub(crate) fn show(format: Format, tokens: &[TokenShown], now: Timestamp) -> Res
     }
 }
 
-/// What is to be known of some tokens beside the table: how rotations stand, and retired secrets that were presented.
+/// Notes below the table: rotations under way, suspensions, and retired secrets that were used.
 fn notes(tokens: &[TokenShown], now: Timestamp) -> String {
     let mut notes = String::new();
     for token in tokens {
@@ -180,14 +180,14 @@ fn line(token: &TokenShown) -> String {
         "• {} [{}/{}] org:{} expires:{} status:{}\n",
         shown(&token.name),
         shown(&token.prefix),
-        shown(&token.held()),
+        shown(&token.held_whole()),
         shown(&token.org()),
         token.expires(),
         token.status
     )
 }
 
-/// All that is known of a token, as of an instant.
+/// Every field of a token, as of an instant.
 pub(crate) fn fields(token: &TokenShown, now: Timestamp) -> Vec<(&'static str, String)> {
     let mut fields = vec![
         ("Name", token.name.clone()),

@@ -1,4 +1,4 @@
-//! What every command that makes a token has: what bounds it, the making, and the one sight of its secret.
+//! Creating a token: its limits, the request, and the only output that holds its secret.
 
 use std::io;
 use std::path::Path;
@@ -23,7 +23,7 @@ use crate::connection::ServerConnection;
 use crate::settings::values::{expiry, network, service};
 use crate::settings::{CommonOptions, Format};
 
-/// What bounds a token beside its scope and its orgs.
+/// The limits of a token beside its scope and its orgs.
 #[derive(clap::Args)]
 pub(crate) struct Bounds {
     /// Purpose, in your words
@@ -54,7 +54,7 @@ pub(crate) struct Bounds {
     pub(crate) until: Option<ExpiryChoice>,
 }
 
-/// How a new secret is printed.
+/// The output of a new secret.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum SecretOutput {
     /// For people
@@ -184,7 +184,7 @@ struct GrantText {
     actions: Vec<String>,
 }
 
-/// How a grant is written, for hints.
+/// The forms of a grant, for hints.
 const GRANT: &str =
     r#"a grant is `read:assets`, or `{"resource_type":"assets","resource_id":"*","actions":["read"]}`"#;
 
@@ -211,14 +211,14 @@ fn grant(text: &str) -> Result<Grant, Failure> {
     Ok(Grant { resource_type, resource_ids, actions })
 }
 
-/// What is wrong with a word of an argument, and where it stands.
+/// Points at the word of an argument that is wrong.
 fn pointing(text: &str, word: &str, why: &str) -> String {
     let quoted = text.find(&format!("\"{word}\"")).map(|at| at + 1);
     let at = quoted.or_else(|| text.find(word)).unwrap_or(0);
     caret(text, at, word.chars().count().max(1), why)
 }
 
-/// What is wrong, and a line that points at it.
+/// A message, and a line with a caret under the place that is wrong.
 fn caret(text: &str, at: usize, width: usize, why: &str) -> String {
     if text.contains('\n') {
         return format!("{why}, in {text}");
@@ -244,7 +244,7 @@ impl Minting {
         client.create_token(v1::CreateTokenRequest { whose, token }).await
     }
 
-    /// Revokes the token that was made by it.
+    /// Revokes the token that was made.
     async fn undo(&self, server: &mut ServerConnection, id: &str, lost: &Lost) -> Result<(), Failure> {
         let request = v1::RevokeTokenRequest {
             whose: Some(self.whose.to_proto()),
@@ -257,7 +257,7 @@ impl Minting {
         Ok(())
     }
 
-    /// Revokes the token that was made by it, since nobody has its secret. Gives the failure of the command.
+    /// Revokes the token, whose secret was not handed over. Returns the failure of the command.
     async fn take_back(&self, server: &mut ServerConnection, id: &str, lost: Lost) -> Failure {
         let undone = tokio::select! {
             undone = self.undo(server, id, &lost) => undone,
@@ -294,7 +294,7 @@ impl Minting {
         Ok(minted)
     }
 
-    /// How to see whether it was made, and how to revoke it then.
+    /// Returns the commands that list the token and that revoke it.
     fn look_and_revoke(&self) -> (String, String) {
         let aim = Aim { whose: self.whose.clone(), which: v1::which::Kind::Name(self.new.name.clone()) };
         (self.whose.command("list", ""), aim.command("revoke", "--yes"))
@@ -360,7 +360,7 @@ impl Minting {
         Failure { hint: Some(hint), ..failure }
     }
 
-    /// Prints what holds the secret, which is printed nowhere else. Where that fails, the token is revoked again.
+    /// Prints the text that holds the secret. Where that fails, the token is revoked again.
     pub(crate) async fn print(
         &self,
         server: &mut ServerConnection,
@@ -374,7 +374,7 @@ impl Minting {
     }
 }
 
-/// The reason why nobody has a secret that was made.
+/// The reason why a secret was not handed over.
 pub(crate) enum Lost {
     /// Ctrl-C came.
     Interrupted,
@@ -396,7 +396,7 @@ impl Lost {
         }
     }
 
-    /// The same for the token's owner. A command or a file is named by nobody else's screen.
+    /// The reason for the token's owner. It names no command and no file: the owner may be another person.
     fn note(&self) -> &'static str {
         match self {
             Lost::Interrupted => "ndcli was interrupted before it showed the secret",
@@ -412,7 +412,7 @@ impl Lost {
     }
 }
 
-/// How long the way back may take, once something came in between.
+/// The timeout for undoing a change after an interruption.
 pub(crate) const UNDO: Duration = Duration::from_secs(10);
 
 fn minted(made: v1::CreateTokenResponse) -> Result<CreatedToken, Failure> {
@@ -469,7 +469,7 @@ impl CreatedToken {
             "• {} [{}/{}] org:{} expires:{} token:{}\n",
             shown(&token.name),
             shown(&token.prefix),
-            shown(&token.held()),
+            shown(&token.held_whole()),
             token.org(),
             token.expires(),
             self.whereabouts(sent)

@@ -12,7 +12,7 @@ use crate::connection::{ServerConnection, connect};
 use crate::settings::values::span;
 use crate::settings::{CommonOptions, Format};
 
-/// What a renewal takes.
+/// The options of a renewal.
 #[derive(clap::Args)]
 pub(crate) struct Renewal {
     /// Do nothing if at least this much is left, such as 7d; at most 30d
@@ -20,10 +20,10 @@ pub(crate) struct Renewal {
     minimum_duration: Option<Duration>,
 }
 
-/// A token is renewed by itself once so much is left.
+/// Tokens are renewed automatically once this much is left.
 const SOON: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
-/// Moves a token's end.
+/// Extends a token.
 pub(crate) async fn run(common: &CommonOptions, aim: &Aim, renewal: &Renewal) -> Result<(), Failure> {
     let minimum = renewal.minimum_duration;
     if minimum.is_some_and(|minimum| minimum > ndauth_core::RENEWAL) {
@@ -57,8 +57,8 @@ pub(crate) async fn run(common: &CommonOptions, aim: &Aim, renewal: &Renewal) ->
     }
 }
 
-/// Renews what ends soon, where that was asked for: the token that presents itself, or those of the account that is
-/// logged in. That it cannot be done fails no command.
+/// Renews tokens that end soon, where `--auto-refresh-token` is set: the one in use, or those of the account that is
+/// logged in. A failure is reported and fails no command.
 pub(crate) async fn quietly(server: &ServerConnection) {
     if let Err(failure) = try_quietly(server).await {
         aside(&format!("not renewed: {}", failure.message));

@@ -81,7 +81,7 @@ pub(crate) async fn run<W: OwnerArguments>(
     rotation: &RotateToken<W>,
 ) -> Result<(), Failure> {
     let aim = &rotation.named.aim()?;
-    // Before there is a secret, everything that may stand in its way is known.
+    // Whatever may prevent it is found before there is a secret.
     let sink = rotation.sink.prepare(true)?;
     let mut server = connect(common).await?;
     let rotated = aim.rotate(&server, rotation.overlap, rotation.expiry).await;
@@ -116,7 +116,7 @@ pub(crate) async fn run<W: OwnerArguments>(
     print(&note(&seen.token, seen.now))
 }
 
-/// Ends the old secret; asks again where that is not safe yet.
+/// Ends the old secret; asks first where it is still in use.
 async fn retire(common: &CommonOptions, aim: &Aim, anyway: bool) -> Result<(), Failure> {
     let server = connect(common).await?;
     let seen = aim.get(&server).await?;
@@ -155,12 +155,12 @@ fn settled(common: &CommonOptions, token: &TokenShown, now: Timestamp, how: &str
     }
 }
 
-/// How the rotation stands, in a line; nothing where none is under way.
+/// Returns the state of the rotation in a line; empty where none is under way.
 fn note(token: &TokenShown, now: Timestamp) -> String {
     token.rotation.as_ref().map(|rotation| format!("{}\n", shown(&rotation.told(now)))).unwrap_or_default()
 }
 
-/// The one sight of a new secret.
+/// Returns the only output that holds the new secret.
 fn text(
     format: Format,
     output: SecretOutput,
@@ -201,7 +201,7 @@ fn text(
     }
 }
 
-/// Drops the new secret, since nobody has it. Gives the failure of the command.
+/// Drops the new secret, which was not handed over. Returns the failure of the command.
 async fn take_back(server: &mut ServerConnection, aim: &Aim, rotated: &RotatedToken, lost: &Lost) -> Failure {
     server.allow(UNDO);
     let why = lost.why();
@@ -234,7 +234,7 @@ fn waits(aim: &Aim, rotated: &RotatedToken, why: &str) -> Failure {
     Failure::failed(message, Some(&hint))
 }
 
-/// A server that was lost in between may have drawn the secret.
+/// Adds the next step where the connection broke: the server may have drawn the secret.
 fn unsure(failure: Failure, aim: &Aim) -> Failure {
     if failure.code != ndauth_terminal::exit_code(ndauth_core::Class::Undecided) {
         return failure;

@@ -17,7 +17,7 @@ use crate::connection::{ServerConnection, connect_as};
 use crate::login::credentials::{BEARER_TOKEN, ResolvedCredential};
 use crate::settings::CommonOptions;
 
-/// Where the secret goes.
+/// The destination of a new secret.
 #[derive(clap::Args)]
 pub(crate) struct SinkArgs {
     /// Write the bare secret to a file of mode 0600
@@ -39,7 +39,7 @@ pub(crate) enum Sink {
     File(TokenFile),
 }
 
-/// How a file holds a secret.
+/// The shape of a file that holds a secret.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum FileShape {
     /// The secret alone, on a line.
@@ -69,7 +69,7 @@ impl SinkArgs {
         self.to_file.as_deref().or(self.token_file.as_deref())
     }
 
-    /// Where the secret went, as JSON tells it: a key and its value.
+    /// Returns the destination as JSON: a key and its value.
     pub(crate) fn json(&self, whereabouts: &str) -> (&'static str, String) {
         match &self.token_file {
             Some(path) => ("token_file", path.display().to_string()),
@@ -90,7 +90,7 @@ impl SinkArgs {
 }
 
 impl Sink {
-    /// Where it is, for people.
+    /// Returns the destination, for people.
     pub(crate) fn whereabouts(&self) -> String {
         match self {
             Sink::Command(command) => format!("given to `{}`", shown(command)),
@@ -202,7 +202,7 @@ fn run(command: &str, secret: &str) -> Result<(), SinkFailure> {
         .spawn()
         .map_err(not_started)?;
     let mut input = child.stdin.take().expect("its standard input is piped");
-    // One that does not read it may still have failed for a reason of its own, which it tells.
+    // A command that does not read its input may have failed for a reason of its own, which it prints.
     let written = input.write_all(secret.as_bytes());
     drop(input);
     let status = child.wait().map_err(|error| failed("was lost", error, true))?;

@@ -13,7 +13,7 @@ use super::list::fields;
 use crate::connection::{ServerConnection, connect};
 use crate::settings::{CommonOptions, Format};
 
-/// What is done with a token's power.
+/// A change of a token's power.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Power {
     Suspend,
