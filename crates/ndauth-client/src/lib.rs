@@ -33,6 +33,8 @@
 //!
 //! The library reads the environment and files only where its caller asks for it, and has no global state. Its
 //! only background tasks are the watch of a [`Verifier`], which ends with it, and those that drive connections.
+// The example on the page for those who build services compiles. Only this repository has the page.
+#![cfg_attr(all(doctest, feature = "axum"), doc = include_str!("../../../docs/integrate.md"))]
 
 mod jitter;
 mod observer;
