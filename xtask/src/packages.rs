@@ -40,7 +40,7 @@ enum Sign {
 use Job::{Bench, Demo, Test};
 use Sign::{Check, Programs};
 
-const PREREQUISITES: [Prerequisite; 12] = [
+const PREREQUISITES: [Prerequisite; 13] = [
     Prerequisite {
         from: Demo,
         name: "a C compiler",
@@ -75,6 +75,13 @@ const PREREQUISITES: [Prerequisite; 12] = [
         purpose: "gives ndcli a terminal",
         sign: Programs(&["script"]),
         packages: &["bsdutils"],
+    },
+    Prerequisite {
+        from: Test,
+        name: "curl",
+        purpose: "sends the requests that the documents show",
+        sign: Programs(&["curl"]),
+        packages: &["curl"],
     },
     Prerequisite {
         from: Test,

@@ -55,7 +55,8 @@ fn typed(at: &Installation, lines: &[String]) -> (String, Vec<i32>) {
     (ended.out + &ended.err, codes)
 }
 
-fn end(mut dev: Dev) {
+/// Stops the server, as Ctrl-C does.
+pub(crate) fn end(mut dev: Dev) {
     let pid = i32::try_from(dev.child.0.id()).ok().and_then(Pid::from_raw).expect("a process id");
     kill_process(pid, Signal::INT).expect("signalled");
     assert!(dev.child.0.wait().expect("ended").success());

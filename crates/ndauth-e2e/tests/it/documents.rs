@@ -1,21 +1,24 @@
-//! The documents: generated parts are fresh, and shown transcripts match the real output.
+//! The documents: generated parts are fresh, shown transcripts match the real output, and shown commands work.
 
-use std::path::PathBuf;
+mod page;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
 
 use expect_test::{ExpectFile, expect_file};
+use ndauth_core::Secret;
 use ndauth_store::Engine;
+use serde_json::Value;
 
 use crate::dev::dev;
-use crate::installation::{Installation, path, run, told};
-use crate::logins::{choose_password, person_at_a_browser};
+use crate::installation::{Installation, run, told};
+use crate::logins::{choose_password, log_in_by_a_code};
+use crate::registry::Registry;
+
+use page::{Page, blocks, read, root, word};
 
 const FRESH: &str =
     "<!-- Made of the command line: `UPDATE_EXPECT=1 cargo xtask test -E 'test(documents)'` writes it. -->\n";
-
-fn root() -> PathBuf {
-    concat!(env!("CARGO_MANIFEST_DIR"), "/../..").into()
-}
 
 fn printed(at: &Installation, binary: &str, arguments: &[&str]) -> String {
     let mut command = at.command(binary);
@@ -40,56 +43,172 @@ async fn the_references_are_fresh() {
     fresh(&expect_file!["../../../../docs/configuration.md"], &settings);
 }
 
-/// Runs the README's commands in order, with a person at a browser for the ones that need it.
+/// The pages with commands or code, and the languages of their blocks. A test below plays each page.
+const PLAYED: [(&str, &[&str]); 8] = [
+    ("CONTRIBUTING.md", &["sh"]),
+    ("README.md", &["sh", "yaml"]),
+    ("docs/first-day.md", &["console"]),
+    // `cargo test --doc` compiles its Rust.
+    ("docs/integrate.md", &["rust,no_run", "sh", "toml"]),
+    ("docs/life.md", &["console"]),
+    ("docs/logins.md", &["sh"]),
+    ("docs/operations.md", &["sh"]),
+    ("docs/permissions.md", &["console"]),
+];
+
+#[test]
+fn every_page_with_commands_is_played() {
+    let mut found = BTreeMap::new();
+    for folder in ["", "docs/", "docs/adr/"] {
+        for entry in std::fs::read_dir(root().join(folder)).expect("a folder") {
+            let name = entry.expect("an entry").file_name();
+            let page = format!("{folder}{}", name.display());
+            if page.ends_with(".md") {
+                let text = read(&page);
+                let languages: BTreeSet<_> = blocks(&text).map(|(language, _)| language.to_owned()).collect();
+                found.insert(page, &languages - &BTreeSet::from(["text".to_owned()]));
+            }
+        }
+    }
+    found.retain(|_, languages| !languages.is_empty());
+    let expected = PLAYED.map(|(page, languages)| {
+        (page.to_owned(), languages.iter().map(|language| (*language).to_owned()).collect())
+    });
+    assert_eq!(found, expected.into());
+}
+
+#[tokio::test]
+async fn contributors_build_only() {
+    let mut page = Page::open("CONTRIBUTING.md").await;
+    page.play();
+    page.close();
+}
+
 #[tokio::test]
 async fn the_readme_s_commands_work() {
-    let at = Installation::new(Engine::Sqlite).await;
-    let server = at.serve();
-    let readme = std::fs::read_to_string(root().join("README.md")).expect("the README");
-    let mut blocks =
-        readme.split("and, on the same machine:").nth(1).expect("it shows them").split("```sh\n").skip(1);
-    let person = at.home().join("person");
-    std::fs::write(&person, person_at_a_browser()).expect("written");
-    std::fs::set_permissions(&person, std::os::unix::fs::PermissionsExt::from_mode(0o700))
-        .expect("made runnable");
-    let mut play = || {
-        let script = blocks.next().and_then(|block| block.split("```").next()).expect("a block of commands");
-        let mut bash = Command::new("bash");
-        bash.env_clear()
-            .env("PATH", path())
-            .env("HOME", at.home())
-            .env("NDAUTHD_DATABASE", at.database())
-            .env("NDCLI_NO_KEYRING", "true")
-            .env("BROWSER", &person);
-        bash.env("NDCLI_SERVER", server.url.to_string()).args(["-e", "-o", "pipefail", "-c", script]);
-        let ended = run(bash, "");
-        assert_eq!(ended.code, 0, "{ended:?}");
-        ended
+    let mut page = Page::open("README.md").await;
+    for _start in ["the demo", "the tests", "a scratch installation", "a server"] {
+        page.play();
+    }
+    let shown = page.play();
+    choose_password(page.server(), word(&shown, "code=").trim_start_matches("code="));
+    let shown = page.play();
+    assert!(shown.contains("Name: github-ci"), "{shown}");
+    let secret = word(&shown, "ndpat_");
+    let [create] = page.named("Use it in a pipeline").try_into().expect("one command");
+    let service = word(&page.type_in(&create), "ndsvc_");
+    let registry = Registry::start(&page.at, page.server(), &service.parse().expect("a secret"));
+    page.replace("https://assets.example.org", format!("http://{}", registry.http));
+    std::fs::write(page.at.home().join("token"), &secret).expect("written");
+    page.set("NDCLI_TOKEN", secret);
+    let shown = page.play();
+    assert!(shown.contains("token github-ci") && shown.contains("[]"), "{shown}");
+    page.set("SERVICE_SECRET", service);
+    let shown = page.play();
+    assert!(shown.contains("allowed"), "{shown}");
+    page.close();
+}
+
+#[tokio::test]
+async fn operating_is_as_it_is_shown() {
+    let mut page = Page::open("docs/operations.md").await;
+    page.play();
+    page.at.people();
+    page.play();
+    let sound = |at: &Installation| assert!(at.operate("check").ends_with("all is as it should be"));
+    page.play();
+    sound(&page.at);
+    // The alternative to a replay concerns a copy, too.
+    page.type_in("ndauthd admin restore monday.db");
+    page.play();
+    sound(&page.at);
+    page.close();
+}
+
+#[tokio::test]
+async fn logging_in_is_as_it_is_shown() {
+    let mut page = Page::open("docs/logins.md").await;
+    page.serve(&[]);
+    let shown = page.play();
+    choose_password(page.server(), word(&shown, "code=").trim_start_matches("code="));
+    page.at.operate("org create ops --admin ada");
+
+    let [by_a_browser, by_a_code] = page.lines().try_into().expect("two ways");
+    page.type_in(&by_a_browser);
+    let words = by_a_code.strip_prefix("ndcli auth login ").expect("a login");
+    let words = words.split('#').next().unwrap_or_default().split_whitespace();
+    log_in_by_a_code(&page.at, page.server(), &words.collect::<Vec<_>>());
+
+    for line in page.lines() {
+        page.log_in();
+        let listed = page.at.ndcli(page.server(), &["auth", "sessions", "list", "-f", "json"]);
+        let listed: Value = serde_json::from_str(&listed.out).expect("JSON");
+        let other =
+            listed["sessions"].as_array().and_then(|rows| rows.iter().find(|row| row["current"] == false));
+        page.replace("ID", other.map_or("", |row| row["id"].as_str().expect("an id")));
+        page.type_in(&line);
+    }
+
+    page.at.operate("account enable ada");
+    page.log_in();
+    let registry = Registry::start(&page.at, page.server(), &page.at.service());
+    page.replace("https://assets.example.org/…", format!("http://{}/orgs/ops/assets", registry.http));
+    let shown = page.play();
+    assert!(shown.contains("[]"), "{shown}");
+    page.close();
+}
+
+#[tokio::test]
+async fn a_service_is_made_as_it_is_shown() {
+    let mut page = Page::open("docs/integrate.md").await;
+    page.at.people();
+    assert_eq!(page.play().matches("ndsvc_").count(), 3);
+    page.close();
+    let text = read("docs/integrate.md");
+    let (_, dependency) = blocks(&text).find(|(language, _)| *language == "toml").expect("the dependency");
+    let shown = dependency.split_once("version = \"").and_then(|(_, rest)| rest.split('"').next());
+    assert_eq!(shown, env!("CARGO_PKG_VERSION").rsplit_once('.').map(|(version, _)| version));
+}
+
+/// The expression for scanners finds each vector that a server could mint, and no other secret.
+#[test]
+fn the_expression_for_scanners_finds_what_is_minted() {
+    let page = read("docs/token-format.md");
+    let (_, vectors) = page.split_once("## Test vectors").expect("the vectors");
+    let (_, scanners) = page.split_once("## For scanners").expect("the expression");
+    let (_, expression) = blocks(scanners).next().expect("the expression");
+    let script =
+        "import re, sys\nfor found in re.finditer(sys.argv[1], sys.stdin.read()): print(found.group())";
+    let mut python = Command::new(told("NDAUTH_TEST_PYTHON"));
+    python.args(["-c", script, expression]);
+    let ended = run(python, vectors);
+    assert_eq!(ended.code, 0, "{ended:?}");
+    let (secrets, others): (Vec<&str>, Vec<&str>) =
+        ended.out.lines().partition(|found| found.parse::<Secret>().is_ok());
+    let minted = |word: &&str| {
+        let secret = word.parse::<Secret>();
+        secret.is_ok_and(|secret| secret.expose()["ndpat_".len()..].chars().all(char::is_alphanumeric))
     };
-    let (_, code) = play()
-        .out
-        .trim_end()
-        .rsplit_once("code=")
-        .map(|(link, code)| (link.to_owned(), code.to_owned()))
-        .expect("a link");
-    choose_password(&server, &code);
-    let ended = play();
-    assert!(ended.out.contains("Token: ndpat_") && ended.out.contains("Name: github-ci"), "{ended:?}");
+    let is_apart = |c: char| c == '`' || c == '\\';
+    let expected: Vec<&str> = vectors.split(is_apart).filter(minted).collect();
+    assert_eq!(secrets, expected);
+    // A false alarm, as the page says.
+    assert_eq!(others, ["ndpat_Jj8IYRumwQ9GV4nfqrymvLBbUUnY8LAkuEecJnIrk1V"]);
 }
 
 #[tokio::test]
 async fn a_first_day_is_as_it_is_shown() {
-    play("first-day.md").await;
+    play("docs/first-day.md").await;
 }
 
 #[tokio::test]
 async fn the_life_of_a_token_is_as_it_is_shown() {
-    play("life.md").await;
+    play("docs/life.md").await;
 }
 
 #[tokio::test]
 async fn permissions_are_as_they_are_shown() {
-    play("permissions.md").await;
+    play("docs/permissions.md").await;
 }
 
 /// Runs the transcripts of a document against a server of `ndauthd dev`.
@@ -116,6 +235,6 @@ async fn play(document: &str) {
         .env("NDAUTHD_DATABASE", format!("sqlite:{}", folder.join("ndauth.db").display()))
         .register_bin("ndcli", told("NDAUTH_TEST_NDCLI"))
         .register_bin("ndauthd", told("NDAUTH_TEST_NDAUTHD"))
-        .case(root().join("docs").join(document));
+        .case(root().join(document));
     cases.run();
 }

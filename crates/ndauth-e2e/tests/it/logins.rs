@@ -182,6 +182,15 @@ impl Waiting {
     }
 }
 
+/// Logs in by a code that Ada types into a browser. Its words follow `ndcli auth login`.
+pub(crate) fn log_in_by_a_code(at: &Installation, server: &Running, words: &[&str]) {
+    let mut ndcli = Waiting::begin(at, server, words);
+    let (url, code) = (ndcli.told(), ndcli.told());
+    browser(&["device", &url, &code, "ada", PASSWORD, "allow"]);
+    let ended = ndcli.ended();
+    assert_eq!(ended.code, 0, "{ended:?}");
+}
+
 /// Validates at a service whether a secret may write in `ops`. Returns the reason for a refusal.
 async fn refused(server: &Running, service: &Secret, secret: &str) -> Option<Reason> {
     let request = v1::ValidateTokenRequest {

@@ -14,9 +14,9 @@ use crate::on_both;
 use crate::requests::{new_token, revoke, token_with};
 
 /// The running service, and its addresses.
-struct Registry {
+pub(crate) struct Registry {
     child: Killed,
-    http: String,
+    pub(crate) http: String,
     grpc: String,
 }
 
@@ -29,7 +29,7 @@ struct Answer {
 }
 
 impl Registry {
-    fn start(at: &Installation, server: &Running, service: &Secret) -> Registry {
+    pub(crate) fn start(at: &Installation, server: &Running, service: &Secret) -> Registry {
         let child = Command::new(told("NDAUTH_TEST_ASSET_REGISTRY"))
             .args([&server.url.to_string(), &at.home().join("assets.db").display().to_string()])
             .env_clear()

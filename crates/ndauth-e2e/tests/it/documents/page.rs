@@ -1,0 +1,169 @@
+//! A page whose commands a person types at a terminal, block by block.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::io::Write;
+use std::path::PathBuf;
+
+use ndauth_store::Engine;
+
+use crate::dev;
+use crate::installation::{Installation, Running, on_terminal};
+use crate::logins::person_at_a_browser;
+
+/// The beginnings of commands that are not run: `cargo` builds, installs, and runs these tests.
+const EXEMPT: [&str; 1] = ["cargo "];
+
+pub(super) struct Page {
+    pub(super) at: Installation,
+    text: String,
+    /// The commands of each block that was not played yet.
+    blocks: VecDeque<Vec<String>>,
+    server: Option<Running>,
+    /// What is typed in place of a text on the page.
+    samples: BTreeMap<&'static str, String>,
+    variables: BTreeMap<&'static str, String>,
+}
+
+pub(super) fn root() -> PathBuf {
+    concat!(env!("CARGO_MANIFEST_DIR"), "/../..").into()
+}
+
+/// Returns the text of a page.
+pub(super) fn read(page: &str) -> String {
+    std::fs::read_to_string(root().join(page)).expect("the page")
+}
+
+/// Returns the fenced blocks of a page, each with its language.
+pub(super) fn blocks(text: &str) -> impl Iterator<Item = (&str, &str)> {
+    text.split("\n```").skip(1).step_by(2).map(|block| block.split_once('\n').expect("a block of lines"))
+}
+
+/// Returns the commands of a pipeline's steps.
+fn steps(pipeline: &str) -> Vec<String> {
+    let steps = pipeline.lines().filter_map(|line| line.trim_start().strip_prefix("- run: "));
+    let unquoted = |step: &str| match step.strip_prefix('\'') {
+        Some(quoted) => quoted.strip_suffix('\'').expect("a text in quotes").to_owned(),
+        None => step.to_owned(),
+    };
+    steps.map(unquoted).collect()
+}
+
+impl Page {
+    /// Opens a page beside an installation without people.
+    pub(super) async fn open(page: &str) -> Page {
+        let text = read(page);
+        let commands = |(language, block): (&str, &str)| match language {
+            "sh" => Some(block.lines().map(str::to_owned).collect()),
+            "yaml" => Some(steps(block)),
+            _ => None,
+        };
+        let blocks = blocks(&text).filter_map(commands).collect();
+        let at = Installation::new(Engine::Sqlite).await;
+        let person = at.home().join("person");
+        std::fs::write(&person, person_at_a_browser()).expect("written");
+        std::fs::set_permissions(&person, std::os::unix::fs::PermissionsExt::from_mode(0o700))
+            .expect("made runnable");
+        let variables = BTreeMap::from([
+            ("NDAUTHD_DATABASE", at.database()),
+            ("BROWSER", person.display().to_string()),
+            ("NO_COLOR", "1".to_owned()),
+        ]);
+        Page { at, text, blocks, server: None, samples: BTreeMap::new(), variables }
+    }
+
+    pub(super) fn set(&mut self, variable: &'static str, value: impl Into<String>) {
+        self.variables.insert(variable, value.into());
+    }
+
+    /// Types a sample in place of a text on the page.
+    pub(super) fn replace(&mut self, text: &'static str, sample: impl Into<String>) {
+        self.samples.insert(text, sample.into());
+    }
+
+    pub(super) fn server(&self) -> &Running {
+        self.server.as_ref().expect("a server runs")
+    }
+
+    /// Starts a server, to which `ndcli` is connected from now on.
+    pub(super) fn serve(&mut self, more: &[&str]) {
+        let mut command = self.at.command("NDAUTH_TEST_NDAUTHD");
+        command.current_dir(self.at.home());
+        let server = self.at.serve_as(command, more);
+        self.set("NDCLI_SERVER", server.url.to_string());
+        self.server = Some(server);
+    }
+
+    /// Returns the commands of the next block.
+    pub(super) fn lines(&mut self) -> Vec<String> {
+        self.blocks.pop_front().expect("a block of commands")
+    }
+
+    /// Plays the next block. Returns what the terminal shows.
+    pub(super) fn play(&mut self) -> String {
+        let mut lines = self.lines();
+        lines.retain(|line| !EXEMPT.iter().any(|exempt| line.starts_with(exempt)));
+        // A server runs until the page ends, so it is the last of its block.
+        let serves =
+            |line: &mut String| ["ndauthd serve", "ndauthd dev"].iter().any(|of| line.starts_with(of));
+        let last = lines.pop_if(serves);
+        let shown = self.type_in(&lines.join("\n"));
+        let words: Vec<&str> = last.as_deref().unwrap_or_default().split_whitespace().collect();
+        match words.as_slice() {
+            ["ndauthd", "dev", more @ ..] => dev::end(dev::dev(&self.at, more)),
+            ["ndauthd", "serve", more @ ..] => self.serve(more),
+            _ => {}
+        }
+        shown
+    }
+
+    /// Types commands at a terminal, where a person answers each question with yes. Returns what it shows.
+    pub(super) fn type_in(&self, commands: &str) -> String {
+        let replaced = |typed: String, (text, sample): (&&str, &String)| typed.replace(*text, sample);
+        let commands = self.samples.iter().fold(commands.to_owned(), replaced);
+        std::fs::write(self.at.home().join("typed"), &commands).expect("written");
+        let mut command = on_terminal(&self.at, 200, "bash -e -o pipefail typed");
+        command.current_dir(self.at.home()).envs(&self.variables);
+        let (stdin, mut keyboard) = std::io::pipe().expect("a pipe");
+        keyboard.write_all("y\n".repeat(5).as_bytes()).expect("typed ahead");
+        // At the end of its input, `script` would wait for two seconds.
+        let ended = command.stdin(stdin).output().expect("the terminal opens");
+        drop(keyboard);
+        let shown = String::from_utf8(ended.stdout).expect("text");
+        assert!(ended.status.success(), "{}: {commands}\n{shown}", ended.status);
+        shown
+    }
+
+    /// Returns the commands that a section names between backticks.
+    pub(super) fn named(&self, section: &str) -> Vec<String> {
+        let (_, section) = self.text.split_once(&format!("\n## {section}\n")).expect("the section");
+        let section = section.split("\n## ").next().unwrap_or_default();
+        // Every other part is a block.
+        let prose: String = section.split("\n```").step_by(2).collect();
+        let quoted =
+            prose.split('`').skip(1).step_by(2).map(|text| text.split_whitespace().collect::<Vec<_>>());
+        let is_command = |words: &Vec<&str>| {
+            let binary = words.iter().position(|word| ["ndcli", "ndauthd"].contains(word));
+            binary.is_some_and(|at| at + 1 < words.len())
+        };
+        quoted.filter(is_command).map(|words| words.join(" ")).collect()
+    }
+
+    /// Logs `ada` in, if she is not.
+    pub(super) fn log_in(&self) {
+        if self.at.ndcli(self.server(), &["whoami"]).code != 0 {
+            self.at.log_in(self.server());
+        }
+    }
+
+    /// Fails if a block of the page was not played.
+    pub(super) fn close(self) {
+        assert_eq!(self.blocks, VecDeque::<Vec<String>>::new());
+    }
+}
+
+/// Returns the word that begins so: letters, digits, `-` and `_`.
+pub(super) fn word(shown: &str, beginning: &str) -> String {
+    let (_, rest) = shown.split_once(beginning).unwrap_or_else(|| panic!("no {beginning}: {shown}"));
+    let rest = rest.chars().take_while(|c| c.is_ascii_alphanumeric() || "-_".contains(*c));
+    beginning.chars().chain(rest).collect()
+}
