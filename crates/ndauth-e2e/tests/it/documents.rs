@@ -170,6 +170,48 @@ async fn a_service_is_made_as_it_is_shown() {
     assert_eq!(shown, env!("CARGO_PKG_VERSION").rsplit_once('.').map(|(version, _)| version));
 }
 
+#[tokio::test]
+async fn the_first_hour_of_an_incident_goes_as_it_is_written() {
+    play_section("docs/operations.md", "The first hour of an incident", 18).await;
+}
+
+#[tokio::test]
+async fn what_stops_a_token_is_as_it_is_written() {
+    play_section("docs/life.md", "Suspend, revoke, freeze", 10).await;
+}
+
+/// Runs the commands that a section names, with samples for their placeholders. Each finds a living token and a
+/// person who is logged in.
+async fn play_section(document: &str, section: &str, at_least: usize) {
+    let mut page = Page::open(document).await;
+    page.serve(&[]);
+    page.at.operate("account create ada --email ada@example.org");
+    page.at.operate("org create ops --admin ada");
+    // The name of a token, and of a service.
+    page.at.operate("service create ci");
+    page.set("SERVICE_SECRET", page.at.operate("service create asset-registry"));
+    for (placeholder, sample) in [("NAME", "ci"), ("HANDLE", "ada"), ("ORG", "ops")] {
+        page.replace(placeholder, sample);
+    }
+    page.log_in();
+    page.type_in("ndcli org select ops");
+    let commands = page.named(section);
+    assert!(commands.len() >= at_least, "{commands:?}");
+    for command in commands {
+        page.at.operate("account enable ada");
+        page.log_in();
+        // A command that gives power back finds what the one before it took.
+        if !["resume", "unfreeze"].iter().any(|word| command.contains(word)) {
+            page.type_in("ndcli auth token revoke ci --yes || true; rm -f token");
+            page.type_in("ndcli auth token create --name ci --scope rw --to-file token");
+            let listed = page.at.ndcli(page.server(), &["auth", "token", "list", "-f", "json"]);
+            let listed: Value = serde_json::from_str(&listed.out).expect("JSON");
+            page.replace("ID", listed["tokens"][0]["id"].as_str().expect("a token"));
+        }
+        page.type_in(&command);
+    }
+}
+
 /// The expression for scanners finds each vector that a server could mint, and no other secret.
 #[test]
 fn the_expression_for_scanners_finds_what_is_minted() {
