@@ -44,9 +44,10 @@ async fn the_references_are_fresh() {
 }
 
 /// The pages with commands or code, and the languages of their blocks. A test below plays each page.
-const PLAYED: [(&str, &[&str]); 8] = [
+const PLAYED: [(&str, &[&str]); 9] = [
     ("CONTRIBUTING.md", &["sh"]),
     ("README.md", &["sh", "yaml"]),
+    ("crates/ndauth-client/examples/asset-registry/README.md", &["sh"]),
     ("docs/first-day.md", &["console"]),
     // `cargo test --doc` compiles its Rust.
     ("docs/integrate.md", &["rust,no_run", "sh", "toml"]),
@@ -59,7 +60,7 @@ const PLAYED: [(&str, &[&str]); 8] = [
 #[test]
 fn every_page_with_commands_is_played() {
     let mut found = BTreeMap::new();
-    for folder in ["", "docs/", "docs/adr/"] {
+    for folder in ["", "crates/ndauth-client/examples/asset-registry/", "docs/", "docs/adr/"] {
         for entry in std::fs::read_dir(root().join(folder)).expect("a folder") {
             let name = entry.expect("an entry").file_name();
             let page = format!("{folder}{}", name.display());
@@ -168,6 +169,23 @@ async fn a_service_is_made_as_it_is_shown() {
     let (_, dependency) = blocks(&text).find(|(language, _)| *language == "toml").expect("the dependency");
     let shown = dependency.split_once("version = \"").and_then(|(_, rest)| rest.split('"').next());
     assert_eq!(shown, env!("CARGO_PKG_VERSION").rsplit_once('.').map(|(version, _)| version));
+}
+
+#[tokio::test]
+async fn the_asset_registry_is_used_as_it_is_shown() {
+    let mut page = Page::open("crates/ndauth-client/examples/asset-registry/README.md").await;
+    page.serve(&[]);
+    page.at.people();
+    page.log_in();
+    let token = page.type_in("ndcli auth token create --name ci --scope rw -o token");
+    page.set("NDCLI_TOKEN", word(&token, "ndpat_"));
+    let service = word(&page.play(), "ndsvc_");
+    let registry = Registry::start(&page.at, page.server(), &service.parse().expect("a secret"));
+    page.replace("http://127.0.0.1:8080", format!("http://{}", registry.http));
+    std::fs::write(page.at.home().join("logo.svg"), "<svg/>").expect("written");
+    let shown = page.play();
+    assert!(shown.contains(r#""published_by":"ada""#), "{shown}");
+    page.close();
 }
 
 #[tokio::test]

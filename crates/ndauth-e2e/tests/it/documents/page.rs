@@ -10,8 +10,8 @@ use crate::dev;
 use crate::installation::{Installation, Running, on_terminal};
 use crate::logins::person_at_a_browser;
 
-/// The beginnings of commands that are not run: `cargo` builds, installs, and runs these tests.
-const EXEMPT: [&str; 1] = ["cargo "];
+/// Programs that are not run: `cargo` builds, installs, and runs these tests.
+const EXEMPT: [&str; 1] = ["cargo"];
 
 pub(super) struct Page {
     pub(super) at: Installation,
@@ -53,7 +53,7 @@ impl Page {
     pub(super) async fn open(page: &str) -> Page {
         let text = read(page);
         let commands = |(language, block): (&str, &str)| match language {
-            "sh" => Some(block.lines().map(str::to_owned).collect()),
+            "sh" => Some(block.replace("\\\n", "").lines().map(str::to_owned).collect()),
             "yaml" => Some(steps(block)),
             _ => None,
         };
@@ -101,7 +101,7 @@ impl Page {
     /// Plays the next block. Returns what the terminal shows.
     pub(super) fn play(&mut self) -> String {
         let mut lines = self.lines();
-        lines.retain(|line| !EXEMPT.iter().any(|exempt| line.starts_with(exempt)));
+        lines.retain(|line| !line.split(' ').any(|word| EXEMPT.contains(&word)));
         // A server runs until the page ends, so it is the last of its block.
         let serves =
             |line: &mut String| ["ndauthd serve", "ndauthd dev"].iter().any(|of| line.starts_with(of));
