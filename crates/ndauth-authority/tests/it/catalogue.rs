@@ -45,7 +45,7 @@ on_both! {
         assert_eq!(checked.faults, [] as [String; 0]);
         assert_eq!(checked.notes.len(), 2, "{:?}", checked.notes);
         assert!(checked.notes[0].contains("`read:assets`, which is called `get:assets` now"));
-        assert!(checked.notes[1].contains("`write:assets`, which is in the catalogue no longer"));
+        assert!(checked.notes[1].contains("`write:assets`, which is no longer in the catalogue"));
         let again = world.authority.operator().apply_catalogue(&CONSOLE, &NextCatalogue::Whole(next.clone())).await.expect("applied");
         assert_eq!((again.value.changes.len(), again.changed), (0, false), "once is enough");
 
@@ -89,7 +89,7 @@ on_both! {
         })
         .await;
         let error = world.authority.operator().apply_catalogue(&CONSOLE, &NextCatalogue::Whole(taken.clone())).await.expect_err("refused");
-        assert!(error.to_string().contains("1 token(s) that live carry `write:assets` from before"), "{error}");
+        assert!(error.to_string().contains("1 live token(s) carry `write:assets` from before"), "{error}");
         let ours = changed(world, |document| {
             let assets = document.types.remove("assets").expect("the type is there");
             document.types.insert("tokens".to_owned(), assets);

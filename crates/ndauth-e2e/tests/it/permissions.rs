@@ -172,7 +172,7 @@ on_both! {
             │ service    │ allows  │ all orgs                                │
             │ audience   │ allows  │ all services                            │
             │ network    │ allows  │ all networks                            │
-            │ catalogue  │ allows  │ whoever has the role RW or a higher one │
+            │ catalogue  │ allows  │ anyone with the role RW or a higher one │
             │ grants     │ allows  │ read:assets, write:assets               │
             │ scope      │ allows  │ RW: list, query and change              │
             │ orgs       │ allows  │ all orgs                                │
@@ -244,7 +244,7 @@ on_both! {
         soon(&0, async || cli(at, &server, &create).code).await;
         assert!(listed().contains("• read:assets "), "what was there stays");
         let again = at.admin("catalogue apply --preset namespace");
-        assert_eq!(again.out, "the catalogue says this already: nothing to change\n");
+        assert_eq!(again.out, "the catalogue is already like this: nothing to change\n");
         let checked = at.admin("check");
         assert_eq!(checked.code, 0, "{checked:?}");
         let neither = at.admin("catalogue apply");
