@@ -11,7 +11,8 @@ use crate::{
     Requirement, Role, SecretRecord, Service, Timestamp, Token,
 };
 
-/// The version of this decision. It increases whenever a token may need a rule that earlier decisions lack.
+/// The decision of this version. It counts up whenever a token may need what an earlier decision does not know. The order of the
+/// factors is no part of it: that changes which refusal is named, never what is allowed.
 pub const DECISION_VERSION: u32 = 5;
 
 /// The inputs that are the same for all secrets that a service asks about.

@@ -74,7 +74,7 @@ pub use login::{
 pub use name::{Description, DisplayName, Email, Handle, InvalidName, Label, OrgSlug, is_unshowable};
 pub use nearest::nearest;
 pub use network::{InvalidNetwork, Network};
-pub use noted::{COUNTED_FOR, Counts, Noted, Noting, Tally};
+pub use noted::{COUNTED_FOR, Counts, Noted, Noting, UseTally};
 pub use own::is_own_resource_type;
 pub use permission::{Action, Actions, InvalidPermission, Permission, ResourceIds, ResourceType};
 pub use policy::{AnnouncedPolicy, DatedPolicy, OrgPolicy, Policies};

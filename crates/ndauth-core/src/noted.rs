@@ -18,11 +18,11 @@ const SHORTEST: Duration = Duration::from_secs(1);
 
 /// The uses of a secret, by place: from which address, in which org, and by which client.
 #[derive(Debug)]
-pub struct Noted<C>(ArcSwapOption<Tally<C>>);
+pub struct Noted<C>(ArcSwapOption<UseTally<C>>);
 
 /// The uses of a secret at one place that were not reported yet.
 #[derive(Debug)]
-pub struct Tally<C> {
+pub struct UseTally<C> {
     /// The address, where it is known.
     pub address: Option<IpAddr>,
     /// The org, where one was asked about.
@@ -41,7 +41,7 @@ pub enum Noting<C> {
     /// Report this one use: it is the first at its place.
     Now,
     /// Report the tally's uses after [`COUNTED_FOR`]: this is the first of them.
-    Later(Arc<Tally<C>>),
+    Later(Arc<UseTally<C>>),
     /// Nothing: its tally will be reported.
     Counted,
 }
@@ -97,12 +97,12 @@ impl<C> Noted<C> {
         }
         let client = client.map(ToOwned::to_owned);
         let (latest, counts) = (AtomicI64::new(at.micros()), AtomicU64::new(0));
-        self.0.store(Some(Arc::new(Tally { address, org, client, begun: at, latest, counts })));
+        self.0.store(Some(Arc::new(UseTally { address, org, client, begun: at, latest, counts })));
         Noting::Now
     }
 }
 
-impl<C> Tally<C> {
+impl<C> UseTally<C> {
     /// Adds a use, and says whether it is the first that is not reported.
     fn add(&self, access: Scope, at: Timestamp) -> bool {
         let one = match access {

@@ -11,7 +11,7 @@ use std::time::Duration;
 use ndauth_clock::SinceBoot;
 use ndauth_core::{
     ClientName, Counts, LastUse, Noted, Noting, OrgId, OrgSlug, Scope, SecretHash, SecretId, ServiceId,
-    Tally, Timestamp, TokenId, TokenView, UsedFrom,
+    Timestamp, TokenId, TokenView, UseTally, UsedFrom,
 };
 use ndauth_store::{OrgUse, Store, StoreError, Use};
 
@@ -42,7 +42,7 @@ enum Observed {
     /// A use, and the org that it was in.
     Use(Use, Option<OrgId>),
     /// The tally of a secret, since when it counts.
-    Tally(SecretId, SinceBoot, Arc<Tally<ClientName>>),
+    Tally(SecretId, SinceBoot, Arc<UseTally<ClientName>>),
 }
 
 /// The uses of one secret.
@@ -52,7 +52,7 @@ struct UsesOfSecret {
     /// The last use of it in each org.
     orgs: Vec<(OrgId, LastUse)>,
     /// Those that still count.
-    tallies: Vec<Arc<Tally<ClientName>>>,
+    tallies: Vec<Arc<UseTally<ClientName>>>,
 }
 
 /// A use of a secret that a service allowed without asking.
@@ -282,7 +282,7 @@ impl Uses {
 
 impl NotedUses {
     /// The uses of a tally, which counts on.
-    fn of(tally: &Tally<ClientName>, counts: Counts) -> NotedUses {
+    fn of(tally: &UseTally<ClientName>, counts: Counts) -> NotedUses {
         NotedUses { client: tally.client.clone(), last: tally.last(), counts }
     }
 }

@@ -9,7 +9,7 @@ use arc_swap::ArcSwapOption;
 use ndauth_clock::{RemoteClock, SinceBoot};
 use ndauth_core::{
     COUNTED_FOR, Counts, InputGround, InputPlace, Inputs, LastUse, Noted, Noting, Org, OrgId, OrgSlug, Rules,
-    Scope, SecretHash, Tally,
+    Scope, SecretHash, UseTally,
 };
 use ndauth_proto::timestamp_to_proto;
 use ndauth_proto::v1::SecretUse;
@@ -37,7 +37,7 @@ pub(crate) struct Shared {
     pub(super) joined: Joined,
     pub(super) asking: Semaphore,
     /// Uses that the server was not told of yet.
-    pub(super) uses: Mutex<Uses>,
+    pub(super) uses: Mutex<UnreportedUses>,
     pub(super) news: watch::Sender<()>,
     pub(super) counts: Counters,
 }
@@ -75,7 +75,7 @@ pub(crate) struct CacheEntry {
 
 /// Uses that the server was not told of yet.
 #[derive(Default)]
-pub(super) struct Uses {
+pub(super) struct UnreportedUses {
     told_next: VecDeque<SecretUse>,
     /// Those that are still counted, and since when, the first first.
     counting: VecDeque<(SinceBoot, TalliedSecret)>,
@@ -86,7 +86,7 @@ struct TalliedSecret {
     hash: SecretHash,
     /// The org's name, where one was asked about.
     org: Option<OrgSlug>,
-    tally: Arc<Tally<String>>,
+    tally: Arc<UseTally<String>>,
 }
 
 /// Orgs as they were told last: those who stand in one share it.
@@ -123,12 +123,12 @@ impl Shared {
     }
 
     /// Uses that the server was not told of yet. The lock is held for a moment.
-    pub(super) fn uses(&self) -> MutexGuard<'_, Uses> {
+    pub(super) fn uses(&self) -> MutexGuard<'_, UnreportedUses> {
         self.uses.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Uses {
+impl UnreportedUses {
     fn tell(&mut self, used: SecretUse) {
         if self.told_next.len() < MOST_USES {
             self.told_next.push_back(used);
@@ -215,7 +215,7 @@ mod tests {
     /// Uses wait until they were counted for a while, and no more are told of at once than may be.
     #[test]
     fn uses_are_told_of_after_a_while_each_once() {
-        let mut uses = Uses::default();
+        let mut uses = UnreportedUses::default();
         let secret: ndauth_core::Secret =
             "ndpat_Jj8IYRumwQ9GV4nfqrymvLBbUUnY8LAkuEecJnIrk1U".parse().expect("a secret");
         let noted: Vec<Noted<String>> = (0..3).map(|_| Noted::default()).collect();
