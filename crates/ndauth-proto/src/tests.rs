@@ -44,7 +44,67 @@ fn every_reason_and_factor_goes_round_as_data() {
     assert_eq!(factor_from_proto(0), None);
 }
 
-/// Org tokens and services get no hint that only a person with a login can follow.
+/// A secret that has no end of its own ends with its token, by its expiry or by its revocation.
+#[test]
+fn no_secret_shows_an_end_later_than_its_token_s() {
+    let at = |seconds: i64| Timestamp::from_micros(seconds * 1_000_000).expect("an instant");
+    let account = AccountId::from_uuid(Uuid::nil());
+    let secret = |ends_at| ndauth_core::SecretView {
+        record: ndauth_core::SecretRecord {
+            ends_at,
+            ..ndauth_core::SecretRecord::first(
+                ndauth_core::SecretId::from_uuid(Uuid::nil()),
+                "ndpat_Jj8IYR".parse().expect("a prefix"),
+                at(1),
+            )
+        },
+        last_use: None,
+        reused_at: None,
+        succession: None,
+    };
+    for (secret_ends, token_ends, revoked_at, expected) in [
+        (Expiry::Never, Expiry::At(at(90)), None, Some(at(90))),
+        (Expiry::At(at(30)), Expiry::At(at(90)), None, Some(at(30))),
+        (Expiry::Never, Expiry::Never, None, None),
+        (Expiry::Never, Expiry::At(at(90)), Some(at(7)), Some(at(7))),
+        (Expiry::At(at(5)), Expiry::Never, Some(at(7)), Some(at(5))),
+    ] {
+        let view = ndauth_core::TokenView {
+            token: Token {
+                id: TokenId::from_uuid(Uuid::nil()),
+                owner: Owner::Account(account),
+                name: "ci".parse().expect("a name"),
+                description: None,
+                scope: Scope::Rw,
+                grants: Grants::All,
+                orgs: Orgs::All,
+                services: Services::All,
+                networks: Networks::All,
+                created_at: at(1),
+                lifetime: Lifetime::Endless,
+                expires_at: token_ends,
+                revoked_at,
+                self_rotating_until: None,
+                suspensions: [].into(),
+            },
+            owner_org: None,
+            orgs: Orgs::All,
+            services: Services::All,
+            owner_account: Some("ada".parse().expect("a handle")),
+            suspended_in: Vec::new(),
+            secrets: vec![secret(secret_ends)],
+            not_before: Timestamp::MIN,
+            revocation: None,
+            used_from: Vec::new(),
+            policy_warnings: Vec::new(),
+            uses: ndauth_core::UsesShown::All,
+        };
+        let told = token_to_proto(&view, at(8)).secrets.remove(0).ends_at;
+        let expected = expected.map_or(Expiry::Never, Expiry::At);
+        assert_eq!(told, Some(expiry_to_proto(expected)), "{secret_ends:?} {token_ends:?} {revoked_at:?}");
+    }
+}
+
 #[test]
 fn hints_are_true_for_each_kind_of_credential() {
     for (kind, reason) in [SecretKind::Org, SecretKind::Service]
