@@ -1,12 +1,12 @@
 use std::time::Duration;
 
-use ndauth_authority::{Announced, NewPolicy, NewToken, PolicySet, Renewing};
-use ndauth_core::{Lifetime, OrgPolicy, OrgSlug, Reason, Role, Scope};
+use ndauth_authority::{Announced, CallerIdentity, NewPolicy, NewToken, PolicySet, Renewing, TokenPage};
+use ndauth_core::{Lifetime, OrgPolicy, OrgSlug, Reason, Role, Scope, TokenView};
 
 use crate::on_both;
 use crate::world::{
-    CONSOLE, MINE, World, at, days, granted, in_org, keep, named, needs, networks, new_token, org_token,
-    orgs, reason, token_with,
+    CONSOLE, MINE, PAGE, World, at, days, granted, in_org, keep, named, needs, networks, new_token,
+    org_token, orgs, presented, reason, token_with,
 };
 
 const DAY: u64 = 24 * 60 * 60;
@@ -31,6 +31,34 @@ async fn now(world: &World, policy: OrgPolicy) {
 }
 
 on_both! {
+    /// A warning of an announced policy is for the owner and the token itself; an org's admins read of it in its impact.
+    async fn a_warning_is_for_the_owner_and_the_token_alone(world: &World) {
+        let secret = world.create(&new_token("ci")).await.secret;
+        let strict = OrgPolicy { require_grants: true, ..OrgPolicy::OPEN };
+        set(world, strict, Duration::from_secs(14 * DAY)).await;
+        world.catch_up().await;
+        let told = |view: &TokenView| -> Vec<(String, Reason)> {
+            view.policy_warnings.iter().map(|warning| (warning.org.to_string(), warning.reason)).collect()
+        };
+        let expected = [("ops".to_owned(), Reason::GrantsRequired)];
+        let listed = world.authority.tokens().list(&world.ada, MINE, PAGE).await.expect("listed");
+        assert_eq!(told(&listed.views[0]), expected);
+        let who = world.authority.validation().who_am_i(&presented(&secret)).await.expect("it is known");
+        let CallerIdentity::Token(_, itself) = who.identity else { panic!("a token") };
+        assert_eq!(told(&itself), expected);
+        let page = TokenPage { include_revoked: false, after: None, limit: 100 };
+        let ops = "ops".parse().expect("a slug");
+        let seen = world.authority.tokens().list_personal_tokens(&world.eve, &ops, page).await.expect("listed");
+        assert_eq!(seen.views.iter().flat_map(told).collect::<Vec<_>>(), []);
+        let opal = world.person("opal", true, None).await;
+        let operator = world.authority.tokens().list(&opal, &of_account("ada"), PAGE).await.expect("listed");
+        assert_eq!(operator.views.iter().flat_map(told).collect::<Vec<_>>(), []);
+        // Out of the org, it is none of the owner's business either.
+        world.authority.orgs().remove_member(&world.eve, &ops, &"ada".parse().expect("a handle")).await.expect("removed");
+        let listed = world.authority.tokens().list(&world.ada, MINE, PAGE).await.expect("listed");
+        assert_eq!(told(&listed.views[0]), []);
+    }
+
     async fn a_policy_takes_hold_of_tokens_that_are_there(world: &World) {
         let token = world.create(&new_token("ci")).await.secret;
         assert_eq!(world.refused(&token).await, None);
