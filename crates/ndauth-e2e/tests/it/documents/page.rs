@@ -98,6 +98,11 @@ impl Page {
         self.blocks.pop_front().expect("a block of commands")
     }
 
+    /// Returns the commands of all further blocks.
+    pub(super) fn rest(&mut self) -> Vec<String> {
+        self.blocks.drain(..).flatten().collect()
+    }
+
     /// Plays the next block. Returns what the terminal shows.
     pub(super) fn play(&mut self) -> String {
         let mut lines = self.lines();
