@@ -1,5 +1,6 @@
 //! The documents: generated parts are fresh, shown transcripts match the real output, and shown commands work.
 
+mod examples;
 mod page;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -48,7 +49,6 @@ const PLAYED: [(&str, &[&str]); 9] = [
     ("CONTRIBUTING.md", &["sh"]),
     ("README.md", &["sh", "yaml"]),
     ("crates/ndauth-client/examples/asset-registry/README.md", &["sh"]),
-    // Those of `ndcli` are parsed by its own tests.
     ("docs/cli.md", &["sh"]),
     ("docs/first-day.md", &["console"]),
     // `cargo test --doc` compiles its Rust.
@@ -188,46 +188,6 @@ async fn the_asset_registry_is_used_as_it_is_shown() {
     let shown = page.play();
     assert!(shown.contains(r#""published_by":"ada""#), "{shown}");
     page.close();
-}
-
-/// What is typed before some of the operator's examples. Each of the others finds what those before it left.
-const BEFORE: [(&str, &str); 6] = [
-    ("ndauthd admin org delete", "ndauthd admin org create old"),
-    (
-        "ndauthd admin service rotation drop",
-        "ndauthd admin service rotation retire registry; ndauthd admin service rotate registry",
-    ),
-    (
-        "ndauthd admin service rotation retire",
-        "ndauthd admin service rotate registry; ndauthd admin service rotation confirm registry",
-    ),
-    ("ndauthd admin token revoke", "ndcli auth token create github-ci --scope ro"),
-    ("ndauthd admin token suspend", "ndcli auth token create github-ci --scope ro"),
-    ("ndauthd admin after-restore --not-before", "ndauthd admin restore copy.db"),
-];
-
-#[tokio::test]
-async fn the_operator_s_examples_work() {
-    let mut page = Page::open("docs/cli.md").await;
-    page.serve(&[]);
-    // The slug of a deleted org is never free again, and later examples use the org.
-    page.replace("org delete ops", "org delete old");
-    // It is safe without `--yes` after an hour at the earliest.
-    page.replace("rotation retire registry", "rotation retire registry --yes");
-    let mut examples = page.rest();
-    // Other tests serve, with certificates and without.
-    let serves = |line: &str| ["ndauthd serve", "ndauthd dev"].iter().any(|of| line.starts_with(of));
-    examples.retain(|line| line.starts_with("ndauthd ") && !serves(line));
-    assert!(examples.len() >= 40, "{examples:?}");
-    for example in examples {
-        if let Some((_, before)) = BEFORE.iter().find(|(of, _)| example.starts_with(of)) {
-            if before.starts_with("ndcli ") {
-                page.log_in();
-            }
-            page.type_in(before);
-        }
-        page.type_in(&example);
-    }
 }
 
 #[tokio::test]

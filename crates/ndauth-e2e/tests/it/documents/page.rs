@@ -153,9 +153,9 @@ impl Page {
         quoted.filter(is_command).map(|words| words.join(" ")).collect()
     }
 
-    /// Logs `ada` in, if she is not.
+    /// Logs `ada` in, if she has no session.
     pub(super) fn log_in(&self) {
-        if self.at.ndcli(self.server(), &["whoami"]).code != 0 {
+        if self.at.ndcli(self.server(), &["auth", "sessions", "list"]).code != 0 {
             self.at.log_in(self.server());
         }
     }
