@@ -6,7 +6,7 @@ use ndauth_core::{Lifetime, OrgPolicy, OrgSlug, Reason, Role, Scope, TokenView};
 use crate::on_both;
 use crate::world::{
     CONSOLE, MINE, PAGE, World, at, days, granted, in_org, keep, named, needs, networks, new_token,
-    org_token, orgs, presented, reason, token_with,
+    of_account, org_token, orgs, presented, reason, token_with,
 };
 
 const DAY: u64 = 24 * 60 * 60;
@@ -324,7 +324,7 @@ on_both! {
         assert!(world.authority.orgs().get_policies(&world.ada, &ops).await.is_ok());
         // No token of an admin's may, whatever it carries.
         let token = world.make(&world.eve, MINE, &new_token("unlimited")).await.secret;
-        let token = crate::world::presented(&token);
+        let token = presented(&token);
         assert_eq!(reason(world.authority.orgs().set_policy(&token, &ops, &new).await), Reason::SessionRequired);
         let ada = "ada".parse().expect("a handle");
         assert_eq!(reason(world.authority.orgs().set_member(&token, &ops, &ada, Role::Admin).await), Reason::SessionRequired);
