@@ -606,3 +606,6 @@ fn instant_or_now(text: &str) -> Result<InstantOrNow, String> {
     }
     instant(text).map(InstantOrNow::Instant).map_err(|why| format!("{why}, or `now`"))
 }
+
+#[cfg(test)]
+mod tests;

@@ -158,6 +158,7 @@ impl ServerConnection {
 
     /// A failed call, with the credential named where it is the credential that failed.
     fn refused(&self, problem: Problem) -> Failure {
+        let problem = with_flag(problem);
         let hint = self.next_step(problem.reason);
         match problem.class() {
             Class::NotAuthenticated => {
@@ -180,4 +181,46 @@ fn is_ended(reason: Reason) -> bool {
             | Reason::SecretReplaced
             | Reason::SecretExpired
     )
+}
+
+/// The problem in the words of the command line: the field of the request that it names becomes the flag that sets it.
+fn with_flag(problem: Problem) -> Problem {
+    let Some(field) = &problem.field else { return problem };
+    let flag = FLAGS.iter().find(|(of, _)| of == field).map(|(_, flag)| *flag);
+    match (flag, problem.message.strip_prefix(&format!("`{field}`: "))) {
+        (Some(flag), Some(why)) => Problem { message: format!("`{flag}`: {why}"), ..problem },
+        _ => problem,
+    }
+}
+
+/// The flags that set the fields of requests, where they have another name.
+#[rustfmt::skip]
+const FLAGS: [(&str, &str); 19] = [
+    ("access", "--access"), ("client_address", "--from"), ("created_before", "--created-before"),
+    ("description", "--description"), ("effective_in", "--effective-in"), ("expiry", "--expires-in"),
+    ("grants", "--grant"), ("handle", "HANDLE"), ("minimum", "--minimum-duration"), ("name", "--name"),
+    ("networks", "--allow-from"), ("org", "--org"), ("orgs", "--org"), ("overlap", "--overlap"),
+    ("required_access", "--access"), ("required_permission", "--permission"), ("scope", "--scope"),
+    ("self_rotating_until", "--until"), ("services", "--for-service"),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failure_names_the_flag_and_not_the_field() {
+        let problem = |field: &str, message: &str| Problem {
+            field: Some(field.to_owned()),
+            ..Problem::new(Reason::InvalidArgument, message)
+        };
+        for (field, message, expected) in [
+            ("expiry", "`expiry`: an org's token ends", "`--expires-in`: an org's token ends"),
+            ("orgs", "`orgs`: there is none", "`--org`: there is none"),
+            ("probe", "`probe`: it is late", "`probe`: it is late"),
+            ("expiry", "it is late", "it is late"),
+        ] {
+            assert_eq!(with_flag(problem(field, message)).message, expected);
+        }
+    }
 }

@@ -151,6 +151,7 @@ on_both! {
         "#]]);
         shows(&cli("auth token revoke no-such --yes"), 1, at, &server, &expect![[r#"
             error: there is no token `no-such`
+            hint: `ndcli auth token list` shows the tokens there are
         "#]]);
         shows(&under("whoami"), 4, at, &server, &expect![[r#"
             error: NDCLI_TOKEN was refused: the token was revoked just now (DDDD-DD-DD)
@@ -195,7 +196,7 @@ on_both! {
             hint: copy the token again, whole and without line breaks
         "#]]);
         shows(&ask("--access rw", &token), 2, at, &server, &expect![[r#"
-            error: `org`: name the org in which access is needed
+            error: `--org`: name the org in which access is needed
         "#]]);
         let told = json(&ask("--org ops --access ro -f json", &token));
         assert_eq!(told["allowed"], true);
@@ -385,6 +386,25 @@ on_both! {
             assert!(ended.code == 0 && ended.out.starts_with("• ada "), "{ended:?}");
             assert_eq!(ended.err, told, "{mode:o}");
         }
+    }
+
+    async fn a_login_is_named_by_its_id_a_beginning_of_it_or_its_prefix(at: &Installation) {
+        at.people();
+        let server = at.serve();
+        at.log_in(&server);
+        for name in [0, 1, 2] {
+            let other = at.session();
+            let listed = json(&at.ndcli(&server, &["auth", "sessions", "list", "-f", "json"]));
+            let prefix = &other.expose()[..12];
+            let found = listed["sessions"].as_array().expect("a list").iter().find(|of| of["token_prefix"] == prefix);
+            let id = found.expect("listed")["id"].as_str().expect("an id");
+            let named = [prefix, id, &id[..30]][name];
+            let ended = at.ndcli(&server, &["auth", "sessions", "revoke", named]);
+            assert_eq!((ended.code, ended.out), (0, format!("✓ The login {id} ended\n")), "{named}: {}", ended.err);
+            assert_eq!(ended.err.contains(&format!("ending the login {id}")), named != id, "{}", ended.err);
+            assert_eq!(at.ndcli_with(&server, &[("NDCLI_TOKEN", other.expose())], &["whoami"], "").code, 4);
+        }
+        assert_eq!(at.ndcli(&server, &["whoami"]).code, 0, "this login goes on");
     }
 
     async fn a_login_is_kept_for_its_owner_alone(at: &Installation) {

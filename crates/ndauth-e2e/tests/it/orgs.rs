@@ -121,7 +121,7 @@ on_both! {
         assert_eq!(read(&cli("auth token create --name anywhere --scope ro -f json"))["orgs"], "all");
         log_in_as(at, &server, "cy");
         shows(&cli("org create mine"), 2, at, &server, &expect![[r#"
-            error: `<SLUG>` cannot be `mine`: the name of an org cannot be `mine`, a reserved word
+            error: `<SLUG>`: the name of an org cannot be `mine`, a reserved word
             hint: `ndcli org create --help` says more
         "#]]);
         shows(&cli("org create lab --name Lab"), 0, at, &server, &expect![[r#"
@@ -167,7 +167,7 @@ on_both! {
             }
         "#]]);
         shows(&cli("org offer ada --role ro"), 2, at, &server, &expect![[r#"
-            error: `handle`: `ada` is already a member: change the role instead
+            error: `HANDLE`: `ada` is already a member: change the role instead
         "#]]);
         shows(&cli("org offers list"), 0, at, &server, &expect![[r#"
             ╭─────────┬───────┬────────────┬──────────────────────┬──────────────────────╮
@@ -346,14 +346,14 @@ on_both! {
             assert_eq!(ended.code, 4, "{text}: {ended:?}");
         }
         shows(&cli(&["token", "list"]), 0, at, &server, &expect![[r#"
-            ╭────────┬──────────────┬──────────────────────────┬─────┬──────────────────────┬───────────┬─────────╮
-            │ NAME   │ PREFIX       │ SCOPE                    │ ORG │ EXPIRES              │ LAST USED │ STATUS  │
-            ├────────┼──────────────┼──────────────────────────┼─────┼──────────────────────┼───────────┼─────────┤
-            │ deploy │ ndorg_xxxxxx │ read:assets,write:assets │ ops │ DDDD-DD-DD TT:TT UTC │ Never     │ active  │
-            │ filed  │ ndorg_xxxxxx │ read:assets,write:assets │ ops │ DDDD-DD-DD           │ Never     │ active  │
-            │ more   │ ndorg_xxxxxx │ read:assets,write:assets │ ops │ DDDD-DD-DD TT:TT UTC │ now       │ active  │
-            │ value  │ ndorg_xxxxxx │ read:assets,write:assets │ ops │ DDDD-DD-DD TT:TT UTC │ now       │ active  │
-            ╰────────┴──────────────┴──────────────────────────┴─────┴──────────────────────┴───────────┴─────────╯
+            ╭────────┬──────────────┬───────────────────────────┬─────┬──────────────────────┬───────────┬─────────╮
+            │ NAME   │ PREFIX       │ SCOPE                     │ ORG │ EXPIRES              │ LAST USED │ STATUS  │
+            ├────────┼──────────────┼───────────────────────────┼─────┼──────────────────────┼───────────┼─────────┤
+            │ deploy │ ndorg_xxxxxx │ read:assets, write:assets │ ops │ DDDD-DD-DD TT:TT UTC │ Never     │ active  │
+            │ filed  │ ndorg_xxxxxx │ read:assets, write:assets │ ops │ DDDD-DD-DD           │ Never     │ active  │
+            │ more   │ ndorg_xxxxxx │ read:assets, write:assets │ ops │ DDDD-DD-DD TT:TT UTC │ now       │ active  │
+            │ value  │ ndorg_xxxxxx │ read:assets, write:assets │ ops │ DDDD-DD-DD TT:TT UTC │ now       │ active  │
+            ╰────────┴──────────────┴───────────────────────────┴─────┴──────────────────────┴───────────┴─────────╯
             Total: 4 token(s)
         "#]]);
         shows(&cli(&["token", "revoke", "deploy", "--yes"]), 0, at, &server, &expect![[r#"

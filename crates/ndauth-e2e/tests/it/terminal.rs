@@ -341,6 +341,8 @@ async fn help_is_there_for_every_command_and_topic() {
         for page in fs::read_dir(&pages).expect("pages") {
             let text = fs::read_to_string(page.expect("a page").path()).expect("text");
             assert!(text.contains(".SH NAME") && text.contains(".SH SYNOPSIS"), "{text}");
+            let groups = text.contains(".SH SUBCOMMANDS");
+            assert!(groups || text.contains(".SH EXAMPLES\n.nf\nnd"), "{text}");
         }
     }
 }

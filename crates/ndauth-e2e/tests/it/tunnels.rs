@@ -59,7 +59,7 @@ fn tunnel(mut client: TcpStream, password: Option<&str>, heard: &Mutex<Vec<Strin
         return;
     };
     // Any 2xx opens the tunnel.
-    let status = if password.is_some() { "200 Go on" } else { "204 Go on" };
+    let status = if password.is_some() { "200 Go on" } else { "202 Go on" };
     client.write_all(format!("HTTP/1.1 {status}\r\n\r\n").as_bytes()).expect("written");
     let (mut from, mut to) = (client.try_clone().expect("cloned"), server.try_clone().expect("cloned"));
     std::thread::spawn(move || {
