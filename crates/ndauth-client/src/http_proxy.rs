@@ -132,7 +132,7 @@ impl HttpProxy {
         let request = request.map_err(|error| failed(format!("cannot be asked: {error}"), false))?;
         let response = requests.send_request(request).await.map_err(broke)?;
         match response.status() {
-            // RFC 9110, section 9.3.6: any of them opens the tunnel.
+            // RFC 9110, section 9.3.6: any of them opens the tunnel. With a 204, hyper reports that there is none.
             status if status.is_success() => hyper::upgrade::on(response).await.map_err(broke),
             StatusCode::PROXY_AUTHENTICATION_REQUIRED if self.authorization.is_none() => {
                 Err(failed("asks for a user and a password".to_owned(), false))
