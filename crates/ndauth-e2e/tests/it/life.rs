@@ -178,12 +178,12 @@ on_both! {
         };
         let pending = secret_of(&done(cli(at, &server, "auth token rotate ci")));
         let told = revoke(&pending, "table");
-        assert_eq!(told, "✓ Personal access token \"ci\" lives on: its new secret, which was presented, is dropped\n");
+        assert_eq!(told, "✓ Personal access token \"ci\" still valid: its new secret, which was presented, is dropped\n");
         assert_eq!(verdict(&server, &service, &old).await, "allowed");
         let new = secret_of(&done(cli(at, &server, "auth token rotate ci")));
         done(cli(at, &server, "auth token rotation confirm ci"));
         let told = revoke(&old, "simple");
-        assert!(told.ends_with("] lives on: its old secret, which was presented, is retired\n"), "{told}");
+        assert!(told.ends_with("] still valid: its old secret, which was presented, is retired\n"), "{told}");
         assert!(verdict(&server, &service, &old).await.starts_with("the secret was replaced"));
         assert_eq!(verdict(&server, &service, &new).await, "allowed");
         let pending = secret_of(&done(cli(at, &server, "auth token rotate ci")));

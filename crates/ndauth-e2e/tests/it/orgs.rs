@@ -258,7 +258,7 @@ on_both! {
         let set = line(at, &server, "org policy set --org ops --longest-lifetime 30d --effective-in 60d --yes");
         assert_eq!(set.code, 0, "{set:?}");
         let why = "will be refused in the org `ops` from DDDD-DD-DD TT:TT UTC: the org `ops` admits only tokens with a lifetime of at most 30d, \
-            and this was made for 90d";
+            and this one was made for 90d";
         let by_token_told = format!("warning: the token in NDCLI_TOKEN {why}\n");
         // Before what ends sooner is told of, too.
         assert_eq!(

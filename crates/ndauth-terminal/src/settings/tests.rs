@@ -67,7 +67,7 @@ fn what_a_file_cannot_set_is_refused_with_what_may_be_meant() {
         ("level = \"loud\"", "`it.toml`: `level`: `loud`: expected one of info, debug", "--help"),
         ("drain-seconds = \"soon\"", "`it.toml`: `drain-seconds`: `soon`: invalid digit", "--help"),
         ("plain = 1", "`it.toml`: `plain`: expected true or false, and not `1`", "--help"),
-        ("level = [\"info\"]", "`it.toml`: `level` has one value", "KEY"),
+        ("level = [\"info\"]", "`it.toml`: `level` takes one value", "KEY"),
     ] {
         let failure = layer(text).expect_err(text);
         assert!(failure.message.starts_with(message), "{text}: {}", failure.message);

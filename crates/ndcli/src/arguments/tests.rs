@@ -2,6 +2,7 @@ use clap::Command;
 use ndauth_terminal::help_of;
 
 use super::*;
+use crate::guide::HABITS;
 
 /// Every command that does something itself, with the words that lead to it.
 fn leaves(command: &Command, above: &str, found: &mut Vec<(String, Command)>) {
@@ -109,6 +110,22 @@ fn habits_of_other_tools_mean_the_same() {
                 panic!("`{line}`: {error}");
             }
         }
+    }
+}
+
+#[test]
+fn what_to_type_instead_exists() {
+    let commands: Vec<String> = {
+        let mut root = command(&Layer::default());
+        root.build();
+        let mut found = Vec::new();
+        leaves(&root, "", &mut found);
+        found.into_iter().map(|(path, _)| path).collect()
+    };
+    for habit in HABITS.iter().filter(|habit| habit.instead.starts_with("ndcli")) {
+        let known =
+            commands.iter().any(|path| format!("{} ", habit.instead).starts_with(&format!("{path} ")));
+        assert!(known, "`{}`", habit.instead);
     }
 }
 
