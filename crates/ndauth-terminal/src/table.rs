@@ -3,11 +3,10 @@
 use std::cmp::Reverse;
 use std::io::{self, IsTerminal};
 
-use tabled::Table;
 use tabled::builder::Builder;
 use tabled::grid::util::string::get_string_width;
 use tabled::settings::object::Columns;
-use tabled::settings::{Modify, Style, Width};
+use tabled::settings::{Style, Width};
 
 use crate::text::shown;
 
@@ -51,15 +50,17 @@ impl<const N: usize> Rows<N> {
                 |row: &Vec<String>| two_columns(target, self.titles.into_iter().zip(row.iter().cloned()));
             return rows.iter().map(each).collect();
         };
-        let mut table = Builder::from_iter(lines).build();
+        let mut table = Builder::from_iter(fold(lines, &widths)).build();
         if self.rows.is_empty() {
             // Without rows, the rule under the header would replace the bottom border.
             table.with(Style::rounded().remove_horizontals());
         } else {
             table.with(Style::rounded());
         }
-        table.modify(Columns::last(), Width::increase(self.last_width));
-        fold(table, &widths)
+        if widths.last().is_some_and(Option::is_none) {
+            table.modify(Columns::last(), Width::increase(self.last_width));
+        }
+        format!("{table}\n")
     }
 }
 
@@ -72,19 +73,42 @@ pub fn detailed(fields: &[(&str, String)]) -> String {
 fn two_columns<'a>(target: OutputTarget, fields: impl Iterator<Item = (&'a str, String)>) -> String {
     let lines: Vec<Vec<String>> = fields.map(|(name, value)| vec![name.to_owned(), value]).collect();
     let widths = target.widths(&lines, 0).unwrap_or_default();
-    let mut table = Builder::from_iter(lines).build();
+    let mut table = Builder::from_iter(fold(lines, &widths)).build();
     table.with(Style::rounded().remove_horizontals());
-    fold(table, &widths)
+    format!("{table}\n")
 }
 
-/// Folds columns to these widths, between words.
-fn fold(mut table: Table, widths: &[Option<usize>]) -> String {
-    for (column, width) in widths.iter().enumerate() {
-        if let Some(width) = width {
-            table.with(Modify::new(Columns::one(column)).with(Width::wrap(*width).keep_words(true)));
+/// Folds the cells of each column to its width, between words.
+fn fold(lines: Vec<Vec<String>>, widths: &[Option<usize>]) -> Vec<Vec<String>> {
+    let cell = |(column, cell): (usize, String)| match widths.get(column).copied().flatten() {
+        Some(width) => fold_cell(&cell, width),
+        None => cell,
+    };
+    lines.into_iter().map(|line| line.into_iter().enumerate().map(cell).collect()).collect()
+}
+
+/// Folds a text between words; a word that is wider is split.
+fn fold_cell(text: &str, width: usize) -> String {
+    let (mut lines, mut line) = (Vec::new(), String::new());
+    for word in text.split(' ') {
+        if line.is_empty() {
+            line.push_str(word);
+        } else if get_string_width(&line) + 1 + get_string_width(word) <= width {
+            line.push(' ');
+            line.push_str(word);
+        } else {
+            lines.push(std::mem::replace(&mut line, word.to_owned()));
+        }
+        while get_string_width(&line) > width {
+            let ends = line.char_indices().map(|(start, c)| start + c.len_utf8());
+            let fits = ends.take_while(|end| get_string_width(&line[..*end]) <= width).last();
+            let Some(end) = fits.filter(|end| *end < line.len()) else { break };
+            let rest = line.split_off(end);
+            lines.push(std::mem::replace(&mut line, rest));
         }
     }
-    format!("{table}\n")
+    lines.push(line);
+    lines.join("\n")
 }
 
 impl OutputTarget {

@@ -64,7 +64,7 @@ fn a_table_is_no_wider_than_its_terminal() {
         │ RESULT  │ REASON       │ FACTOR │ MESSAGE                                    │
         ├─────────┼──────────────┼────────┼────────────────────────────────────────────┤
         │ refused │ ROLE_TOO_LOW │ role   │ the owner's role in the org `dev` is `RO`, │
-        │         │              │        │  and this needs `RW`                       │
+        │         │              │        │ and this needs `RW`                        │
         ╰─────────┴──────────────┴────────┴────────────────────────────────────────────╯
     "#]]
     .assert_eq(&rows.at(OutputTarget::Terminal(80)));
