@@ -53,8 +53,8 @@ fn surface(package: &str) -> anyhow::Result<String> {
     // uses it.
     rustdoc.env("RUSTC_BOOTSTRAP", "1");
     run(rustdoc)?;
-    let told = target.join("doc").join(format!("{}.json", package.replace('-', "_")));
-    let api = public_api::Builder::from_rustdoc_json(&told)
+    let rustdoc_json = target.join("doc").join(format!("{}.json", package.replace('-', "_")));
+    let api = public_api::Builder::from_rustdoc_json(&rustdoc_json)
         .omit_blanket_impls(true)
         .omit_auto_trait_impls(true)
         .omit_auto_derived_impls(true)

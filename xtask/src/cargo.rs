@@ -17,8 +17,8 @@ pub(crate) fn command(program: impl AsRef<Path>, arguments: &[&str]) -> Command 
     command.args(arguments).current_dir(root());
     // Variables that cargo set for this program would make build scripts run again, and recompile half the
     // workspace.
-    let told = std::env::vars_os().map(|(name, _)| name);
-    for name in told.filter(|name| {
+    let variables = std::env::vars_os().map(|(name, _)| name);
+    for name in variables.filter(|name| {
         let name = name.to_string_lossy();
         name.starts_with("CARGO_PKG_") || ["CARGO_MANIFEST_DIR", "CARGO_MANIFEST_PATH"].contains(&&*name)
     }) {

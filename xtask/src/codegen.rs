@@ -48,7 +48,7 @@ fn write(folder: &Path) -> anyhow::Result<()> {
         .emit_rerun_if_changed(false)
         .build_transport(false)
         // `ndauth-proto` implements the `Debug` of messages that hold a secret, and hides it there.
-        .skip_debug(secret_bearing(&documented))
+        .skip_debug(messages_with_secrets(&documented))
         .out_dir(folder)
         .compile_fds(documented.file_descriptor_set())
         .context("cannot generate Rust from `proto/`")?;
@@ -60,7 +60,7 @@ fn write(folder: &Path) -> anyhow::Result<()> {
 }
 
 /// Returns the messages with a field that is marked `debug_redact`.
-fn secret_bearing(compiler: &protox::Compiler) -> Vec<String> {
+fn messages_with_secrets(compiler: &protox::Compiler) -> Vec<String> {
     let pool = compiler.descriptor_pool();
     pool.all_messages()
         .filter(|message| {

@@ -28,8 +28,8 @@ pub(crate) fn check() -> anyhow::Result<()> {
     for (against, code) in [(root().join("proto"), 0), (fixture, FOUND)] {
         let mut compare = command(&buf, &["breaking", "proto", "--against"]);
         let ended = compare.arg(&against).output()?;
-        let told = String::from_utf8_lossy(&ended.stdout);
-        ensure!(ended.status.code() == Some(code), "`buf breaking` against {}: {told}", against.display());
+        let report = String::from_utf8_lossy(&ended.stdout);
+        ensure!(ended.status.code() == Some(code), "`buf breaking` against {}: {report}", against.display());
     }
     Ok(())
 }

@@ -75,7 +75,7 @@ pub(crate) fn play(binaries: Binaries) -> anyhow::Result<()> {
     demo.person("org select ops", None)?.shows("act in ops")?;
     let deploy = format!("token create --name deploy --grant {grant} --expires_in 7d --token_file {file}");
     demo.person(&deploy, None)?.shows("Org token created")?;
-    demo.filed(&file, "whoami")?.shows("token deploy")?;
+    demo.with_token_file(&file, "whoami")?.shows("token deploy")?;
     demo.person("org policy set --longest-lifetime 30d --dry-run", None)?.shows("Nothing was set")?;
 
     demo.says(
@@ -167,7 +167,7 @@ impl Demo {
     }
 
     /// Runs ndcli with the credential in a file.
-    fn filed(&self, file: &str, arguments: &str) -> anyhow::Result<CommandOutput> {
+    fn with_token_file(&self, file: &str, arguments: &str) -> anyhow::Result<CommandOutput> {
         let mut command = alone(&self.binaries.ndcli);
         command.args(arguments.split(' ')).env("NDCLI_TOKEN_FILE", file);
         self.play(command, &format!("NDCLI_TOKEN_FILE={file} ndcli {arguments}"), None)

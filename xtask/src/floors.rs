@@ -322,12 +322,12 @@ fn beneath<'a>(graph: &'a Graph, file: &'a Path) -> BTreeSet<&'a Path> {
 }
 
 /// Returns the cycles of the crate with this root file.
-fn cycles_of(files: &Files, root: &Path) -> Vec<String> {
+fn find_cycles(files: &Files, root: &Path) -> Vec<String> {
     cycles(&Crate::read(files, root).graph())
 }
 
 /// Returns the types of the crate with this root file, each with the file that defines it.
-pub(crate) fn types_of(files: &Files, root: &Path) -> Vec<(String, PathBuf)> {
+pub(crate) fn find_types(files: &Files, root: &Path) -> Vec<(String, PathBuf)> {
     let modules = Crate::read(files, root).modules.into_iter();
     modules.flat_map(|module| module.types.into_iter().map(move |name| (name, module.file.clone()))).collect()
 }
@@ -370,7 +370,7 @@ pub(crate) fn read_folder(folder: &Path, inner: &Path, files: &mut Files) {
 /// Asserts that a crate of these files has exactly these cycles.
 fn check(files: &[(&str, &str)], expected: &[&str]) {
     let files = files.iter().map(|(file, text)| (PathBuf::from(file), (*text).to_owned())).collect();
-    assert_eq!(cycles_of(&files, Path::new("lib.rs")), expected, "{files:#?}");
+    assert_eq!(find_cycles(&files, Path::new("lib.rs")), expected, "{files:#?}");
 }
 
 #[test]
@@ -508,7 +508,7 @@ fn floors_are_no_cycle() {
 fn no_crate_has_a_cycle_of_files() {
     let mut found = Vec::new();
     for (package, files, root) in crates() {
-        let cycles = cycles_of(&files, &root).into_iter();
+        let cycles = find_cycles(&files, &root).into_iter();
         found.extend(cycles.map(|cycle| format!("{package}, {}:\n{cycle}", root.display())));
     }
     assert!(found.is_empty(), "{} cycles\n\n{}", found.len(), found.join("\n\n"));

@@ -17,7 +17,7 @@ use crate::floors::crates;
 struct Commands(BTreeMap<Vec<String>, BTreeSet<String>>);
 
 /// The commands that a file's standalone flags belong to. A flag must exist on all commands of one verb.
-const MEANT: [(&str, &[&str]); 14] = [
+const FLAG_OWNERS: [(&str, &[&str]); 14] = [
     ("ndcli/src/login/browser.rs", &["ndcli auth login"]),
     ("ndcli/src/login/oauth.rs", &["ndcli auth print-access-token", "ndauthd serve"]),
     ("ndcli/src/settings/options.rs", &["ndcli token list", "ndcli org show"]),
@@ -53,8 +53,8 @@ impl Commands {
                     commands.entry(command.clone()).or_default();
                 }
             } else if let (Some(command), Some(item)) = (&open, line.strip_prefix("- `")) {
-                let told = item.split('`').next().unwrap_or_default();
-                let flags = told.split([' ', ',']).filter(|word| word.starts_with('-')).map(str::to_owned);
+                let form = item.split('`').next().unwrap_or_default();
+                let flags = form.split([' ', ',']).filter(|word| word.starts_with('-')).map(str::to_owned);
                 commands.entry(command.clone()).or_default().extend(flags);
             }
         }
@@ -86,7 +86,7 @@ impl Commands {
             self.wrong_command(&words, &flags)
         } else if first.starts_with(['-', '{']) {
             // `{}` stands for a command that is written elsewhere.
-            let row = MEANT.iter().find(|(of, _)| *of == file);
+            let row = FLAG_OWNERS.iter().find(|(of, _)| *of == file);
             let meant: Vec<_> =
                 row.into_iter().flat_map(|(_, meant)| *meant).map(|of| self::words(of)).collect();
             flags.into_iter().find_map(|flag| self.wrong_alone(file, flag, &meant))
@@ -116,7 +116,7 @@ impl Commands {
 
     /// Returns the error in a flag that is named without its command.
     fn wrong_alone(&self, file: &str, flag: &str, meant: &[Vec<String>]) -> Option<String> {
-        // A flag of every command needs no row in `MEANT`.
+        // A flag of every command needs no row in `FLAG_OWNERS`.
         if self.has(&["ndcli".to_owned()], flag) {
             return None;
         }
@@ -207,7 +207,7 @@ fn reference() -> Commands {
 }
 
 #[test]
-fn a_flag_that_is_none_is_seen() {
+fn unknown_flags_and_commands_are_found() {
     let commands = reference();
     let sink = "ndcli/src/commands/tokens/sink.rs";
     for (text, expected) in [

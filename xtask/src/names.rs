@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use crate::floors::{Files, crates, types_of};
+use crate::floors::{Files, crates, find_types};
 
 /// Names that sea-orm requires: its derive macros need the first two in every entity, and each migration is a
 /// `Migration`.

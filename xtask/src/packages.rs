@@ -130,7 +130,7 @@ const PREREQUISITES: [Prerequisite; 13] = [
         from: Test,
         name: "Python with venv",
         purpose: "runs the clients in Python, the browser's script, grpcurl and buf",
-        sign: Check(python_makes_environments),
+        sign: Check(has_python_venv),
         packages: &["python3-venv"],
     },
 ];
@@ -173,7 +173,7 @@ fn is_there(program: &str) -> bool {
 }
 
 /// Returns true if `python3 -m venv` works: Debian packages its requirements separately.
-fn python_makes_environments() -> bool {
+fn has_python_venv() -> bool {
     succeeds("python3", &["-c", "import ensurepip, venv"])
 }
 

@@ -41,7 +41,7 @@ impl ServerProcess {
         let address = loop {
             line.clear();
             ensure!(log.read_line(&mut line)? > 0, "ndauthd ended before it was ready");
-            let told = line.split("\"address\":\"").nth(1).and_then(|rest| rest.split('"').next());
+            let found = line.split("\"address\":\"").nth(1).and_then(|rest| rest.split('"').next());
             if let Some(address) = told {
                 break address.to_owned();
             }

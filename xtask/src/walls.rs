@@ -132,7 +132,7 @@ fn a_breach_is_seen() {
 }
 
 #[test]
-fn every_crate_of_the_house_has_a_wall() {
+fn every_crate_of_the_workspace_has_a_wall() {
     let metadata =
         MetadataCommand::new().no_deps().current_dir(root()).exec().expect("cargo tells its metadata");
     for package in &metadata.packages {

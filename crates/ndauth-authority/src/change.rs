@@ -37,9 +37,9 @@ pub(crate) struct Changing {
 }
 
 /// A change in progress without an admitted caller: a login, or the authority's own work.
-pub(crate) struct Uncalled(Write);
+pub(crate) struct CallerlessChange(Write);
 
-/// A change whose work is done, ready to be committed. Only [`Changing`] and [`Uncalled`] make one.
+/// A change whose work is done, ready to be committed. Only [`Changing`] and [`CallerlessChange`] make one.
 pub(crate) struct Done<T> {
     write: Write,
     end: End,
@@ -110,7 +110,7 @@ impl Changing {
     }
 }
 
-impl Deref for Uncalled {
+impl Deref for CallerlessChange {
     type Target = Write;
 
     fn deref(&self) -> &Write {
@@ -118,14 +118,14 @@ impl Deref for Uncalled {
     }
 }
 
-impl Uncalled {
+impl CallerlessChange {
     /// Locks an account until the change ends, and returns it.
     pub(crate) async fn account(&self, id: AccountId) -> Result<Option<Account>, StoreError> {
         self.0.lock_account(id).await
     }
 
     /// Locks the owner of a token until the change ends, so that nobody else makes or names tokens of it.
-    pub(crate) async fn hold_owner(&self, owner: Owner) -> Result<(), StoreError> {
+    pub(crate) async fn lock_owner(&self, owner: Owner) -> Result<(), StoreError> {
         match owner {
             Owner::Account(id) => self.0.lock_account(id).await.map(drop),
             Owner::Org(id) => self.0.lock_org(id).await,
@@ -188,14 +188,14 @@ pub(crate) async fn change<T, E: ChangeError, F: Future<Output = Result<Done<T>,
 
 /// Makes a change without an admitted caller: a login, whose request itself proves who it is for, or the
 /// authority's own work.
-pub(crate) async fn change_uncalled<T, E: ChangeError, F: Future<Output = Result<Done<T>, E>>>(
+pub(crate) async fn change_without_caller<T, E: ChangeError, F: Future<Output = Result<Done<T>, E>>>(
     authority: &Authority,
     operation: Operation,
-    work: impl Fn(Uncalled) -> F,
+    work: impl Fn(CallerlessChange) -> F,
 ) -> Result<Changed<T>, E> {
     retried(|| async {
         let write = authority.begin_change(operation).await?;
-        authority.end(work(Uncalled(write)).await?).await
+        authority.end(work(CallerlessChange(write)).await?).await
     })
     .await
 }
@@ -248,14 +248,14 @@ impl Authority {
         let now = write.now();
         let (changed, sequence) = match end {
             End::Event(actor, change, personal) => {
-                let brings_a_secret = change.brings_a_secret();
+                let carries_new_secret = change.carries_new_secret();
                 let event = Event::new(&Entry { at: now, actor, change }, &personal, &mut SysRng)?;
                 let head = write.commit(&event).await?;
                 if self.store.is_replaced() {
                     let why = "the database's file was replaced or removed";
                     return Err(StoreError::OutcomeUnknown(why.into()).into());
                 }
-                if brings_a_secret {
+                if carries_new_secret {
                     self.mirror.moved();
                 } else {
                     self.mirror.applied(head).await?;

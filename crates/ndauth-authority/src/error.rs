@@ -382,7 +382,7 @@ impl AuthorityError {
     }
 
     /// Returns true if ndauth failed rather than the caller. Such errors belong in the log.
-    pub fn is_ours(&self) -> bool {
+    pub fn is_internal(&self) -> bool {
         matches!(
             self,
             AuthorityError::Store(_)

@@ -30,8 +30,8 @@ pub use authority::{Authority, LoginWing, OperatorWing, OrgWing, TokenWing, Vali
 pub use change::Changed;
 pub use error::{AuthorityError, MAX_LIVE_TOKENS, MOST_OFFERS};
 pub use logins::{
-    CodeAsked, DeviceAsked, DeviceBegun, ExchangeAsked, Exchanged, GrantError, Granted, Link, LoginSettings,
-    MySession, SignedIn, Visit, Visitor, WhichSessions,
+    CodeRequest, ExchangeRequest, Exchanged, GrantError, Granted, Link, LoginSettings, MySession, SignedIn,
+    StartedDevice, Visit, Visitor, WaitingDevice, WhichSessions,
 };
 pub use ndauth_store::{
     Clock, CopyError, Cursor, DatabaseTls, DatabaseUrl, Engine, InvalidDatabaseUrl, Key, ManualClock,

@@ -303,7 +303,7 @@ mod tests {
     }
 
     #[test]
-    fn no_share_is_more_than_a_quarter_but_of_what_fills_slowly() {
+    fn shares_are_at_most_a_quarter() {
         for limit in LIMITS {
             assert!(limit.share * 4 <= limit.total + 2, "{limit:?}");
         }

@@ -9,9 +9,9 @@ mod sessions;
 mod settings;
 mod sign_in;
 
-pub use codes::{CodeAsked, GrantError};
-pub use devices::{DeviceAsked, DeviceBegun};
-pub use exchange::{ExchangeAsked, Exchanged};
+pub use codes::{CodeRequest, GrantError};
+pub use devices::{StartedDevice, WaitingDevice};
+pub use exchange::{ExchangeRequest, Exchanged};
 pub use links::Link;
 pub(crate) use passwords::Passwords;
 pub(crate) use sessions::draw_for;

@@ -10,7 +10,7 @@ use ndauth_store::{Clock, DatabaseUrl, MigrationState, Seen, ServerLock, Store, 
 
 use crate::access::Operation;
 use crate::rewound::Rewound;
-use crate::standing::{Standing, nothing_was_there, seen_now, unreadable};
+use crate::standing::{Standing, refuse_lost_installation, seen_now, unreadable};
 use crate::{Authority, AuthorityError};
 
 impl Authority {
@@ -51,7 +51,7 @@ impl Authority {
         if let DatabaseUrl::Sqlite(path) = url
             && !path.exists()
         {
-            nothing_was_there(url, &Standing::new(url, data))?;
+            refuse_lost_installation(url, &Standing::new(url, data))?;
         }
         Authority::opened(Store::create(url, clock).await?, data, true).await
     }
@@ -67,7 +67,7 @@ impl Authority {
         let (store, url) = (&authority.store, authority.store.url());
         let steps = store.migrations().await?;
         if steps.iter().all(|step| !step.applied) {
-            nothing_was_there(url, &authority.standing)?;
+            refuse_lost_installation(url, &authority.standing)?;
             if !begin {
                 return Err(AuthorityError::NoInstallation { database: url.to_string() });
             }
@@ -98,12 +98,12 @@ impl Authority {
     /// Returns the time for which changes have been failing, and the last error. `None` if the last change
     /// succeeded.
     pub fn failing_changes(&self) -> Option<(Duration, String)> {
-        self.store.failing_writes()
+        self.store.write_failure()
     }
 
     /// Makes a write that changes nothing, to notice that changes succeed again.
     pub async fn try_changing(&self) {
-        if let Err(error) = self.store.try_writing().await {
+        if let Err(error) = self.store.check_writes().await {
             tracing::debug!(error = %Causes(&error), "changes are still failing");
         }
     }
@@ -136,7 +136,7 @@ impl Authority {
         read.use_simple_protocol();
         let Some(installation) = read.installation_id().await? else {
             let Some((_, Seen { head, .. })) = *known else {
-                return nothing_was_there(self.store.url(), &self.standing);
+                return refuse_lost_installation(self.store.url(), &self.standing);
             };
             // The installation was there a moment ago.
             let rewound = Rewound { seen: head.sequence, found: read.head().sequence, witness: None };
@@ -152,7 +152,7 @@ impl Authority {
             }
         };
         if known.is_none() {
-            self.standing.strange.store(kept.is_none(), Ordering::Relaxed);
+            self.standing.unverified.store(kept.is_none(), Ordering::Relaxed);
         }
         let same = known.is_none_or(|(of, _)| of == installation);
         let own = known.filter(|_| same).map(|(_, seen)| seen);
@@ -179,7 +179,7 @@ impl Authority {
             }
             let newer = |kept: Seen| now.head.sequence > kept.head.sequence;
             if settled || kept.is_none_or(newer) {
-                self.keep_seen(witness.as_ref(), &now);
+                self.write_witness(witness.as_ref(), &now);
             }
             *known = Some((installation, now));
         }
@@ -197,8 +197,8 @@ impl Authority {
 
     /// Returns true if an older copy would have been noticed when the database was opened, because a record
     /// of its log existed.
-    pub fn would_notice_a_copy(&self) -> bool {
-        !self.standing.strange.load(Ordering::Relaxed)
+    pub fn can_detect_older_copy(&self) -> bool {
+        !self.standing.unverified.load(Ordering::Relaxed)
     }
 
     /// Fails if the database is a copy that nobody has put into service yet.
@@ -212,7 +212,7 @@ impl Authority {
         let read = self.store.read().await?;
         let Some(installation) = read.installation_id().await? else { return Ok(()) };
         let seen = seen_now(&read).await?;
-        self.keep_seen(self.standing.witness(installation).as_ref(), &seen);
+        self.write_witness(self.standing.witness(installation).as_ref(), &seen);
         *self.standing.mirrored() = None;
         *known = Some((installation, seen));
         self.standing.rewound.store(None);
@@ -221,7 +221,7 @@ impl Authority {
 
     /// Writes the end of the log to the witness file. A failure is only logged, because this process
     /// remembers what it saw.
-    fn keep_seen(&self, witness: Option<&Witness>, seen: &Seen) {
+    fn write_witness(&self, witness: Option<&Witness>, seen: &Seen) {
         let Some(witness) = witness else { return };
         if let Err(error) = witness.write(seen) {
             let file = witness.path().display();

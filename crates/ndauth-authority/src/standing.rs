@@ -28,7 +28,7 @@ pub(crate) struct Standing {
     /// The highest end of the log that the mirror has applied.
     mirrored: Mutex<Option<Seen>>,
     /// True if there was nothing to compare the log with when the database was opened.
-    pub(crate) strange: AtomicBool,
+    pub(crate) unverified: AtomicBool,
     pub(crate) rewound: ArcSwapOption<Rewound>,
     /// True if the database was a restored copy at the last look.
     pub(crate) restored: AtomicBool,
@@ -49,7 +49,7 @@ impl Standing {
             prefix,
             looking: tokio::sync::Mutex::default(),
             mirrored: Mutex::default(),
-            strange: AtomicBool::new(false),
+            unverified: AtomicBool::new(false),
             rewound: ArcSwapOption::empty(),
             restored: AtomicBool::new(false),
         }
@@ -144,7 +144,7 @@ pub(crate) fn unreadable(witness: &Witness, source: io::Error) -> AuthorityError
 }
 
 /// Fails if an installation was here before, because an empty database in its place has forgotten everything.
-pub(crate) fn nothing_was_there(url: &DatabaseUrl, standing: &Standing) -> Result<(), AuthorityError> {
+pub(crate) fn refuse_lost_installation(url: &DatabaseUrl, standing: &Standing) -> Result<(), AuthorityError> {
     match standing.orphan(url)? {
         None => Ok(()),
         Some(witness) => Err(AuthorityError::Emptied { database: url.to_string(), witness }),

@@ -138,7 +138,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn who_tried_too_often_waits_and_nobody_else() {
+    fn only_the_key_without_tries_waits() {
         let throttle = Throttle::default();
         let at = |seconds: i64| Timestamp::from_micros(seconds * 1_000_000).expect("an instant");
         let of = |name: &str| Tried::NameFrom(name.to_owned(), None);
@@ -169,7 +169,7 @@ mod tests {
 
     /// A key without tries stays without, however many others are tried.
     #[test]
-    fn a_full_throttle_remembers_whom_it_refuses() {
+    fn a_full_throttle_keeps_exhausted_keys() {
         let throttle = Throttle::default();
         let now = Timestamp::from_micros(1_000_000).expect("an instant");
         let of = |name: &str| Tried::NameFrom(name.to_owned(), None);

@@ -23,7 +23,7 @@ pub use revoke::Revoking;
 pub use revoke_all::{MintedWhen, RevokedAll};
 pub use rotate::Rotated;
 pub use secrets::Settling;
-pub(crate) use secrets::{HeldFamily, draw, end, settle, unlocked};
+pub(crate) use secrets::{LockedFamily, draw, end, settle, unlocked};
 pub use show::{Shown, TokenList};
 pub(crate) use suspend::level_in;
 pub use which::Which;

@@ -20,8 +20,8 @@ pub(crate) struct Bench {
 }
 
 /// The core that clients run on, and the core of the server.
-pub(crate) const ASKING: usize = 1;
-pub(crate) const ANSWERING: usize = 0;
+pub(crate) const CLIENT_CORE: usize = 1;
+pub(crate) const SERVER_CORE: usize = 0;
 
 impl Bench {
     pub(crate) fn binary(&self, name: &str) -> PathBuf {

@@ -11,7 +11,7 @@ use ndauth_bench::server::Server;
 use ndauth_bench::table::{Bar, FigureRow, median, ratios};
 use ndauth_client::{Client, Credentials, Requirement, Verdict, Verifier, VerifierOptions};
 use ndauth_core::Secret;
-use ndauth_e2e::proxy::{Proxy, TreatedConnections, Treatment};
+use ndauth_e2e::proxy::{FaultScope, Proxy, Treatment};
 use ndauth_proto::v1;
 use ndauth_store::Engine;
 use ndauth_store::testing::Scratch;
@@ -20,13 +20,13 @@ use rustix::time::{ClockId, clock_gettime};
 use serde_json::Value;
 use tokio::time::sleep;
 
-use crate::bench::{ANSWERING, ASKING, Bench, text};
+use crate::bench::{Bench, CLIENT_CORE, SERVER_CORE, text};
 use crate::requests::{new_token, revoke};
 use crate::revocation::{Delay, histogram, milliseconds};
 
 const TOKENS: usize = 100_000;
 /// The number of tokens that a service under load validates.
-const LOADED: usize = 1000;
+const LOADED_TOKENS: usize = 1000;
 /// The bound on how late a change may take effect.
 const BOUND: Duration = Duration::from_secs(2);
 
@@ -57,13 +57,13 @@ const FAULTS: [(&str, InjectedFault, usize); 6] = [
 struct ServiceProcess {
     child: Child,
     tell: ChildStdin,
-    told: BufReader<ChildStdout>,
+    reply: BufReader<ChildStdout>,
 }
 
 impl ServiceProcess {
     fn command(bench: &Bench, arguments: &[&str]) -> Command {
         let mut command = Command::new("taskset");
-        command.args(["-c", &ASKING.to_string()]).arg(bench.binary("service")).args(arguments);
+        command.args(["-c", &CLIENT_CORE.to_string()]).arg(bench.binary("service")).args(arguments);
         command
     }
 
@@ -71,15 +71,15 @@ impl ServiceProcess {
         let mut command = ServiceProcess::command(bench, &["follow", url, service.expose(), tokens]);
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
         let tell = child.stdin.take().context("it reads")?;
-        let told = BufReader::new(child.stdout.take().context("it writes")?);
-        let mut service = ServiceProcess { child, tell, told };
+        let reply = BufReader::new(child.stdout.take().context("it writes")?);
+        let mut service = ServiceProcess { child, tell, reply };
         ensure!(service.line()? == "ready", "it should be ready");
         Ok(service)
     }
 
     fn line(&mut self) -> anyhow::Result<String> {
         let mut line = String::new();
-        ensure!(self.told.read_line(&mut line)? > 0, "the service ended");
+        ensure!(self.reply.read_line(&mut line)? > 0, "the service ended");
         Ok(line.trim_end().to_owned())
     }
 
@@ -109,7 +109,7 @@ fn tokens(bench: &Bench, seeded: &Seeded, count: usize) -> anyhow::Result<String
 pub(crate) fn measure(bench: &mut Bench) -> anyhow::Result<()> {
     let database = bench.sqlite("client.db");
     let seeded = bench.runtime.block_on(seed(&database, TOKENS))?;
-    let server = Server::ndauthd(ANSWERING, &bench.binary("ndauthd"), &text(&database), &[])?;
+    let server = Server::ndauthd(SERVER_CORE, &bench.binary("ndauthd"), &text(&database), &[])?;
     costs(bench, &seeded, &server)?;
     server.end()?;
     revocations(bench)
@@ -121,13 +121,13 @@ fn costs(bench: &mut Bench, seeded: &Seeded, server: &Server) -> anyhow::Result<
     let mut command = ServiceProcess::command(bench, &["cost", &url, seeded.service.expose(), &all, &rounds]);
     let ended = command.stderr(Stdio::inherit()).output()?;
     ensure!(ended.status.success(), "the service did not measure");
-    let told: Value = serde_json::from_slice(&ended.stdout)?;
+    let reply: Value = serde_json::from_slice(&ended.stdout)?;
     let figures = |value: &Value| -> Vec<f64> {
         value.as_array().into_iter().flatten().filter_map(Value::as_f64).collect()
     };
     let mut hot = f64::NAN;
     for among in [1000, TOKENS] {
-        let of = &told[among.to_string()];
+        let of = &reply[among.to_string()];
         let (ours, baseline) = (figures(&of["ours"]), figures(&of["baseline"]));
         bench.row(FigureRow::new(format!("`Verifier`, {among} known tokens"), "ns", &ours, Bar::None));
         bench.row(FigureRow::new(
@@ -142,7 +142,7 @@ fn costs(bench: &mut Bench, seeded: &Seeded, server: &Server) -> anyhow::Result<
             hot = median(&ours);
         }
     }
-    let rpc = figures(&told["rpc"]);
+    let rpc = figures(&reply["rpc"]);
     let over: Vec<f64> = rpc.iter().map(|rpc| rpc / hot).collect();
     bench.row(FigureRow::new(
         "`Verifier` per CPU second over `ValidateToken` by RPC, 1,000 tokens",
@@ -150,7 +150,7 @@ fn costs(bench: &mut Bench, seeded: &Seeded, server: &Server) -> anyhow::Result<
         &over,
         Bar::AtLeast(50.0),
     ));
-    let bytes = told["bytes"].as_f64().context("a count")?;
+    let bytes = reply["bytes"].as_f64().context("a count")?;
     bench.row(FigureRow::new(
         "memory for each of 100,000 that are kept",
         "bytes",
@@ -189,10 +189,10 @@ impl RevocationSetup {
         let revoked = self.owner.revoke_token(revoke(&name));
         bench.runtime.block_on(revoked).context("revoked")?;
         let revoked = since_boot();
-        let told: Value = serde_json::from_str(&self.service.line()?)?;
-        let last = told["last_allowed"].as_i64().context("a moment")?;
+        let reply: Value = serde_json::from_str(&self.service.line()?)?;
+        let last = reply["last_allowed"].as_i64().context("a moment")?;
         let wrong = Duration::from_micros(u64::try_from(last - revoked).unwrap_or(0));
-        Ok(Delay { wrong, unavailable: told["end"] == "undecided" })
+        Ok(Delay { wrong, unavailable: reply["end"] == "undecided" })
     }
 }
 
@@ -208,7 +208,12 @@ fn pause(pid: Pid) {
 /// Suspends and resumes a token at one instance, and validates it at a service that watches another instance,
 /// until that allows it again. Returns the times for which the service kept refusing, in milliseconds and
 /// sorted.
-async fn given_back(owner: &Client, other: &str, service: &Secret, count: usize) -> anyhow::Result<Vec<f64>> {
+async fn resumption_delays(
+    owner: &Client,
+    other: &str,
+    service: &Secret,
+    count: usize,
+) -> anyhow::Result<Vec<f64>> {
     let name = || "given back".to_owned();
     let secret = owner.create_token(new_token(&name())).await.context("made")?.secret;
     let options = VerifierOptions::new(other.parse().context("a URL")?, Credentials::given(service));
@@ -242,11 +247,11 @@ async fn given_back(owner: &Client, other: &str, service: &Secret, count: usize)
 /// them.
 fn revocations(bench: &mut Bench) -> anyhow::Result<()> {
     let scratch = bench.runtime.block_on(Scratch::new(Engine::Postgres));
-    let seeded = bench.runtime.block_on(seed(&scratch.url, LOADED))?;
-    let some = tokens(bench, &seeded, LOADED)?;
+    let seeded = bench.runtime.block_on(seed(&scratch.url, LOADED_TOKENS))?;
+    let some = tokens(bench, &seeded, LOADED_TOKENS)?;
     let ndauthd = bench.binary("ndauthd");
-    let one = Server::ndauthd(ANSWERING, &ndauthd, &text(&scratch.url), &[])?;
-    let other = Server::ndauthd(ANSWERING, &ndauthd, &text(&scratch.url), &[])?;
+    let one = Server::ndauthd(SERVER_CORE, &ndauthd, &text(&scratch.url), &[])?;
+    let other = Server::ndauthd(SERVER_CORE, &ndauthd, &text(&scratch.url), &[])?;
     let proxy = bench.runtime.block_on(Proxy::before(other.address));
     let through = proxy.address;
     let service = ServiceProcess::follow(bench, &format!("http://{through}"), &seeded.service, &some)?;
@@ -265,7 +270,7 @@ fn revocations(bench: &mut Bench) -> anyhow::Result<()> {
     bench.row(FigureRow::new("the same, p99", "ms", &[at(99)], Bar::AtMost(100.0)));
     bench.row(FigureRow::new("the same, max", "ms", &[at(100)], Bar::AtMost(bound)));
     let url = format!("http://{through}");
-    let sorted = bench.runtime.block_on(given_back(&setup.owner, &url, &seeded.service, count / 2))?;
+    let sorted = bench.runtime.block_on(resumption_delays(&setup.owner, &url, &seeded.service, count / 2))?;
     histogram(&format!("{} tokens resumed, to a service", sorted.len()), &sorted);
     let at = |percent: usize| sorted[(sorted.len() * percent / 100).min(sorted.len() - 1)];
     let what = format!("resumption to the last refusal in a service, {} times: p50", sorted.len());
@@ -277,11 +282,11 @@ fn revocations(bench: &mut Bench) -> anyhow::Result<()> {
         for _ in 0..if bench.quick { count.min(3) } else { count } {
             number += 1;
             delays.push(setup.revoke(bench, number, |setup| match fault {
-                InjectedFault::Treat(treatment) => setup.proxy.treat(TreatedConnections::All, treatment),
+                InjectedFault::Treat(treatment) => setup.proxy.treat(FaultScope::All, treatment),
                 InjectedFault::Pause(Paused::Server) => pause(other.pid()),
                 InjectedFault::Pause(Paused::Service) => pause(setup.service.pid()),
             })?);
-            setup.proxy.be_fair();
+            setup.proxy.clear_faults();
         }
         let sorted = milliseconds(&delays);
         histogram(what, &sorted);

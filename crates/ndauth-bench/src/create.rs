@@ -16,11 +16,11 @@ use ndauth_store::{DatabaseUrl, Engine};
 use rand::rngs::SysRng;
 use rusqlite::types::Value;
 
-use crate::bench::{ANSWERING, Bench, text};
+use crate::bench::{Bench, SERVER_CORE, text};
 
 const TOKENS: usize = 10_000;
 /// The number of tokens created at once. An account may have 25 tokens, and has 10.
-const AT_ONCE: usize = 12;
+const CONCURRENT_CREATES: usize = 12;
 /// The number of times that this many are created in a round.
 const TIMES: usize = 15;
 
@@ -204,8 +204,8 @@ pub(crate) fn measure(bench: &mut Bench) -> anyhow::Result<()> {
         (0..4).map(|_| client()).collect::<anyhow::Result<Vec<Client>>>()
     };
     let ndauthd = bench.binary("ndauthd");
-    let postgres = Server::ndauthd(ANSWERING, &ndauthd, &text(&urls[0]), &[])?;
-    let sqlite = Server::ndauthd(ANSWERING, &ndauthd, &text(&urls[2]), &[])?;
+    let postgres = Server::ndauthd(SERVER_CORE, &ndauthd, &text(&urls[0]), &[])?;
+    let sqlite = Server::ndauthd(SERVER_CORE, &ndauthd, &text(&urls[2]), &[])?;
     let (on_postgres, on_sqlite) = (connect(&postgres, &seeded[0])?, connect(&sqlite, &seeded[2])?);
     let DatabaseUrl::Sqlite(path) = &urls[3] else { unreachable!("a file of SQLite") };
     let file = rusqlite::Connection::open(path)?;

@@ -291,13 +291,13 @@ impl ServiceConnection {
 }
 
 /// A load that continues until it is ended.
-pub struct Loading {
+pub struct BackgroundLoad {
     wanted: Rc<Cell<bool>>,
     running: tokio::task::JoinHandle<anyhow::Result<LoadResult>>,
 }
 
 /// Starts a load at this rate, within the [`LocalSet`] of this thread.
-pub fn while_wanted(address: SocketAddr, call: RpcCall, rate: f64) -> Loading {
+pub fn start_load(address: SocketAddr, call: RpcCall, rate: f64) -> BackgroundLoad {
     let wanted = Rc::new(Cell::new(true));
     let still = Rc::clone(&wanted);
     let running = tokio::task::spawn_local(async move {
@@ -316,10 +316,10 @@ pub fn while_wanted(address: SocketAddr, call: RpcCall, rate: f64) -> Loading {
         }
         Ok(all)
     });
-    Loading { wanted, running }
+    BackgroundLoad { wanted, running }
 }
 
-impl Loading {
+impl BackgroundLoad {
     /// Ends the load and returns its result.
     pub async fn end(self) -> anyhow::Result<LoadResult> {
         self.wanted.set(false);
@@ -328,7 +328,7 @@ impl Loading {
 }
 
 /// Raises the scheduling priority of this process's session, if that is allowed.
-pub fn go_first() {
+pub fn raise_priority() {
     let _ = std::fs::write("/proc/self/autogroup", "-20");
 }
 
@@ -340,7 +340,7 @@ pub fn pin(core: usize) -> anyhow::Result<()> {
 }
 
 /// Fails if any response was incorrect, or if there was none.
-pub fn all_good(outcome: &LoadResult) -> anyhow::Result<()> {
+pub fn ensure_all_correct(outcome: &LoadResult) -> anyhow::Result<()> {
     ensure!(
         outcome.bad == 0 && outcome.good > 0,
         "{} calls were not answered as they should be",

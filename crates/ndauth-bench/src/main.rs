@@ -16,7 +16,7 @@ use clap::Parser;
 use ndauth_bench::load;
 use ndauth_bench::table::end;
 
-use bench::{ASKING, Bench};
+use bench::{Bench, CLIENT_CORE};
 
 /// Measures ndauth against what it stands on. `cargo xtask bench` builds what it needs and runs it.
 #[derive(Parser)]
@@ -54,8 +54,8 @@ const GROUPS: [Group; 6] = [
 
 fn main() -> anyhow::Result<()> {
     let BenchArguments { binaries, pgbench, json, quick, full, only } = BenchArguments::parse();
-    load::go_first();
-    load::pin(ASKING)?;
+    load::raise_priority();
+    load::pin(CLIENT_CORE)?;
     let mut bench = Bench {
         binaries,
         pgbench,

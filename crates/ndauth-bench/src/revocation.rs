@@ -10,12 +10,12 @@ use ndauth_bench::server::Server;
 use ndauth_bench::table::{Bar, FigureRow};
 use ndauth_client::Client;
 use ndauth_core::Secret;
-use ndauth_e2e::proxy::{Proxy, TreatedConnections, Treatment};
+use ndauth_e2e::proxy::{FaultScope, Proxy, Treatment};
 use ndauth_store::testing::Scratch;
 use ndauth_store::{DatabaseUrl, Engine};
 use rustix::process::Signal;
 
-use crate::bench::{ANSWERING, Bench};
+use crate::bench::{Bench, SERVER_CORE};
 use crate::requests::{new_token, revoke};
 use crate::validate::{about, question};
 
@@ -23,18 +23,18 @@ use crate::validate::{about, question};
 const BOUND: Duration = Duration::from_secs(2);
 const TOKENS: usize = 10_000;
 
-const LISTENER: TreatedConnections = TreatedConnections::Said("LISTEN \"ndauth_head\"");
-const READER: TreatedConnections = TreatedConnections::Said("ndauth mirror");
+const LISTENER: FaultScope = FaultScope::Said("LISTEN \"ndauth_head\"");
+const READER: FaultScope = FaultScope::Said("ndauth mirror");
 
 /// The faults, and the number of revocations measured with each.
-const FAULTS: [(&str, TreatedConnections, Treatment, usize); 7] = [
+const FAULTS: [(&str, FaultScope, Treatment, usize); 7] = [
     ("LISTEN cut", LISTENER, Treatment::Cut, 40),
     ("LISTEN muted", LISTENER, Treatment::Muted, 40),
     ("LISTEN half-open", LISTENER, Treatment::Swallowed, 40),
     ("the reader's connection 100 ms late", READER, Treatment::Late(Duration::from_millis(100)), 20),
     ("the reader's connection muted", READER, Treatment::Muted, 6),
-    ("every connection half-open", TreatedConnections::All, Treatment::Swallowed, 6),
-    ("every connection cut", TreatedConnections::All, Treatment::Cut, 6),
+    ("every connection half-open", FaultScope::All, Treatment::Swallowed, 6),
+    ("every connection cut", FaultScope::All, Treatment::Cut, 6),
 ];
 
 /// Two instances, and the clients that use them.
@@ -88,16 +88,16 @@ pub(crate) fn milliseconds(delays: &[Delay]) -> Vec<f64> {
 /// Prints the number of values in each interval.
 pub(crate) fn histogram(what: &str, sorted: &[f64]) {
     let bounds = [1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0, 2000.0, f64::INFINITY];
-    let mut told = Vec::new();
+    let mut intervals = Vec::new();
     let mut from = 0.0;
     for to in bounds {
         let count = sorted.iter().filter(|value| **value >= from && **value < to).count();
         if count > 0 {
-            told.push(format!("< {to} ms: {count}"));
+            intervals.push(format!("< {to} ms: {count}"));
         }
         from = to;
     }
-    eprintln!("  {what}: {}", told.join(", "));
+    eprintln!("  {what}: {}", intervals.join(", "));
 }
 
 pub(crate) fn measure(bench: &mut Bench) -> anyhow::Result<()> {
@@ -109,8 +109,8 @@ pub(crate) fn measure(bench: &mut Bench) -> anyhow::Result<()> {
     let proxy = bench.runtime.block_on(Proxy::before(real));
     let through = url.replace(host, &proxy.address.to_string());
     let ndauthd = bench.binary("ndauthd");
-    let one = Server::ndauthd(ANSWERING, &ndauthd, url, &[])?;
-    let other = Server::ndauthd(ANSWERING, &ndauthd, &through, &[])?;
+    let one = Server::ndauthd(SERVER_CORE, &ndauthd, url, &[])?;
+    let other = Server::ndauthd(SERVER_CORE, &ndauthd, &through, &[])?;
 
     let call = about(&seeded, TOKENS);
     let most = load::run(
@@ -129,7 +129,7 @@ pub(crate) fn measure(bench: &mut Bench) -> anyhow::Result<()> {
     let local = tokio::task::LocalSet::new();
     let here = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let delays = local.block_on(&here, async {
-        let loading = load::while_wanted(other.address, call.clone(), rate);
+        let loading = load::start_load(other.address, call.clone(), rate);
         let mut delays = Vec::new();
         for number in 0..count {
             delays.push(pair.revoke(number, async || {}).await?);
@@ -166,7 +166,7 @@ pub(crate) fn measure(bench: &mut Bench) -> anyhow::Result<()> {
                 .await
             })?;
             delays.push(delay);
-            proxy.be_fair();
+            proxy.clear_faults();
             local.block_on(&here, back(&pair, &seeded.tokens[0].0))?;
         }
         let sorted = milliseconds(&delays);

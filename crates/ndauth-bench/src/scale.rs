@@ -14,7 +14,7 @@ use ndauth_proto::v1;
 use ndauth_store::testing::execute;
 use ndauth_store::{Clock, Store, TokenOrder, TokenQuery};
 
-use crate::bench::{ANSWERING, Bench, text};
+use crate::bench::{Bench, SERVER_CORE, text};
 use crate::validate::about;
 
 const FEW: usize = 10_000;
@@ -30,7 +30,7 @@ struct SeededServer {
 fn start(bench: &Bench, tokens: usize) -> anyhow::Result<SeededServer> {
     let url = bench.sqlite(&format!("scale-{tokens}.db"));
     let seeded = bench.runtime.block_on(seed(&url, tokens))?;
-    let server = Server::ndauthd(ANSWERING, &bench.binary("ndauthd"), &text(&url), &[])?;
+    let server = Server::ndauthd(SERVER_CORE, &bench.binary("ndauthd"), &text(&url), &[])?;
     let address = format!("http://{}", server.address).parse().context("a URL")?;
     let client =
         bench.runtime.block_on(Client::connect(&address, Some(&seeded.session))).context("connected")?;
@@ -49,7 +49,7 @@ impl SeededServer {
             time: Duration::from_secs(2),
         };
         let validate = load::run(self.server.address, &call, shape)?;
-        load::all_good(&validate)?;
+        load::ensure_all_correct(&validate)?;
         let (mut creates, mut lists) = (Vec::new(), Vec::new());
         bench.runtime.block_on(async {
             for n in 0..20 {

@@ -7,7 +7,7 @@ use anyhow::ensure;
 use ndauth_bench::server::Server;
 use ndauth_bench::table::{Bar, FigureRow, ratios};
 
-use crate::bench::{ANSWERING, Bench, text};
+use crate::bench::{Bench, SERVER_CORE, text};
 
 /// The time that a server idles before its memory is measured.
 const IDLE: Duration = Duration::from_secs(3);
@@ -18,13 +18,13 @@ pub(crate) fn measure(bench: &mut Bench) -> anyhow::Result<()> {
     for run in 0..bench.rounds {
         let database = text(&bench.sqlite(&format!("start-{run}.db")));
         // The second start finds a small existing database.
-        Server::ndauthd(ANSWERING, &ndauthd, &database, &[])?.end()?;
-        let server = Server::ndauthd(ANSWERING, &ndauthd, &database, &[])?;
+        Server::ndauthd(SERVER_CORE, &ndauthd, &database, &[])?.end()?;
+        let server = Server::ndauthd(SERVER_CORE, &ndauthd, &database, &[])?;
         starts.push(server.ready_after.as_secs_f64() * 1000.0);
         server.end()?;
     }
     let database = text(&bench.sqlite("calls.db"));
-    let server = Server::ndauthd(ANSWERING, &ndauthd, &database, &[])?;
+    let server = Server::ndauthd(SERVER_CORE, &ndauthd, &database, &[])?;
     let admin = |arguments: &str| -> anyhow::Result<String> {
         let mut command = Command::new(&ndauthd);
         command.arg("admin").args(arguments.split(' ')).env("NDAUTHD_DATABASE", &database);

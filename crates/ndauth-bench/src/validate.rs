@@ -14,7 +14,7 @@ use ndauth_core::{Actions, Grant, Grants, Secret, SecretKind};
 use ndauth_proto::v1;
 use rand::rngs::SysRng;
 
-use crate::bench::{ANSWERING, Bench, text};
+use crate::bench::{Bench, SERVER_CORE, text};
 
 /// The number of seeded tokens.
 const TOKENS: usize = 100_000;
@@ -23,7 +23,7 @@ const BATCH: usize = 100;
 /// The maximum number of grants of this kind on a token.
 const MOST_GRANTS: usize = 90;
 /// The number of tokens that batches validate.
-const BATCHED: usize = 1000;
+const BATCHED_TOKENS: usize = 1000;
 
 const SHAPE: Shape =
     Shape { connections: 8, streams: 16, rate: None, gentle: false, time: Duration::from_secs(2) };
@@ -101,7 +101,7 @@ fn cost(server: &Server, call: &RpcCall, shape: Shape) -> anyhow::Result<(LoadRe
     let before = server.cpu()?;
     let outcome = load::run(server.address, call, shape)?;
     let cpu = server.cpu()?.checked_sub(before).context("time goes on")?;
-    load::all_good(&outcome)?;
+    load::ensure_all_correct(&outcome)?;
     #[expect(clippy::cast_precision_loss, reason = "a count")]
     let micros = cpu.as_secs_f64() * 1e6 / outcome.good as f64;
     Ok((outcome, micros))
@@ -110,9 +110,9 @@ fn cost(server: &Server, call: &RpcCall, shape: Shape) -> anyhow::Result<(LoadRe
 pub(crate) fn measure(bench: &mut Bench) -> anyhow::Result<()> {
     let url = bench.sqlite("validate.db");
     let seeded = bench.runtime.block_on(seed(&url, TOKENS))?;
-    let ndauthd = Server::ndauthd(ANSWERING, &bench.binary("ndauthd"), &text(&url), &[])?;
-    let empty = Server::start(ANSWERING, &bench.binary("empty"), &[], "")?;
-    let stock = Server::start(ANSWERING, &bench.binary("stock"), &[], "")?;
+    let ndauthd = Server::ndauthd(SERVER_CORE, &bench.binary("ndauthd"), &text(&url), &[])?;
+    let empty = Server::start(SERVER_CORE, &bench.binary("empty"), &[], "")?;
+    let stock = Server::start(SERVER_CORE, &bench.binary("stock"), &[], "")?;
     let validate = about(&seeded, TOKENS);
     let nothing = RpcCall {
         path: "/ndauth.bench.Empty/Nothing",
@@ -120,8 +120,8 @@ pub(crate) fn measure(bench: &mut Bench) -> anyhow::Result<()> {
         bodies: Rc::new(vec![framed(&())]),
         expected: None,
     };
-    let few = about(&seeded, BATCHED);
-    let batches: Vec<Bytes> = seeded.tokens[..BATCHED]
+    let few = about(&seeded, BATCHED_TOKENS);
+    let batches: Vec<Bytes> = seeded.tokens[..BATCHED_TOKENS]
         .chunks(BATCH)
         .map(|tokens| {
             let questions = tokens.iter().map(|(secret, org)| question(secret, org)).collect();
@@ -219,11 +219,11 @@ fn unknown(
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count")]
         let bodies = (0..(rate * 4.0) as usize).map(|_| drawn()).collect::<anyhow::Result<Vec<_>>>()?;
         let bad = unary(&seeded.service, bodies, REFUSED);
-        let before = head_questions(ndauthd)?;
+        let before = head_queries(ndauthd)?;
         let mut outcomes = load::run_all(ndauthd.address, &[(good.clone(), shape), (bad, shape)])?;
-        let asked = head_questions(ndauthd)? - before;
-        load::all_good(&outcomes[0])?;
-        load::all_good(&outcomes[1])?;
+        let asked = head_queries(ndauthd)? - before;
+        load::ensure_all_correct(&outcomes[0])?;
+        load::ensure_all_correct(&outcomes[1])?;
         let took = outcomes[0].took.max(outcomes[1].took);
         statements.push(asked / took.as_secs_f64());
         with.push(outcomes.remove(0).percentile(99.0));
@@ -243,7 +243,7 @@ fn unknown(
     Ok(())
 }
 
-fn head_questions(server: &Server) -> anyhow::Result<f64> {
+fn head_queries(server: &Server) -> anyhow::Result<f64> {
     let page = server.page("/metrics")?;
     let line =
         page.lines().find(|line| line.starts_with("ndauth_head_questions_total")).context("it is told")?;

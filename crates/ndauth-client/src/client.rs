@@ -212,7 +212,7 @@ impl Client {
 const CREDENTIAL_BEGUN: &str = "ndauth-credential-begun";
 const CREDENTIAL_ENDS: &str = "ndauth-credential-ends";
 /// The largest response that is read: a batch of verdicts with the most grants that there may be fits.
-pub(crate) const LARGEST_ANSWER: usize = 64 * 1024 * 1024;
+pub(crate) const LARGEST_RESPONSE: usize = 64 * 1024 * 1024;
 
 /// Generates a method for each RPC from its name, its service, the RPC, its request and its response.
 macro_rules! calls {
@@ -222,7 +222,7 @@ macro_rules! calls {
             $shown async fn $name(&self, request: v1::$request) -> Result<v1::$answer, Problem> {
                 let rpc = stringify!($request).trim_end_matches("Request");
                 let send = |channel, request| async move {
-                    $service::new(channel).max_decoding_message_size(LARGEST_ANSWER).$rpc(request).await
+                    $service::new(channel).max_decoding_message_size(LARGEST_RESPONSE).$rpc(request).await
                 };
                 self.call(rpc, request, send).await
             }

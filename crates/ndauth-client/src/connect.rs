@@ -38,7 +38,7 @@ pub enum ConnectError {
         /// The reason.
         why: String,
         /// True if a retry may succeed.
-        is_passing: bool,
+        is_transient: bool,
     },
     /// The server cannot be reached. A retry may succeed.
     #[error("cannot reach the server `{server}`: {why}")]
@@ -89,14 +89,14 @@ pub enum Distrust {
     Other(String),
 }
 
-const PATIENCE: Duration = Duration::from_secs(30);
-pub(crate) const CONNECT_PATIENCE: Duration = Duration::from_secs(5);
+const TIME_LIMIT: Duration = Duration::from_secs(30);
+pub(crate) const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 impl Default for Options {
     fn default() -> Options {
         Options {
             ca_file: None,
-            timeout: PATIENCE,
+            timeout: TIME_LIMIT,
             proxy: None,
             observer: Observer::default(),
             user_agent: concat!("ndauth/", env!("CARGO_PKG_VERSION")).to_owned(),
@@ -110,7 +110,7 @@ impl Options {
         let endpoint = Endpoint::from_shared(server.to_string())
             .and_then(|endpoint| endpoint.user_agent(self.user_agent.as_str()))
             .map_err(|error| failure(server, &error))?
-            .connect_timeout(CONNECT_PATIENCE.min(self.timeout))
+            .connect_timeout(CONNECT_TIMEOUT.min(self.timeout))
             .timeout(self.timeout)
             .tcp_nodelay(true);
         if !server.is_tls() {
@@ -135,10 +135,10 @@ impl Options {
 
 impl ConnectError {
     /// Returns true if a retry may succeed.
-    pub fn is_passing(&self) -> bool {
+    pub fn is_transient(&self) -> bool {
         match self {
             ConnectError::Unreachable { .. } => true,
-            ConnectError::Proxy { is_passing, .. } => *is_passing,
+            ConnectError::Proxy { is_transient, .. } => *is_transient,
             ConnectError::Untrusted { .. } | ConnectError::CaFile { .. } => false,
         }
     }
@@ -181,7 +181,7 @@ pub(crate) fn untrusted(server: &ServerUrl, options: &Options, error: &dyn Error
 const BEGIN: &[u8] = b"-----BEGIN CERTIFICATE-----";
 
 /// Returns why a certificate is not trusted.
-fn distrust(error: &rustls::Error) -> Distrust {
+fn untrusted_because(error: &rustls::Error) -> Distrust {
     use rustls::CertificateError as Why;
     let rustls::Error::InvalidCertificate(why) = error else { return Distrust::Other(error.to_string()) };
     match why {
@@ -199,13 +199,13 @@ fn distrust(error: &rustls::Error) -> Distrust {
 /// Turns a transport error into the error of the connection.
 pub(crate) fn failure(server: &ServerUrl, error: &(dyn Error + 'static)) -> ConnectError {
     let server = server.clone();
-    if let Some(TunnelError { proxy, why, is_passing }) = cause(error) {
-        let (proxy, why, is_passing) = (proxy.clone(), why.clone(), *is_passing);
-        return ConnectError::Proxy { server, proxy, why, is_passing };
+    if let Some(TunnelError { proxy, why, is_transient }) = cause(error) {
+        let (proxy, why, is_transient) = (proxy.clone(), why.clone(), *is_transient);
+        return ConnectError::Proxy { server, proxy, why, is_transient };
     }
     match cause(error) {
         Some(rustls::Error::InvalidMessage(_)) => ConnectError::Untrusted { server, why: Distrust::NoTls },
-        Some(error) => ConnectError::Untrusted { server, why: distrust(error) },
+        Some(error) => ConnectError::Untrusted { server, why: untrusted_because(error) },
         None => ConnectError::Unreachable { server, why: root(error) },
     }
 }

@@ -20,7 +20,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
-use crate::connect::{CONNECT_PATIENCE, authorities, failure, root, untrusted};
+use crate::connect::{CONNECT_TIMEOUT, authorities, failure, root, untrusted};
 use crate::{Call, ConnectError, Options, ServerUrl};
 
 /// A connection to a server for HTTP/1.1 requests. It follows no redirect, and stores nothing between two
@@ -51,8 +51,8 @@ impl Http {
             server: server.clone(),
             why: "the connection timed out".to_owned(),
         };
-        let patience = CONNECT_PATIENCE.min(options.timeout);
-        let requests = timeout(patience, open(server, options)).await.map_err(late)??;
+        let time_limit = CONNECT_TIMEOUT.min(options.timeout);
+        let requests = timeout(time_limit, open(server, options)).await.map_err(late)??;
         Ok(Http { requests, server: server.clone(), options: options.clone() })
     }
 
@@ -266,7 +266,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_no_answer_decides_nothing() {
+    async fn an_invalid_response_decides_nothing() {
         let length = LARGEST + 1;
         let large = format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n{}", " ".repeat(length));
         for (answer, reason) in [

@@ -51,7 +51,7 @@ pub(crate) struct TunnelError {
     pub(crate) proxy: String,
     pub(crate) why: String,
     /// True if a retry may succeed.
-    pub(crate) is_passing: bool,
+    pub(crate) is_transient: bool,
 }
 
 /// A connector that opens a tunnel to a server for each connection.
@@ -113,7 +113,7 @@ impl HttpProxy {
 
     /// Opens a tunnel to a server.
     pub(crate) async fn tunnel(&self, server: &ServerUrl) -> Result<Upgraded, TunnelError> {
-        let failed = |why: String, is_passing| TunnelError { proxy: self.to_string(), why, is_passing };
+        let failed = |why: String, is_transient| TunnelError { proxy: self.to_string(), why, is_transient };
         let unreachable = |error: &dyn Error| failed(format!("cannot be reached: {error}"), true);
         let broke = |error: hyper::Error| failed(format!("broke off: {error}"), true);
         let stream = TcpStream::connect((self.host.as_str(), self.port)).await;

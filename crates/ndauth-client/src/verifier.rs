@@ -35,9 +35,9 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::{JoinHandle, JoinSet};
 
 use joined::Joined;
-use memory::{Memory, Worth};
+use memory::{Memory, Validity};
 use servers::Servers;
-use state::{CacheEntry, Counters, Grounds, Padded, Shared};
+use state::{CacheEntry, Counters, Padded, Shared, SharedOrgs};
 use verdict::By;
 
 use crate::ConnectError;
@@ -93,9 +93,9 @@ pub struct Figures {
 }
 
 /// The most requests that may wait for a server at a time.
-const MOST_ASKED: usize = 1024;
+const MOST_IN_FLIGHT: usize = 1024;
 /// The most requests of one batch that are decided at a time.
-const TOGETHER: usize = 64;
+const MOST_CONCURRENT: usize = 64;
 
 impl Verifier {
     /// Starts the watch on the current Tokio runtime. It does not wait for a server: until one is reached,
@@ -114,9 +114,9 @@ impl Verifier {
             clock: RemoteClock::new(),
             kept: Cache::new(capacity.max(1)),
             dead: Cache::new((capacity / 8).max(1)),
-            grounds: Grounds::new(),
+            grounds: SharedOrgs::new(),
             joined: Joined::default(),
-            asking: Semaphore::new(MOST_ASKED),
+            asking: Semaphore::new(MOST_IN_FLIGHT),
             uses: Mutex::default(),
             news: watch::Sender::new(()),
             counts: Counters::default(),
@@ -155,7 +155,7 @@ impl Verifier {
             Ok(secret) => secret,
             Err(refusal) => return Some(Verdict::Refused(Refused::of(&refusal, None))),
         };
-        if let Err(refusal) = secret.judge_for_services() {
+        if let Err(refusal) = secret.judge_kind_for_services() {
             return Some(Verdict::Refused(Refused::of(&refusal, Some(secret.kind()))));
         }
         self.judge(secret, question)
@@ -168,7 +168,7 @@ impl Verifier {
         let mut open: Vec<usize> = (0..questions.len()).filter(|index| verdicts[*index].is_none()).collect();
         let mut running = JoinSet::new();
         loop {
-            while let Some(index) = (running.len() < TOGETHER).then(|| open.pop()).flatten() {
+            while let Some(index) = (running.len() < MOST_CONCURRENT).then(|| open.pop()).flatten() {
                 let ValidationRequest { secret, requirement, client_address, client } = questions[index];
                 let (verifier, secret, requirement) = (self.clone(), secret.to_owned(), requirement.clone());
                 let client = client.map(str::to_owned);
@@ -236,9 +236,9 @@ impl Verifier {
             return Some(Verdict::Refused(dead.refused.clone()));
         };
         match shared.memory.judge(&entry.stamp, &entry.inputs, now) {
-            Worth::Good => {}
-            Worth::Unproven => return None,
-            Worth::Nothing => {
+            Validity::Good => {}
+            Validity::Unproven => return None,
+            Validity::Nothing => {
                 shared.kept.remove(hash);
                 return None;
             }

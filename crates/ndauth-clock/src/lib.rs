@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn it_goes_by_the_database_and_not_by_the_machine() {
+    fn the_remote_clock_follows_the_database() {
         let at = 1_000_000_000;
         for skew in [0, 10 * MINUTE, -10 * MINUTE] {
             let there = at + skew;
@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn it_jumps_ahead_with_the_database_and_never_back() {
+    fn the_remote_clock_jumps_ahead_and_never_back() {
         let at = 10_000_000_000;
         let first = (at, at, at + 100);
         let ahead = (at + 10 * MINUTE, at + 1000, at + 1100);

@@ -37,7 +37,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_product_is_what_a_client_is_called() {
+    fn a_client_is_named_by_its_first_product() {
         let long = "a".repeat(60);
         for (text, name) in [
             ("ndcli/0.1.0 tonic/0.14.9", Some("ndcli/0.1.0")),

@@ -221,7 +221,7 @@ pub fn explain<'a>(case: &Case<'a>) -> Vec<Finding<'a>> {
 }
 
 /// The position of a secret's use relative to a set of networks.
-enum Whence {
+enum NetworkPosition {
     Inside,
     Outside(IpAddr),
     Unknown,
@@ -273,13 +273,13 @@ impl Case<'_> {
 
     /// Compares the address of the secret's use with a set of networks. A survey without an address counts as
     /// inside.
-    fn within(&self, networks: &Networks) -> Whence {
+    fn within(&self, networks: &Networks) -> NetworkPosition {
         match (networks, self.address, self.requirement) {
-            (Networks::All, ..) => Whence::Inside,
-            (Networks::Only(_), Some(address), _) if networks.hold(address) => Whence::Inside,
-            (Networks::Only(_), Some(address), _) => Whence::Outside(address),
-            (Networks::Only(_), None, Requirement::Survey { .. }) => Whence::Inside,
-            (Networks::Only(_), None, _) => Whence::Unknown,
+            (Networks::All, ..) => NetworkPosition::Inside,
+            (Networks::Only(_), Some(address), _) if networks.hold(address) => NetworkPosition::Inside,
+            (Networks::Only(_), Some(address), _) => NetworkPosition::Outside(address),
+            (Networks::Only(_), None, Requirement::Survey { .. }) => NetworkPosition::Inside,
+            (Networks::Only(_), None, _) => NetworkPosition::Unknown,
         }
     }
 
@@ -428,9 +428,9 @@ fn judge_network(case: &Case<'_>) -> Result<(), Refusal> {
         return Ok(());
     }
     match case.within(&case.token.networks) {
-        Whence::Inside => Ok(()),
-        Whence::Outside(address) => Err(Refusal::NetworkNotCovered(address)),
-        Whence::Unknown => Err(Refusal::AddressUnknown),
+        NetworkPosition::Inside => Ok(()),
+        NetworkPosition::Outside(address) => Err(Refusal::NetworkNotCovered(address)),
+        NetworkPosition::Unknown => Err(Refusal::AddressUnknown),
     }
 }
 
@@ -511,11 +511,11 @@ fn judge_policy(case: &Case<'_>, asked: &OrgSlug) -> Result<(), Refusal> {
         return Err(Refusal::LifetimeTooLong { org, lifetime, longest });
     }
     match case.within(&policy.networks) {
-        Whence::Inside => Ok(()),
-        Whence::Outside(address) => {
+        NetworkPosition::Inside => Ok(()),
+        NetworkPosition::Outside(address) => {
             Err(Refusal::NetworkBarred { org: asked.clone(), address: Some(address) })
         }
-        Whence::Unknown => Err(Refusal::NetworkBarred { org: asked.clone(), address: None }),
+        NetworkPosition::Unknown => Err(Refusal::NetworkBarred { org: asked.clone(), address: None }),
     }
 }
 

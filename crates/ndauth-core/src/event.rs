@@ -57,7 +57,7 @@ pub enum Actor {
 
 impl Change {
     /// Returns true if the response to this change carries a new secret, which is lost if the response is.
-    pub fn brings_a_secret(&self) -> bool {
+    pub fn carries_new_secret(&self) -> bool {
         matches!(
             self,
             Change::TokenCreated { .. }

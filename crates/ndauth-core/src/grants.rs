@@ -48,7 +48,7 @@ pub enum InvalidGrants {
     NoAction(ResourceType),
     /// A grant of any action on a resource type of ndauth's own.
     #[error("actions on `{0}` must be named one by one: `*` does not cover ndauth's own types")]
-    AnyOfOurs(ResourceType),
+    AnyOwnAction(ResourceType),
     /// They are longer than a token can carry.
     #[error(
         "the grants are too long by {0} bytes: shorten them with patterns such as `prod-*`, \
@@ -216,7 +216,7 @@ impl GrantSet {
         GrantSet(Arc::new(kept))
     }
 
-    fn not_ours(&self) -> GrantSet {
+    fn without_own_types(&self) -> GrantSet {
         let theirs = self.0.iter().filter(|((resource_type, _), _)| !is_own_resource_type(resource_type));
         GrantSet(Arc::new(theirs.map(|(key, actions)| (key.clone(), actions.clone())).collect()))
     }

@@ -70,12 +70,12 @@ pub enum InputPlace {
     /// The service may not see an org with that slug, or there is none.
     Nowhere(OrgSlug),
     /// The org, and the role in it of the account that owns the token.
-    In(Arc<InputGround>, Option<Role>),
+    In(Arc<OrgWithPolicies>, Option<Role>),
 }
 
 /// An org with its policies.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct InputGround {
+pub struct OrgWithPolicies {
     /// The org.
     pub org: Org,
     /// The policy in force, and those that are announced.
@@ -119,7 +119,7 @@ impl Inputs {
             }
         };
         let disabled = matches!(self.owner, InputOwner::Account { disabled_at: Some(_), .. });
-        if self.secret.was_drawn_by_itself() {
+        if self.secret.was_minted_by_token() {
             5
         } else if self.places.iter().any(strict) {
             4

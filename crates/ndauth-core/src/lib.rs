@@ -66,7 +66,7 @@ pub use expiry::{Expiry, ExpiryChoice, InvalidExpiry, Lifetime, MAX_LIFETIME};
 pub use factor::Factor;
 pub use grants::{EffectiveGrants, Grant, GrantSet, Grants, InvalidGrants};
 pub use id::{AccountId, InstallationId, InvalidId, OfferId, OrgId, SecretId, ServiceId, SessionId, TokenId};
-pub use inputs::{DECISION_VERSION, InputGround, InputOwner, InputPlace, Inputs, Rules, RulesVersion};
+pub use inputs::{DECISION_VERSION, InputOwner, InputPlace, Inputs, OrgWithPolicies, Rules, RulesVersion};
 pub use login::{
     Challenge, InvalidChallenge, InvalidPassword, InvalidUserCode, OneTime, Password, RECENT, UserCode,
     is_recent,
@@ -74,7 +74,7 @@ pub use login::{
 pub use name::{Description, DisplayName, Email, Handle, InvalidName, Label, OrgSlug, is_unshowable};
 pub use nearest::nearest;
 pub use network::{InvalidNetwork, Network};
-pub use noted::{COUNTED_FOR, Counts, Noted, Noting, UseTally};
+pub use noted::{COUNTED_FOR, Counts, Noting, RecordedUses, UseTally};
 pub use own::is_own_resource_type;
 pub use permission::{Action, Actions, InvalidPermission, Permission, ResourceIds, ResourceType};
 pub use policy::{AnnouncedPolicy, DatedPolicy, OrgPolicy, Policies};
@@ -90,6 +90,6 @@ pub use suspension::{Level, Suspension};
 pub use timestamp::{InvalidTimestamp, Timestamp, WholeSecond};
 pub use token::{
     Names, Owner, Rotation, SecretRecord, SecretState, SecretView, Token, TokenStatus, TokenType, TokenView,
-    UsedFrom, UsesShown, Viewer,
+    UsedFrom, Viewer, VisibleUses,
 };
 pub use warning::PolicyWarning;

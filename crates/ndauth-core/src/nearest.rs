@@ -14,7 +14,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_is_like_is_named() {
+    fn only_similar_words_are_suggested() {
         let names = ["listen", "admin-listen", "database", "log"];
         assert_eq!(nearest("listn", names), Some("listen"));
         assert_eq!(nearest("DATABSE", names), Some("database"));

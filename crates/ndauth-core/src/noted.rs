@@ -18,7 +18,7 @@ const SHORTEST: Duration = Duration::from_secs(1);
 
 /// The uses of a secret, by place: from which address, in which org, and by which client.
 #[derive(Debug)]
-pub struct Noted<C>(ArcSwapOption<UseTally<C>>);
+pub struct RecordedUses<C>(ArcSwapOption<UseTally<C>>);
 
 /// The uses of a secret at one place that were not reported yet.
 #[derive(Debug)]
@@ -72,13 +72,13 @@ impl std::ops::AddAssign for Counts {
     }
 }
 
-impl<C> Default for Noted<C> {
-    fn default() -> Noted<C> {
-        Noted(ArcSwapOption::empty())
+impl<C> Default for RecordedUses<C> {
+    fn default() -> RecordedUses<C> {
+        RecordedUses(ArcSwapOption::empty())
     }
 }
 
-impl<C> Noted<C> {
+impl<C> RecordedUses<C> {
     /// Counts a use.
     pub fn count<B>(&self, access: Scope, last: LastUse, org: Option<OrgId>, client: Option<&B>) -> Noting<C>
     where
@@ -144,14 +144,14 @@ mod tests {
         Timestamp::from_micros(millis * 1000).expect("an instant")
     }
 
-    fn used(noted: &Noted<String>, millis: i64, address: &str, client: &str) -> Noting<String> {
+    fn used(noted: &RecordedUses<String>, millis: i64, address: &str, client: &str) -> Noting<String> {
         let last = LastUse { at: at(millis), address: Some(address.parse().expect("an address")) };
         noted.count(Scope::Rw, last, None, Some(client))
     }
 
     /// The uses of each place, as whoever reports them adds them up.
     fn reported(uses: &[(i64, &str, &str)]) -> Vec<(String, u64, i64)> {
-        let noted = Noted::default();
+        let noted = RecordedUses::default();
         let (mut reports, mut tallies) = (Vec::new(), Vec::new());
         for &(millis, address, client) in uses {
             match used(&noted, millis, address, client) {
@@ -209,7 +209,7 @@ mod tests {
 
     #[test]
     fn what_was_taken_is_counted_anew() {
-        let noted = Noted::default();
+        let noted = RecordedUses::default();
         assert!(matches!(used(&noted, 0, "192.0.2.1", "ci"), Noting::Now));
         let Noting::Later(tally) = used(&noted, 1, "192.0.2.1", "ci") else { panic!("the first of some") };
         assert!(matches!(used(&noted, 2, "192.0.2.1", "ci"), Noting::Counted));

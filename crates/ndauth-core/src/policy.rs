@@ -50,7 +50,7 @@ pub struct AnnouncedPolicy {
 /// The history of an org's policies. Of those that apply already, the one that was set last is in force.
 ///
 /// An announced policy is therefore withdrawn by setting another, unless it is set again after that:
-/// [`Policies::kept_beside`].
+/// [`Policies::rebased_onto`].
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct Policies(Vec<DatedPolicy>);
 
@@ -170,7 +170,7 @@ impl Policies {
 
     /// Returns the announced policies that apply later than `new` does, to be set again beside it. Each keeps
     /// its changes to its predecessor, and takes the other limits from the policy that now precedes it.
-    pub fn kept_beside(&self, new: &AnnouncedPolicy, now: Timestamp) -> Vec<AnnouncedPolicy> {
+    pub fn rebased_onto(&self, new: &AnnouncedPolicy, now: Timestamp) -> Vec<AnnouncedPolicy> {
         let mut before = self.at(now);
         let mut after = new.policy.clone();
         let mut kept = Vec::new();
@@ -196,7 +196,7 @@ impl Policies {
     }
 
     /// Returns true if both have the same policies in the same order, regardless of when they were set.
-    pub fn says_the_same_as(&self, other: &Policies) -> bool {
+    pub fn has_same_policies_as(&self, other: &Policies) -> bool {
         let says = |policies: &Policies| -> Vec<(Timestamp, OrgPolicy)> {
             policies.0.iter().map(|policy| (policy.takes_hold_at, policy.policy.clone())).collect()
         };
@@ -239,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn of_those_that_hold_the_last_set_rules() {
+    fn the_last_set_of_the_applicable_policies_is_in_force() {
         /// The rows, an instant, the policy in force then, and the instants at which others come into force.
         type Row<'a> = (&'a [(i64, i64, u64)], i64, Option<u64>, &'a [i64]);
         let rows: [Row<'_>; 9] = [
@@ -282,7 +282,7 @@ mod tests {
         let policies = Policies::new([dated(1, 7, barred.clone()), dated(2, 9, both.clone())]);
         let kept = |takes_hold_at, policy: OrgPolicy| -> Vec<(i64, OrgPolicy)> {
             let new = AnnouncedPolicy { takes_hold_at: at(takes_hold_at), policy };
-            let kept = policies.kept_beside(&new, at(5));
+            let kept = policies.rebased_onto(&new, at(5));
             kept.into_iter().map(|kept| (kept.takes_hold_at.micros(), kept.policy)).collect()
         };
         let grants = |policy: &OrgPolicy| OrgPolicy { require_grants: true, ..policy.clone() };

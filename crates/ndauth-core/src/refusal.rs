@@ -344,7 +344,7 @@ impl fmt::Display for Refusal {
 
 impl Secret {
     /// Refuses the kinds of secrets that services never accept.
-    pub fn judge_for_services(&self) -> Result<(), Refusal> {
+    pub fn judge_kind_for_services(&self) -> Result<(), Refusal> {
         match self.kind() {
             SecretKind::Personal | SecretKind::Org | SecretKind::Access => Ok(()),
             kind @ (SecretKind::Session | SecretKind::Refresh | SecretKind::Service) => {

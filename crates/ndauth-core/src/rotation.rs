@@ -22,7 +22,7 @@ pub const OVERLAP: Duration = Duration::from_secs(24 * 60 * 60);
 /// The time by which a renewal moves a token's expiry.
 pub const RENEWAL: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 /// The shortest lifetime of a token that renews itself with the same secret.
-const SHORTEST_RENEWING_ITSELF: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+const SHORTEST_SELF_RENEWING: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
 /// The family that a secret belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -138,7 +138,7 @@ impl Token {
         let (Lifetime::For(lifetime), Expiry::At(end)) = (self.lifetime, self.expires_at) else {
             return Err(NotRenewable::LongLived);
         };
-        if lifetime < SHORTEST_RENEWING_ITSELF {
+        if lifetime < SHORTEST_SELF_RENEWING {
             return Err(NotRenewable::Short);
         }
         if end > now && end.since(now) > lifetime / 4 {

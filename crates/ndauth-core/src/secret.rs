@@ -213,7 +213,7 @@ fn sound(text: &str) -> Option<Secret> {
 fn spoiled(text: &str) -> InvalidSecret {
     if text.is_empty() {
         InvalidSecret::Empty
-    } else if let Some(around) = Some(text).filter(|text| text.len() <= 4 * LEN).and_then(spoiled_around) {
+    } else if let Some(around) = Some(text).filter(|text| text.len() <= 4 * LEN).and_then(fault_around) {
         around
     } else if SecretKind::of(text).is_none() {
         InvalidSecret::Kind
@@ -227,7 +227,7 @@ fn spoiled(text: &str) -> InvalidSecret {
 }
 
 /// Returns the fault of a text around a secret, or in place of one.
-fn spoiled_around(text: &str) -> Option<InvalidSecret> {
+fn fault_around(text: &str) -> Option<InvalidSecret> {
     let blank = |text: &str| text.contains(|c: char| c.is_whitespace() || c.is_control());
     let bare = text.trim_end_matches(['\r', '\n']);
     if text.starts_with('$') || text.starts_with("{{") || text.starts_with('%') && text.ends_with('%') {

@@ -35,7 +35,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_past_is_told_in_words() {
+    fn ages_are_written_in_words() {
         let as_of: Timestamp = "2026-08-27T12:00:00Z".parse().expect("an instant");
         for (at, told) in [
             ("2026-08-27T12:00:00Z", "just now (2026-08-27)"),

@@ -150,12 +150,12 @@ pub struct TokenView {
     /// The announced policies under which it will be refused, where they are told.
     pub policy_warnings: Vec<PolicyWarning>,
     /// The uses of it that are told.
-    pub uses: UsesShown,
+    pub uses: VisibleUses,
 }
 
 /// The uses of a token that a viewer may see.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum UsesShown {
+pub enum VisibleUses {
     /// All uses, for each of its secrets.
     All,
     /// The last use in the viewer's org, and none of its uses elsewhere.
@@ -258,7 +258,7 @@ impl TokenView {
             revocation: None,
             used_from: Vec::new(),
             policy_warnings: Vec::new(),
-            uses: UsesShown::All,
+            uses: VisibleUses::All,
             token,
         })
     }
@@ -305,7 +305,7 @@ impl TokenView {
                 for secret in &mut self.secrets {
                     (secret.last_use, secret.reused_at) = (None, None);
                 }
-                let uses = UsesShown::InOrg(last_use);
+                let uses = VisibleUses::InOrg(last_use);
                 TokenView { revocation: None, used_from: Vec::new(), uses, ..self }
             }
         }
@@ -324,10 +324,10 @@ impl TokenView {
     /// Returns the last use of any of its secrets, as far as the viewer may see it.
     pub fn last_use(&self) -> Option<LastUse> {
         match self.uses {
-            UsesShown::All => {
+            VisibleUses::All => {
                 self.secrets.iter().filter_map(|secret| secret.last_use).max_by_key(|last| last.at)
             }
-            UsesShown::InOrg(last_use) => last_use,
+            VisibleUses::InOrg(last_use) => last_use,
         }
     }
 
@@ -339,7 +339,7 @@ impl TokenView {
         let current = in_state(SecretState::Current);
         match (in_state(SecretState::Pending), in_state(SecretState::Retiring), current) {
             (Some(pending), ..) => Some(Rotation::Pending(pending)),
-            (None, Some(old), Some(new)) if self.uses == UsesShown::All => {
+            (None, Some(old), Some(new)) if self.uses == VisibleUses::All => {
                 let taken_over = new.record.confirmed_at.unwrap_or(new.record.minted_at);
                 let retirement = Retirement::judge(taken_over, new.last_use, old.last_use, now);
                 Some(Rotation::Overlap { old, retirement })
@@ -443,7 +443,7 @@ impl SecretRecord {
     }
 
     /// Returns true if the token minted it itself.
-    pub fn was_drawn_by_itself(&self) -> bool {
+    pub fn was_minted_by_token(&self) -> bool {
         self.authorized_at != self.minted_at
     }
 

@@ -26,7 +26,7 @@ pub enum Treatment {
 
 /// The connections that a treatment applies to. All others are treated fairly.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TreatedConnections {
+pub enum FaultScope {
     /// Every connection.
     All,
     /// The connections whose client has ever sent this text.
@@ -35,7 +35,7 @@ pub enum TreatedConnections {
     Before(usize),
 }
 
-type Order = (TreatedConnections, Treatment);
+type Order = (FaultScope, Treatment);
 
 /// A proxy in front of a server. Dropping it ends the proxy and its connections.
 #[derive(Debug)]
@@ -58,14 +58,14 @@ impl Proxy {
     pub async fn among(servers: &[SocketAddr]) -> Proxy {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("bound");
         let address = listener.local_addr().expect("an address");
-        let (order, orders) = watch::channel((TreatedConnections::All, Treatment::Fair));
+        let (order, orders) = watch::channel((FaultScope::All, Treatment::Fair));
         let connections = Arc::new(Mutex::new(Vec::new()));
         let kept = Arc::clone(&connections);
         let servers = Arc::new(Mutex::new(servers.to_vec()));
         let turns = Arc::clone(&servers);
         let accepting = tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
-                if *orders.borrow() == (TreatedConnections::All, Treatment::Cut) {
+                if *orders.borrow() == (FaultScope::All, Treatment::Cut) {
                     continue;
                 }
                 let server = {
@@ -82,24 +82,24 @@ impl Proxy {
     }
 
     /// Applies a treatment to present and future connections.
-    pub fn treat(&self, which: TreatedConnections, treatment: Treatment) {
+    pub fn treat(&self, which: FaultScope, treatment: Treatment) {
         self.order.send_replace((which, treatment));
     }
 
     /// Applies a treatment to the present connections only. Future ones are treated fairly.
-    pub fn treat_present(&self, treatment: Treatment) {
+    pub fn treat_open_connections(&self, treatment: Treatment) {
         let present = self.connections.lock().unwrap_or_else(PoisonError::into_inner).len();
-        self.treat(TreatedConnections::Before(present), treatment);
+        self.treat(FaultScope::Before(present), treatment);
     }
 
     /// Forwards new connections to another server.
-    pub fn lead_to(&self, server: SocketAddr) {
+    pub fn forward_to(&self, server: SocketAddr) {
         *self.servers.lock().unwrap_or_else(PoisonError::into_inner) = vec![server];
     }
 
     /// Treats every connection fairly from now on.
-    pub fn be_fair(&self) {
-        self.treat(TreatedConnections::All, Treatment::Fair);
+    pub fn clear_faults(&self) {
+        self.treat(FaultScope::All, Treatment::Fair);
     }
 }
 
@@ -115,10 +115,10 @@ impl Drop for Proxy {
 /// Returns the treatment of a connection, given its number and the bytes that its client sent.
 fn treatment(order: Order, number: usize, said: &Mutex<Vec<u8>>) -> Treatment {
     match order {
-        (TreatedConnections::All, treatment) => treatment,
-        (TreatedConnections::Before(present), treatment) if number < present => treatment,
-        (TreatedConnections::Before(_), _) => Treatment::Fair,
-        (TreatedConnections::Said(text), treatment) => {
+        (FaultScope::All, treatment) => treatment,
+        (FaultScope::Before(present), treatment) if number < present => treatment,
+        (FaultScope::Before(_), _) => Treatment::Fair,
+        (FaultScope::Said(text), treatment) => {
             let said = said.lock().unwrap_or_else(PoisonError::into_inner);
             let said = said.windows(text.len()).any(|window| window == text.as_bytes());
             if said { treatment } else { Treatment::Fair }

@@ -5,7 +5,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use ndauth_core::{
-    Among, DatedPolicy, Head, InputGround, InputOwner, InputPlace, Inputs, Level, Org, OrgId, Owner,
+    Among, DatedPolicy, Head, InputOwner, InputPlace, Inputs, Level, Org, OrgId, OrgWithPolicies, Owner,
     Policies, Problem, Requirement, Rules, RulesVersion, Scope, SecretRecord, Service, Suspension, Timestamp,
     Token,
 };
@@ -201,7 +201,7 @@ fn place_from_proto(place: &v1::InputPlace) -> Result<InputPlace, Problem> {
     let role = place.role.map(|role| role_from_proto("inputs.places.role", role)).transpose()?;
     let policies = place.policies.iter().map(dated_from_proto).collect::<Result<Vec<_>, _>>()?;
     let org = org_from_proto("inputs.places.org", org)?;
-    Ok(InputPlace::In(Arc::new(InputGround { org, policies: Policies::new(policies) }), role))
+    Ok(InputPlace::In(Arc::new(OrgWithPolicies { org, policies: Policies::new(policies) }), role))
 }
 
 fn dated_to_proto(dated: &DatedPolicy) -> v1::InputPolicy {

@@ -97,7 +97,7 @@ fn no_secret_shows_an_end_later_than_its_token_s() {
             revocation: None,
             used_from: Vec::new(),
             policy_warnings: Vec::new(),
-            uses: ndauth_core::UsesShown::All,
+            uses: ndauth_core::VisibleUses::All,
         };
         let told = token_to_proto(&view, at(8)).secrets.remove(0).ends_at;
         let expected = expected.map_or(Expiry::Never, Expiry::At);
@@ -145,7 +145,7 @@ fn a_warning_goes_round_as_data_and_as_a_trailer() {
 
 #[test]
 #[expect(clippy::disallowed_methods, reason = "the statuses of strangers are not made of problems")]
-fn a_status_of_strangers_is_never_a_verdict_on_the_secret() {
+fn a_foreign_status_is_never_a_verdict() {
     for code in 0..17 {
         let problem = problem_from_status(&Status::new(Code::from(code), "from a proxy"));
         assert!(!problem.reason.code().starts_with("SECRET_"), "{code}");
@@ -156,7 +156,7 @@ fn a_status_of_strangers_is_never_a_verdict_on_the_secret() {
 }
 
 #[test]
-fn what_is_absent_or_empty_never_means_everything() {
+fn absent_or_empty_never_means_everything() {
     assert!(orgs_from_proto("orgs", None).is_err());
     assert!(orgs_from_proto("orgs", Some(v1::Orgs { kind: None })).is_err());
     let none = v1::orgs::Kind::Only(v1::OrgSet { slugs: vec![] });
@@ -247,7 +247,7 @@ fn values_go_round() {
 
 /// One row per concern: the form in which it is sent to a service, if at all.
 #[test]
-fn a_service_hears_what_touches_the_inputs_that_it_keeps() {
+fn a_service_receives_changes_to_its_cached_inputs() {
     let id = Uuid::from_u128;
     let (account, org, token) =
         (AccountId::from_uuid(id(1)), OrgId::from_uuid(id(2)), TokenId::from_uuid(id(3)));
@@ -276,7 +276,7 @@ fn a_service_hears_what_touches_the_inputs_that_it_keeps() {
 }
 
 #[test]
-fn a_question_is_whole_or_refused() {
+fn an_incomplete_question_is_refused() {
     let ask = |org: &str, access: v1::Access, permission: Option<&str>| {
         let required_permission =
             permission.map(|text| permission_to_proto(&text.parse().expect("a permission")));
@@ -393,7 +393,7 @@ fn built(allowed: &Allowed<'_>) -> v1::Allowed {
 }
 
 #[test]
-fn what_is_written_is_what_would_be_built() {
+fn encoders_match_the_generated_types() {
     let id = |n: u128| Uuid::from_u128(0x019a_8b2e_7c00_7000_8000_0000_0000_0000 + n);
     let now: Timestamp = "2027-01-31T12:00:00.123456Z".parse().expect("an instant");
     let account = Account {

@@ -132,18 +132,18 @@ impl DataLocation {
 }
 
 /// The shortest idle time of a session, and the longest lifetime of one.
-const LEAST_IDLE: Duration = Duration::from_secs(5 * 60);
-const MOST_LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+const MIN_IDLE: Duration = Duration::from_secs(5 * 60);
+const LONGEST_SESSION: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
 fn logins(serve: &Serve) -> Result<LoginSettings, Failure> {
     let Serve { session_idle: idle, session_longest: longest, no_device_login, .. } = *serve;
-    if longest > MOST_LONGEST {
+    if longest > LONGEST_SESSION {
         return Err(Failure::usage(
             "no session lasts longer than 365 days",
             "set `--session-longest` to less",
         ));
     }
-    if idle < LEAST_IDLE || idle > longest {
+    if idle < MIN_IDLE || idle > longest {
         let message = "`--session-idle` must be from 5m to `--session-longest`";
         return Err(Failure::usage(message, "set `--session-idle`, or `--session-longest`"));
     }
@@ -195,7 +195,7 @@ pub(crate) fn serve_options(
 
 /// Refuses to work on a SQLite file that another user owns: that user could not read the files written beside
 /// it.
-pub(crate) fn refuse_another_users(database: &DatabaseUrl) -> Result<(), Failure> {
+pub(crate) fn refuse_foreign_database(database: &DatabaseUrl) -> Result<(), Failure> {
     let DatabaseUrl::Sqlite(path) = database else { return Ok(()) };
     let Ok(metadata) = std::fs::metadata(path) else { return Ok(()) };
     let me = rustix::process::geteuid().as_raw();

@@ -87,7 +87,11 @@ impl AsyncRead for AcceptedConnection {
 
 impl AcceptedConnection {
     /// Fails a write once the client exceeds the timeout.
-    fn in_time<T>(&mut self, written: Poll<io::Result<T>>, context: &mut Context<'_>) -> Poll<io::Result<T>> {
+    fn within_timeout<T>(
+        &mut self,
+        written: Poll<io::Result<T>>,
+        context: &mut Context<'_>,
+    ) -> Poll<io::Result<T>> {
         if written.is_ready() {
             self.stalled = None;
             return written;
@@ -106,7 +110,7 @@ impl AsyncWrite for AcceptedConnection {
             MaybeTlsStream::Plain(stream) => Pin::new(stream).poll_write(context, bytes),
             MaybeTlsStream::Tls(stream) => Pin::new(stream).poll_write(context, bytes),
         };
-        connection.in_time(written, context)
+        connection.within_timeout(written, context)
     }
 
     fn poll_write_vectored(
@@ -119,7 +123,7 @@ impl AsyncWrite for AcceptedConnection {
             MaybeTlsStream::Plain(stream) => Pin::new(stream).poll_write_vectored(context, slices),
             MaybeTlsStream::Tls(stream) => Pin::new(stream).poll_write_vectored(context, slices),
         };
-        connection.in_time(written, context)
+        connection.within_timeout(written, context)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -135,7 +139,7 @@ impl AsyncWrite for AcceptedConnection {
             MaybeTlsStream::Plain(stream) => Pin::new(stream).poll_flush(context),
             MaybeTlsStream::Tls(stream) => Pin::new(stream).poll_flush(context),
         };
-        connection.in_time(flushed, context)
+        connection.within_timeout(flushed, context)
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -144,6 +148,6 @@ impl AsyncWrite for AcceptedConnection {
             MaybeTlsStream::Plain(stream) => Pin::new(stream).poll_shutdown(context),
             MaybeTlsStream::Tls(stream) => Pin::new(stream).poll_shutdown(context),
         };
-        connection.in_time(shut, context)
+        connection.within_timeout(shut, context)
     }
 }

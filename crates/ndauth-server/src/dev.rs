@@ -14,7 +14,7 @@ use ndauth_server::{LogFormat, ServeOptions, Serving, log_to_stderr, serve, sign
 use ndauth_terminal::{Failure, print, quoted};
 
 use crate::arguments::{Dev, GlobalOptions};
-use crate::configuration::refuse_another_users;
+use crate::configuration::refuse_foreign_database;
 use crate::presets::Preset;
 use crate::report::{authority_failure, serve_failure};
 
@@ -46,7 +46,7 @@ pub(crate) fn run(common: &GlobalOptions, dev: &Dev) -> Result<(), Failure> {
     log_to_stderr(LogFormat::Text, "warn");
     let installation = InstallationFolder::open(dev.keep.as_deref())?;
     let database = DatabaseUrl::Sqlite(installation.folder.join("ndauth.db"));
-    refuse_another_users(&database)?;
+    refuse_foreign_database(&database)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let options = ServeOptions {
         listen: dev.listen,
@@ -64,7 +64,7 @@ pub(crate) fn run(common: &GlobalOptions, dev: &Dev) -> Result<(), Failure> {
     };
     let served = runtime.block_on(async {
         let (session, service, link) =
-            furnish(&options.database).await.map_err(|error| authority_failure(&error))?;
+            populate(&options.database).await.map_err(|error| authority_failure(&error))?;
         fs::write(installation.folder.join("session"), session.expose())?;
         fs::write(installation.folder.join("service"), service.expose())?;
         let tell = |serving: Serving| {
@@ -79,7 +79,7 @@ pub(crate) fn run(common: &GlobalOptions, dev: &Dev) -> Result<(), Failure> {
 }
 
 /// Creates the accounts, orgs and services that are missing, and mints new secrets.
-async fn furnish(database: &DatabaseUrl) -> Result<(Secret, Secret, Link), AuthorityError> {
+async fn populate(database: &DatabaseUrl) -> Result<(Secret, Secret, Link), AuthorityError> {
     let console = &Credential::Console;
     // The lock fails if a server runs on this database, so that its secrets are not replaced.
     let _lock = Authority::lock(database)?;

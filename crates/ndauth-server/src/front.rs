@@ -496,7 +496,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_core_that_computes_is_seen_to_be_busy() {
+    fn a_computing_core_counts_as_busy() {
         let load = Load::default();
         let at = Duration::from_millis;
         load.beat.store(1000, Ordering::Relaxed);
@@ -511,7 +511,7 @@ mod tests {
     /// A client that reads nothing of its response is cut off. One that reads slowly is served until its
     /// connection is too old.
     #[test]
-    fn nobody_keeps_a_connection_for_ever() {
+    fn a_stuck_client_is_cut_off() {
         let (begun, timeout) = (Instant::now(), Duration::from_secs(10));
         let check = |closing: Option<Duration>, ticks: &[(Duration, u64, Option<u64>, &str)]| {
             let mut age = ConnectionAge::new(timeout, begun);

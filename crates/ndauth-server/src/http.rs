@@ -92,7 +92,7 @@ pub(crate) fn router(site: Site) -> Router {
         let routes = ROUTES.iter().filter(move |route| route.client == client);
         routes.fold(Router::new(), |router, route| router.route(route.path(), (route.handler)()))
     };
-    let here = CsrfLayer::new().with_rejection_response(|_| problem::from_elsewhere().into_response());
+    let here = CsrfLayer::new().with_rejection_response(|_| problem::cross_site().into_response());
     // A proxy may have changed the `Host` header; the browser's `Origin` is still the issuer.
     let here = here.clone().add_trusted_origin(&site.issuer).unwrap_or(here);
     only(ClientKind::Person).layer(here).merge(only(ClientKind::Program)).with_state(site)

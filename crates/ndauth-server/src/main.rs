@@ -19,7 +19,7 @@ use ndauth_terminal::{
 };
 
 use crate::arguments::{LISTEN, NdauthdArguments, NdauthdCommand, NdauthdConfigCommand};
-use crate::configuration::{location, refuse_another_users, serve_options};
+use crate::configuration::{location, refuse_foreign_database, serve_options};
 use crate::guide::{HABITS, HELP};
 use crate::report::{check_failure, serve_failure};
 
@@ -62,7 +62,7 @@ fn run(arguments: NdauthdArguments, matches: &ArgMatches, layer: &Layer) -> Resu
             log_to_stderr(serving.log_format.into(), &serving.log);
             let options =
                 serve_options(location(&common, matches, layer)?.made(&common)?, &common, &serving)?;
-            refuse_another_users(&options.database)?;
+            refuse_foreign_database(&options.database)?;
             let runtime = runtime()?;
             let served = runtime.block_on(serve(&options, |_| ()));
             // Tasks that hang are not waited for.
@@ -76,7 +76,7 @@ fn run(arguments: NdauthdArguments, matches: &ArgMatches, layer: &Layer) -> Resu
         }
         NdauthdCommand::Config { command: NdauthdConfigCommand::Check(serving) } => {
             let options = serve_options(location(&common, matches, layer)?, &common, &serving)?;
-            refuse_another_users(&options.database)?;
+            refuse_foreign_database(&options.database)?;
             let checked = check(&options).map_err(|error| check_failure(&error))?;
             checked.warnings.iter().for_each(|warning| warn(warning));
             let database = checked.database.map(|reached| format!("✓ the database is reached {reached}\n"));
@@ -89,7 +89,7 @@ fn run(arguments: NdauthdArguments, matches: &ArgMatches, layer: &Layer) -> Resu
         NdauthdCommand::Admin { format, command } => {
             log_to_stderr(LogFormat::Text, "warn");
             let location = location(&common, matches, layer)?.made(&common)?;
-            refuse_another_users(&location.database)?;
+            refuse_foreign_database(&location.database)?;
             check_database(&location.database).map_err(|error| check_failure(&error))?;
             let public_url = common.public_url.unwrap_or_else(|| format!("http://{LISTEN}"));
             runtime()?.block_on(admin::run(command, format, &location, &public_url))

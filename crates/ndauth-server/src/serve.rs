@@ -24,7 +24,7 @@ use crate::first_login::first_login;
 use crate::front::{Front, Limits, Received};
 use crate::grpc;
 use crate::http::{self, Site};
-use crate::memory::room;
+use crate::memory::available_memory;
 use crate::ops::{Ops, Phase, router};
 use crate::options::ServeOptions;
 use crate::telemetry::record_metrics;
@@ -98,7 +98,7 @@ const WATCH: Duration = Duration::from_secs(1);
 /// The most of the drain time that is reserved for the final writes.
 const LAST: Duration = Duration::from_secs(1);
 /// The pause before a final write is retried.
-const AGAIN: Duration = Duration::from_millis(200);
+const RETRY_PAUSE: Duration = Duration::from_millis(200);
 /// The most connections that may wait to be accepted.
 const BACKLOG: u32 = 1024;
 
@@ -114,7 +114,7 @@ pub async fn serve(options: &ServeOptions, tell: impl FnOnce(Serving)) -> Result
     let mut stop_signals = StopSignals::new()?;
     let (socket, address) = bind(options.listen)?;
     let (admin_socket, admin_address) = bind(options.admin_listen)?;
-    raise_open_files();
+    raise_open_file_limit();
     // The lock is kept to the end.
     let _lock = Authority::lock(&options.database).map_err(database)?;
     let begin = Authority::begin(&options.database, Clock::Database, options.data.as_deref());
@@ -141,7 +141,8 @@ pub async fn serve(options: &ServeOptions, tell: impl FnOnce(Serving)) -> Result
     tracing::info!(%admin_address, "loading");
     let issuer = options.issuer(address);
     // Each of the two takes a while if the database is far away.
-    let opened = async { tokio::try_join!(look(&authority, options, &issuer), authority.follow(room())) };
+    let opened =
+        async { tokio::try_join!(look(&authority, options, &issuer), authority.follow(available_memory())) };
     let ((), mut reader) = tokio::select! {
         opened = opened => opened.map_err(database)?,
         () = stop_signals.next() => return Ok(()),
@@ -171,8 +172,8 @@ pub async fn serve(options: &ServeOptions, tell: impl FnOnce(Serving)) -> Result
     ];
     let tls = certificate.as_ref().map(Certificate::config);
     let front = Front::open(listener, tls, options.limits.clone(), move |peer| {
-        let mut gated = gate.to(peer);
-        move |request| gated.call(request)
+        let mut connection_gate = gate.to(peer);
+        move |request| connection_gate.call(request)
     });
     let front = front.map_err(ServeError::Threads)?;
     tracing::info!(
@@ -230,7 +231,7 @@ pub async fn serve(options: &ServeOptions, tell: impl FnOnce(Serving)) -> Result
 async fn look(authority: &Authority, options: &ServeOptions, issuer: &str) -> Result<(), AuthorityError> {
     authority.look().await?;
     authority.could_serve()?;
-    if !authority.would_notice_a_copy() {
+    if !authority.can_detect_older_copy() {
         tracing::warn!("the end of this log was never recorded here: an older copy would not be noticed");
     }
     if let Err(error) = first_login(authority, options, issuer).await {
@@ -257,7 +258,7 @@ fn listen(address: &SocketAddr, socket: TcpSocket) -> Result<TcpListener, ServeE
 
 /// Raises the limit of open files to its maximum. Each connection is an open file, and the initial limit is
 /// often low.
-fn raise_open_files() {
+fn raise_open_file_limit() {
     let limit = getrlimit(Resource::Nofile);
     // If the system refuses, the limit stays as it was.
     let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
@@ -333,7 +334,7 @@ async fn tidy(
 async fn write_last_uses(authority: &Authority) {
     while let Err(error) = authority.validation().write_uses().await {
         tracing::warn!(error = %Causes(&error), "the last uses are not saved yet: trying again");
-        sleep(AGAIN).await;
+        sleep(RETRY_PAUSE).await;
     }
 }
 
@@ -342,7 +343,7 @@ async fn follow_up(authority: Arc<Authority>, mut stopped: watch::Receiver<bool>
     loop {
         tokio::select! {
             _ = stopped.wait_for(|stopped| *stopped) => break,
-            () = authority.validation().something_to_follow() => {}
+            () = authority.validation().wait_for_follow_up() => {}
         }
         if let Err(error) = authority.validation().follow_up().await {
             tracing::warn!(error = %Causes(&error), "the follow-ups of responses are not done yet");

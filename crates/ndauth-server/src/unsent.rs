@@ -48,7 +48,7 @@ static ALL: AtomicUsize = AtomicUsize::new(0);
 /// byte of it.
 const PART: usize = 16 * 1024;
 /// A frame counts for at least as much: a stream that waits takes more than its bytes.
-const LEAST: usize = 4 * 1024;
+const MIN_COUNTED: usize = 4 * 1024;
 
 impl Unsent {
     /// Returns the counter of a new connection. `address` is the counter of its address.
@@ -63,7 +63,7 @@ impl Unsent {
 
     /// Counts a frame, of which the client has taken nothing. `None` where there is no space for it.
     fn count(self: &Arc<Self>, bytes: Bytes) -> Option<CountedPart> {
-        let counted = bytes.len().max(LEAST);
+        let counted = bytes.len().max(MIN_COUNTED);
         let add = |to: &AtomicUsize, most: usize| to.fetch_add(counted, Ordering::Relaxed) + counted <= most;
         let connection = add(&self.connection, UNSENT_BYTES_OF_A_CONNECTION.share);
         let address = self.address.as_ref().is_none_or(|address| add(address, UNSENT_BYTES.share));

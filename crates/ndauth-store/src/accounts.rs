@@ -116,7 +116,11 @@ impl Write {
 
     /// Revokes every secret of an account's tokens that was minted before an instant. An earlier instant
     /// changes nothing.
-    pub async fn close_account(&self, id: AccountId, not_before: Timestamp) -> Result<(), StoreError> {
+    pub async fn set_account_not_before(
+        &self,
+        id: AccountId,
+        not_before: Timestamp,
+    ) -> Result<(), StoreError> {
         Entity::update_many()
             .col_expr(Column::NotBefore, Expr::value(not_before.micros()))
             .filter(Column::Id.eq(id.uuid()))

@@ -17,7 +17,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use crate::clock::Latest;
 use crate::examine::examine;
-use crate::lease::{Lease, MOST_GATHERED, TIMEOUT, Timeout};
+use crate::lease::{Lease, MAX_BUFFERED_ROWS, TIMEOUT, Timeout};
 use crate::pool::{Pool, STATEMENT_LIMIT};
 use crate::writing::Writing;
 use crate::{Clock, DatabaseClock, DatabaseUrl, Engine, StoreError, Unreachable};
@@ -142,7 +142,7 @@ impl Store {
 
     /// Returns the same database through one connection of its own, for the beats that prove that the
     /// installation can commit. Call this on the runtime that uses it.
-    pub fn for_beats(&self) -> Result<Store, StoreError> {
+    pub fn with_beat_connection(&self) -> Result<Store, StoreError> {
         let pool = Opening::Beat.pool(&self.url)?;
         Ok(Store { database: pool.sea_orm(), pool, ..self.clone() })
     }
@@ -210,7 +210,7 @@ impl Store {
         let rows = lease.query_all_raw(Statement::from_string(lease.get_database_backend(), sql)).await;
         let taken: Vec<String> = match rows.map_err(StoreError::from) {
             Ok(rows) => rows.iter().map(|row| row.try_get("", "version")).collect::<Result<_, _>>()?,
-            Err(error) if error.is_without_table() => Vec::new(),
+            Err(error) if error.is_missing_table() => Vec::new(),
             Err(error) => return Err(error),
         };
         let state = |name: &str| MigrationState {
@@ -300,7 +300,7 @@ fn sqlite_options(path: &Path, opening: Opening) -> SqliteConnectOptions {
     }
     options
         .create_if_missing(false)
-        .row_buffer_size(if opening == Opening::Mirror { MOST_GATHERED } else { 50 })
+        .row_buffer_size(if opening == Opening::Mirror { MAX_BUFFERED_ROWS } else { 50 })
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)
         .foreign_keys(true)

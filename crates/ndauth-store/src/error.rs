@@ -74,7 +74,7 @@ impl StoreError {
 
     /// Returns the error of a failed commit: the change was undone if the database says so, and otherwise its
     /// outcome is unknown.
-    pub(crate) fn of_commit(error: sqlx::Error) -> StoreError {
+    pub(crate) fn from_commit(error: sqlx::Error) -> StoreError {
         let undone = match &error {
             sqlx::Error::Database(error) => undone(&error.code().unwrap_or_default()),
             _ => false,
@@ -122,7 +122,7 @@ impl StoreError {
     }
 
     /// Returns true if the table does not exist.
-    pub(crate) fn is_without_table(&self) -> bool {
+    pub(crate) fn is_missing_table(&self) -> bool {
         match self.code().as_deref() {
             Some("42P01") => true,
             // SQLite has one code for all statements that it cannot run.

@@ -23,7 +23,7 @@ impl Write {
 
     /// Records the instant at which the operator settled what becomes of a copy's secrets. Instances that saw
     /// events which the copy lacks serve again from then on.
-    pub async fn set_settled(&self, instant: Timestamp) -> Result<(), StoreError> {
+    pub async fn record_settled(&self, instant: Timestamp) -> Result<(), StoreError> {
         let sql = "UPDATE installation SET settled_at = $1 WHERE one = 1";
         self.set(sql, [instant.micros().into()]).await
     }

@@ -33,7 +33,7 @@ pub(crate) struct Lease {
     /// Set if it failed: it is closed instead of being returned.
     broken: AtomicBool,
     /// Set if its statements have no timeout.
-    unhurried: AtomicBool,
+    without_timeout: AtomicBool,
     /// Set if its queries take one round trip each and are not prepared.
     simple: AtomicBool,
     within: Timeout,
@@ -59,9 +59,9 @@ pub(crate) const TIMEOUT: Duration = Duration::from_secs(4);
 /// The timeout of beginning a transaction on PostgreSQL.
 const BEGIN: Duration = Duration::from_secs(2);
 /// The maximum number of rows that are buffered.
-pub(crate) const MOST_GATHERED: usize = 4096;
+pub(crate) const MAX_BUFFERED_ROWS: usize = 4096;
 /// The time for which rows are buffered.
-const GATHERING: Duration = Duration::from_millis(1);
+const BUFFER_TIME: Duration = Duration::from_millis(1);
 
 impl Lease {
     /// Takes a connection from a pool.
@@ -84,7 +84,7 @@ impl Lease {
             pool: pool.clone(),
             open: false,
             broken: AtomicBool::new(false),
-            unhurried: AtomicBool::new(false),
+            without_timeout: AtomicBool::new(false),
             simple: AtomicBool::new(false),
             within,
         })
@@ -128,7 +128,7 @@ impl Lease {
         // Set before the statement: if the caller gives up in the middle of it, its outcome is unknown.
         self.open = true;
         match self.backend {
-            DbBackend::Postgres => Ok(self.ask_simply(format!("{begin}; {question}")).await?),
+            DbBackend::Postgres => Ok(self.query_one_unprepared(format!("{begin}; {question}")).await?),
             backend => {
                 self.execute_unprepared(begin).await?;
                 Ok(self.query_one_raw(Statement::from_string(backend, question)).await?)
@@ -137,7 +137,7 @@ impl Lease {
     }
 
     /// Queries PostgreSQL in one round trip, and returns the first row.
-    async fn ask_simply(&self, sql: String) -> Result<Option<QueryResult>, DbErr> {
+    async fn query_one_unprepared(&self, sql: String) -> Result<Option<QueryResult>, DbErr> {
         let mut held = self.hold().await?;
         let Some(Connection::Postgres(connection)) = held.as_mut() else { return Err(gone()) };
         let query = raw_sql(AssertSqlSafe(sql));
@@ -151,8 +151,8 @@ impl Lease {
     }
 
     /// Lifts the timeout of its statements.
-    pub(crate) fn take_time(&self) {
-        self.unhurried.store(true, Ordering::Relaxed);
+    pub(crate) fn lift_timeouts(&self) {
+        self.without_timeout.store(true, Ordering::Relaxed);
     }
 
     /// Sends each query to PostgreSQL unprepared, in one round trip. That pays for few rows at a distance.
@@ -182,7 +182,7 @@ impl Lease {
             }
             (Err(error), _) => {
                 self.broken.store(true, Ordering::Relaxed);
-                Err(StoreError::of_commit(error))
+                Err(StoreError::from_commit(error))
             }
         }
     }
@@ -195,13 +195,13 @@ impl Lease {
         let Some(Connection::Sqlite(connection)) = held.as_mut() else { return Err(gone()) };
         let rows = self.bounded(async {
             let query = query_with(AssertSqlSafe(statement.sql.as_str()), values(&statement));
-            let mut rows = query.fetch(&mut **connection).ready_chunks(MOST_GATHERED);
+            let mut rows = query.fetch(&mut **connection).ready_chunks(MAX_BUFFERED_ROWS);
             let mut all = Vec::new();
             while let Some(gathered) = rows.next().await {
                 for row in gathered {
                     all.push(QueryResult::from(row?));
                 }
-                sleep(GATHERING).await;
+                sleep(BUFFER_TIME).await;
             }
             Ok(all)
         });
@@ -216,7 +216,7 @@ impl Lease {
     /// Waits for the database within the timeout, and marks the connection if it is lost.
     async fn bounded<T>(&self, work: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, sqlx::Error> {
         let done = match self.within {
-            _ if self.unhurried.load(Ordering::Relaxed) => Ok(work.await),
+            _ if self.without_timeout.load(Ordering::Relaxed) => Ok(work.await),
             Timeout::Each(limit) => timeout(limit, work).await,
             Timeout::Until(end) => timeout_at(end, work).await,
         };

@@ -62,7 +62,7 @@ pub use connect::{MigrationState, Store};
 pub use copy::CopyError;
 pub use error::{StoreError, Taken};
 pub use log::StoredEvent;
-pub use mirror::{Census, Kin, Listener, Page, Person, Place, Sorted};
+pub use mirror::{Listener, Page, Partitioned, Person, Place, RowCounts, WithSecrets};
 pub use offers::Offer;
 pub use orgs::Member;
 pub use remains::{FamilyKind, Remains};

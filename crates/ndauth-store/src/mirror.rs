@@ -30,7 +30,7 @@ use crate::{Engine, Read, Store, StoreError};
 
 /// The result of a read, with the corrupt rows set apart.
 #[derive(Debug)]
-pub struct Sorted<T, B> {
+pub struct Partitioned<T, B> {
     /// The valid ones.
     pub sound: Vec<T>,
     /// The ids or hashes of the corrupt ones.
@@ -39,7 +39,7 @@ pub struct Sorted<T, B> {
 
 /// A token or a service, with every secret that it has had, by hash, oldest first.
 #[derive(Clone, Debug)]
-pub struct Kin<T> {
+pub struct WithSecrets<T> {
     /// The token or the service.
     pub of: T,
     /// Its secrets, at least one.
@@ -68,14 +68,14 @@ pub struct Place {
 #[derive(Debug)]
 pub struct Page<T, B, Id> {
     /// The rows of this page.
-    pub read: Sorted<T, B>,
+    pub read: Partitioned<T, B>,
     /// The last id of this page, after which the next page begins.
     pub last: Id,
 }
 
 /// The number of rows of the state that a mirror keeps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Census {
+pub struct RowCounts {
     /// Tokens.
     pub tokens: u64,
     /// Accounts.
@@ -92,7 +92,7 @@ const ORGS: usize = 1000;
 /// The notification channel of PostgreSQL.
 const CHANNEL: &str = "ndauth_head";
 /// The time without a notification after which the connection is checked.
-const SILENCE: Duration = Duration::from_secs(5);
+const CHECK_AFTER: Duration = Duration::from_secs(5);
 
 impl Store {
     /// Returns a listener for changes by any instance, if the database can notify.
@@ -111,7 +111,7 @@ impl Listener {
     /// Waits until a change is notified. If nothing is received for some time, it checks the connection.
     pub async fn hear(&mut self) -> Result<(), StoreError> {
         loop {
-            match timeout(SILENCE, self.0.try_recv()).await {
+            match timeout(CHECK_AFTER, self.0.try_recv()).await {
                 Ok(Ok(Some(_))) => return Ok(()),
                 Ok(Ok(None)) => {
                     return Err(StoreError::unavailable("the listening connection was closed"));
@@ -128,8 +128,8 @@ impl Listener {
 
 impl Read {
     /// Lifts the timeouts of this view's statements.
-    pub async fn take_time(&self) -> Result<(), StoreError> {
-        self.transaction.take_time();
+    pub async fn lift_timeouts(&self) -> Result<(), StoreError> {
+        self.transaction.lift_timeouts();
         if self.engine() == Engine::Postgres {
             let limits = "SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0";
             self.transaction.execute_unprepared(limits).await?;
@@ -148,7 +148,7 @@ impl Read {
     }
 
     /// Counts the rows that a mirror keeps. Tokens count as dead if they died at least this long ago.
-    pub async fn census(&self, kept_whole: Duration) -> Result<Census, StoreError> {
+    pub async fn census(&self, kept_whole: Duration) -> Result<RowCounts, StoreError> {
         let sql = "SELECT (SELECT count(*) FROM token) AS tokens, (SELECT count(*) FROM account) AS accounts, \
              (SELECT count(*) FROM token WHERE revoked_at < $1 OR expires_at < $1) AS dead";
         let before = self.now().checked_sub(kept_whole).unwrap_or(Timestamp::MIN);
@@ -392,7 +392,7 @@ fn kin<T>(
         let (column, id) = family(&of).column();
         let secrets =
             secrets.remove(&id).ok_or_else(|| StoreError::corrupt("secret", column.as_str(), id))?;
-        Ok(Kin { of, secrets })
+        Ok(WithSecrets { of, secrets })
     };
     owners.into_iter().map(with_secrets).collect()
 }

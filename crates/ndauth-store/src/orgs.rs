@@ -197,7 +197,7 @@ impl Write {
 
     /// Revokes, in an org, every secret that was minted before an instant. An earlier instant changes
     /// nothing.
-    pub async fn close_org(&self, id: OrgId, not_before: Timestamp) -> Result<(), StoreError> {
+    pub async fn set_org_not_before(&self, id: OrgId, not_before: Timestamp) -> Result<(), StoreError> {
         org::Entity::update_many()
             .col_expr(org::Column::NotBefore, Expr::value(not_before.micros()))
             .filter(org::Column::Id.eq(id.uuid()))

@@ -50,13 +50,13 @@ const PING: Duration = Duration::from_secs(1);
 impl Pool {
     pub(crate) fn sqlite(options: SqliteConnectOptions, connections: u32) -> Pool {
         let trust = Arc::new(Trust(AtomicI64::new(SinceBoot::NEVER.micros())));
-        let pool = hooked(connections, &trust).connect_lazy_with(options.disable_statement_logging());
+        let pool = pool_options(connections, &trust).connect_lazy_with(options.disable_statement_logging());
         Pool { connections: Connections::Sqlite(pool), trust, examined: Arc::new(AtomicI64::new(i64::MIN)) }
     }
 
     pub(crate) fn postgres(options: PgConnectOptions, connections: u32) -> Pool {
         let trust = Arc::new(Trust(AtomicI64::new(SinceBoot::NEVER.micros())));
-        let pool = hooked(connections, &trust).connect_lazy_with(options.disable_statement_logging());
+        let pool = pool_options(connections, &trust).connect_lazy_with(options.disable_statement_logging());
         Pool { connections: Connections::Postgres(pool), trust, examined: Arc::new(AtomicI64::new(i64::MIN)) }
     }
 
@@ -107,7 +107,7 @@ impl Trust {
     }
 }
 
-fn hooked<DB: sqlx::Database>(connections: u32, trust: &Arc<Trust>) -> PoolOptions<DB> {
+fn pool_options<DB: sqlx::Database>(connections: u32, trust: &Arc<Trust>) -> PoolOptions<DB> {
     let before = Arc::clone(trust);
     PoolOptions::new()
         .max_connections(connections)

@@ -170,7 +170,7 @@ impl Write {
     }
 
     /// Marks a refresh secret as used, which ends it.
-    pub async fn use_refresh(&self, id: SecretId) -> Result<(), StoreError> {
+    pub async fn mark_refresh_used(&self, id: SecretId) -> Result<(), StoreError> {
         let now = self.now().micros();
         secret::Entity::update_many()
             .col_expr(secret::Column::ConfirmedAt, Expr::value(now))
@@ -195,7 +195,7 @@ impl Write {
 
     /// Removes a session's own secrets that ended long ago. Its refresh secrets are kept as long as the
     /// session: a second use of one shows that it was copied.
-    pub async fn forget_session_secrets(&self, id: SessionId) -> Result<(), StoreError> {
+    pub async fn remove_old_session_secrets(&self, id: SessionId) -> Result<(), StoreError> {
         let old = self.now().micros().saturating_sub(duration_micros(KEPT));
         secret::Entity::delete_many()
             .filter(secret::Column::SessionId.eq(id.uuid()))

@@ -96,7 +96,7 @@ pub async fn migrate_some(url: &DatabaseUrl, steps: u32) {
 ///
 /// If it fails.
 pub async fn execute(store: &Store, sql: &str) {
-    execute_fallibly(store, sql).await.expect("the statement runs");
+    try_execute(store, sql).await.expect("the statement runs");
 }
 
 /// Runs a statement on a PostgreSQL database by its URL, in a transaction of its own.
@@ -123,7 +123,7 @@ pub async fn try_execute_at(url: &str, sql: &str) -> Result<(), crate::StoreErro
 /// # Panics
 ///
 /// If that fails.
-pub async fn forget_a_revocation(store: &Store) {
+pub async fn undo_last_revocation(store: &Store) {
     execute(
         store,
         "BEGIN; UPDATE token SET revoked_at = NULL, live_name = name; \
@@ -191,7 +191,7 @@ pub async fn lock_table(store: &Store, table: &str) -> sea_orm::DatabaseTransact
 }
 
 /// A connection that keeps a PostgreSQL database closed to all others.
-pub struct ShutOut {
+pub struct ClosedDatabase {
     maintenance: sea_orm::DatabaseConnection,
     name: String,
 }
@@ -201,7 +201,7 @@ pub struct ShutOut {
 /// # Panics
 ///
 /// If it is not a PostgreSQL database, or that fails.
-pub async fn shut_out(scratch: &Scratch) -> ShutOut {
+pub async fn shut_out(scratch: &Scratch) -> ClosedDatabase {
     let DatabaseUrl::Postgres(url) = &scratch.url else { panic!("a PostgreSQL database") };
     let name = url.rsplit_once('/').expect("the URL ends in a database").1.to_owned();
     let maintenance = Database::connect(postgres_url()).await.expect("the tests' cluster is there");
@@ -211,7 +211,7 @@ pub async fn shut_out(scratch: &Scratch) -> ShutOut {
     ] {
         maintenance.execute_unprepared(&sql).await.expect("the statement runs");
     }
-    ShutOut { maintenance, name }
+    ClosedDatabase { maintenance, name }
 }
 
 /// Opens the database to all connections again.
@@ -219,7 +219,7 @@ pub async fn shut_out(scratch: &Scratch) -> ShutOut {
 /// # Panics
 ///
 /// If that fails.
-pub async fn let_in(shut: ShutOut) {
+pub async fn let_in(shut: ClosedDatabase) {
     let sql = format!("ALTER DATABASE \"{}\" WITH ALLOW_CONNECTIONS true", shut.name);
     shut.maintenance.execute_unprepared(&sql).await.expect("the statement runs");
 }

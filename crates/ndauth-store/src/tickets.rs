@@ -174,7 +174,7 @@ impl Write {
 
     /// Removes all tickets and all refresh secrets: those that are unused in a restored copy may have been
     /// used since.
-    pub async fn forget_what_works_once(&self) -> Result<(), StoreError> {
+    pub async fn remove_every_ticket(&self) -> Result<(), StoreError> {
         Entity::delete_many().exec(&self.transaction).await?;
         let refreshing = secret::Column::Prefix.starts_with(SecretKind::Refresh.marker());
         secret::Entity::delete_many().filter(refreshing).exec(&self.transaction).await?;

@@ -270,7 +270,8 @@ impl Read {
             .into_query();
         let there = token::Column::AllOrgs.eq(true).or(token::Column::Id.in_subquery(restricted));
         let live = self.live_tokens(account).await?.filter(there);
-        self.token_page(live, TokenPage { include_revoked: false, after: None, limit: MOST_LIVE }).await
+        self.token_page(live, TokenPage { include_revoked: false, after: None, limit: LIVE_TOKENS_LIMIT })
+            .await
     }
 
     /// Returns a page of everyone's tokens, including those derived from sessions.
@@ -579,7 +580,7 @@ impl Write {
         reason: RevocationReason,
     ) -> Result<u64, StoreError> {
         // An org may have very many tokens, and this must not fail for that.
-        self.take_time().await?;
+        self.lift_timeouts().await?;
         // A subquery per token, looked up by its index.
         let minted_since = secret::Entity::find()
             .select_only()
@@ -698,7 +699,7 @@ fn grant_rows(token: &Token) -> Vec<token_grant::ActiveModel> {
 
 const ANY_ACTION: &str = "*";
 /// A limit that the number of an account's live tokens never reaches.
-const MOST_LIVE: u64 = 100;
+const LIVE_TOKENS_LIMIT: u64 = 100;
 
 #[expect(unreachable_pub, reason = "what the derive makes is public; the module is not")]
 pub(crate) mod token {

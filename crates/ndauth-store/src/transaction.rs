@@ -56,7 +56,7 @@ impl Store {
         let read = self.opened(self.view, Timeout::Each(TIMEOUT)).await?;
         if self.engine == Engine::Sqlite {
             // No network lies between this process and the file.
-            read.transaction.take_time();
+            read.transaction.lift_timeouts();
         }
         Ok(read)
     }
@@ -85,7 +85,7 @@ impl Store {
     }
 
     /// Commits an update that changes nothing, as durably as any other, to test that changes get through.
-    pub async fn try_writing(&self) -> Result<(), StoreError> {
+    pub async fn check_writes(&self) -> Result<(), StoreError> {
         let write = self.write("try_writing").await?;
         let touch = "UPDATE installation SET settled_at = settled_at WHERE one = 1";
         write.transaction.execute_unprepared(touch).await?;
@@ -94,7 +94,7 @@ impl Store {
 
     /// Returns for how long changes have failed, and why the last one did, or `None` if the last one
     /// succeeded.
-    pub fn failing_writes(&self) -> Option<(Duration, String)> {
+    pub fn write_failure(&self) -> Option<(Duration, String)> {
         self.writing.fail()
     }
 

@@ -274,7 +274,7 @@ mod tests {
     }
 
     #[test]
-    fn a_password_is_put_in_from_beside() {
+    fn a_separate_password_is_inserted() {
         let url = |text: &str| text.parse::<DatabaseUrl>().expect("a URL");
         for (from, to) in [
             ("postgres://nd@db:5432/nd", "postgres://nd:p%40ss%3A%2F@db:5432/nd"),
@@ -306,7 +306,7 @@ mod tests {
     }
 
     #[test]
-    fn what_sqlx_passes_over_is_refused() {
+    fn parameters_that_sqlx_ignores_are_refused() {
         use InvalidDatabaseUrl as Why;
         let unknown = |name: &str| Some(Why::UnknownParameter { name: name.to_owned() });
         let nonsense = |why: &str| Why::Nonsense(why.to_owned());

@@ -73,7 +73,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_seen_reads_back_and_nothing_else_does() {
+    fn a_witness_reads_back_and_refuses_anything_else() {
         let folder = tempfile::tempdir().expect("a folder");
         let witness = Witness::at(folder.path().join("ndauth.db.head"));
         assert_eq!(witness.read().expect("read"), None);

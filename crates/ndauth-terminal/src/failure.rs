@@ -129,7 +129,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_exit_code_is_told() {
+    fn every_exit_code_is_described() {
         for reason in Reason::all() {
             let code = exit_code(reason.class());
             assert!(EXIT_CODES.iter().any(|(told, _)| *told == code), "{}: {code}", reason.code());

@@ -30,8 +30,8 @@ mod tests {
         ] {
             assert_eq!(quoted(text), expected);
             let script = format!("printf '%s|' {}", quoted(text));
-            let told = Command::new("sh").args(["-c", &script]).output().expect("a shell").stdout;
-            assert_eq!(String::from_utf8(told).expect("text"), format!("{text}|"), "{script}");
+            let printed = Command::new("sh").args(["-c", &script]).output().expect("a shell").stdout;
+            assert_eq!(String::from_utf8(printed).expect("text"), format!("{text}|"), "{script}");
         }
     }
 }

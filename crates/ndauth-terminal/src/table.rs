@@ -125,7 +125,7 @@ impl OutputTarget {
     fn cell(self, text: &str) -> String {
         let text = shown(text);
         match self {
-            OutputTarget::Terminal(_) if text.chars().any(runs_from_right) => {
+            OutputTarget::Terminal(_) if text.chars().any(is_right_to_left) => {
                 format!("\u{2068}{text}\u{2069}")
             }
             OutputTarget::Terminal(_) | OutputTarget::Stream => text,
@@ -210,7 +210,7 @@ fn is_whole(word: &str) -> bool {
 
 /// Whether a character belongs to a script that is written from right to left (Unicode Standard Annex 9:
 /// the blocks whose default class is R or AL).
-fn runs_from_right(c: char) -> bool {
+fn is_right_to_left(c: char) -> bool {
     matches!(c,
         '\u{0590}'..='\u{08FF}' | '\u{FB1D}'..='\u{FDFF}' | '\u{FE70}'..='\u{FEFC}'
         | '\u{10800}'..='\u{10FFF}' | '\u{1E800}'..='\u{1EFFF}')

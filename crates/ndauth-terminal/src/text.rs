@@ -63,7 +63,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_that_commands_a_terminal_is_shown_raw() {
+    fn control_characters_are_escaped() {
         assert_eq!(shown("plain 日本語 👩\u{200D}💻"), "plain 日本語 👩\u{200D}💻");
         assert_eq!(shown("\u{1b}[31mred\u{7}"), "\\u{1b}[31mred\\u{7}");
         assert_eq!(shown("a\u{9b}b\nc"), "a\\u{9b}b\\u{a}c");

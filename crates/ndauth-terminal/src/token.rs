@@ -612,7 +612,7 @@ mod tests {
     }
 
     #[test]
-    fn last_uses_are_told_as_the_lists_show_them() {
+    fn times_since_an_instant_are_formatted_for_lists() {
         let now = at("2026-11-22T12:00:00Z");
         for (then, expected) in [
             ("2026-11-22T12:00:30Z", "now"),

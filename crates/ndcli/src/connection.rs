@@ -10,12 +10,12 @@ use ndauth_proto::hint_for;
 use ndauth_terminal::Failure;
 use tokio::time::{Instant, timeout_at};
 
-use crate::login::credentials::{Due, ResolvedCredential, fresh, refreshed};
+use crate::login::credentials::{RefreshReason, ResolvedCredential, fresh, refreshed};
 use crate::login::recent;
 use crate::settings::CommonOptions;
 use crate::terminal;
 use crate::transport::wait::Wait;
-use crate::transport::{failed, open, reach, tried_for};
+use crate::transport::{failed, open, reach, with_attempt_duration};
 
 /// A connection with a credential.
 pub(crate) struct ServerConnection {
@@ -66,7 +66,7 @@ impl ServerConnection {
                 Err(problem)
                     if problem.class() == Class::Undecided && wait.longer(&problem.message).await => {}
                 Err(problem) if problem.class() == Class::Undecided => {
-                    let message = tried_for(&problem.message, self.timeout);
+                    let message = with_attempt_duration(&problem.message, self.timeout);
                     return Err(self.refused(Problem { message, ..problem }));
                 }
                 Err(problem) if self.cured(&problem).await? => wait = Wait::until(self.give_up.get()),
@@ -121,10 +121,10 @@ impl ServerConnection {
         let credential = match problem.class() {
             Class::NotAuthenticated
                 if is_ended(problem.reason)
-                    && stored.login.is_refreshed()
+                    && stored.login.is_refreshable()
                     && !self.refreshed.replace(true) =>
             {
-                refreshed(&self.common, &self.credential.secret, Due::Refused).await?
+                refreshed(&self.common, &self.credential.secret, RefreshReason::Refused).await?
             }
             Class::NotPermitted
                 if problem.reason == Reason::LoginNotRecent

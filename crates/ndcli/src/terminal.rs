@@ -43,7 +43,7 @@ pub(crate) fn moves() -> bool {
 }
 
 /// How long something lasts, roughly: in days, hours or minutes.
-pub(crate) fn left_told(left: Duration) -> String {
+pub(crate) fn format_remaining(left: Duration) -> String {
     let seconds = left.as_secs();
     let (count, unit) = match seconds {
         0..3600 => (seconds / 60, "minute"),

@@ -14,14 +14,14 @@ use tokio::time::Instant;
 
 use crate::clock::now;
 use crate::settings::CommonOptions;
-use crate::terminal::left_told;
+use crate::terminal::format_remaining;
 use wait::Wait;
 
 /// Connects for HTTP requests other than RPCs. Secrets are sent there, too.
 pub(crate) async fn http(common: &CommonOptions) -> Result<Http, Failure> {
     let options = options(common, None)?;
     reach(common, async || {
-        judge(common)?;
+        require_encryption(common)?;
         Ok(Http::connect(&common.server, &options).await)
     })
     .await
@@ -36,14 +36,14 @@ pub(crate) async fn reach<T>(
     loop {
         match open().await? {
             Ok(connection) => return Ok(connection),
-            Err(error) if error.is_passing() && wait.longer(&error.to_string()).await => {}
-            Err(error) => return Err(no_connection(&error, common.timeout)),
+            Err(error) if error.is_transient() && wait.longer(&error.to_string()).await => {}
+            Err(error) => return Err(connection_failure(&error, common.timeout)),
         }
     }
 }
 
 /// Refuses to send a secret in plain text to another machine, unless an option allows it.
-fn judge(common: &CommonOptions) -> Result<(), Failure> {
+fn require_encryption(common: &CommonOptions) -> Result<(), Failure> {
     let server = &common.server;
     if server.is_tls() || server.is_loopback() || common.plaintext_beyond_loopback {
         return Ok(());
@@ -59,7 +59,7 @@ pub(crate) async fn open(
     secret: &Secret,
     source: &'static str,
 ) -> Result<Result<Client, ConnectError>, Failure> {
-    judge(common)?;
+    require_encryption(common)?;
     let is_token = matches!(secret.kind(), SecretKind::Personal | SecretKind::Org);
     let options = options(common, Some((secret.kind(), source)).filter(|_| is_token))?;
     Ok(Client::connect_with(&common.server, Some(secret), &options).await)
@@ -72,7 +72,7 @@ fn options(common: &CommonOptions, token: Option<(SecretKind, &'static str)>) ->
     let (verbose, url) = (common.verbose, common.server.to_string());
     let observer = Observer::new(move |call| {
         if verbose {
-            aside(&told(&url, call));
+            aside(&verbose_line(&url, call));
         }
         if let (Some((kind, source)), Some((begun, ends))) = (token, call.credential) {
             warn_of_end(kind, source, begun, ends);
@@ -94,7 +94,7 @@ fn warn_of_end(kind: SecretKind, source: &str, begun: Timestamp, ends: Timestamp
     let left = ends.since(now());
     if left <= SOON && ends.since(begun) > SOON {
         WARNED.call_once(|| {
-            warn(&format!("the token in {source} ends in {} ({})", left_told(left), ends.minute()));
+            warn(&format!("the token in {source} ends in {} ({})", format_remaining(left), ends.minute()));
             hint(match kind {
                 SecretKind::Org => {
                     "an admin of the org renews it (`ndcli token renew`) or rotates it (`ndcli token rotate`)"
@@ -132,7 +132,7 @@ pub(crate) fn failed(common: &CommonOptions, problem: Problem) -> Failure {
     }
 }
 
-fn no_connection(error: &ConnectError, tried: Duration) -> Failure {
+fn connection_failure(error: &ConnectError, tried: Duration) -> Failure {
     let hint = match error {
         ConnectError::Unreachable { .. } => {
             "check that it is running, and its address: `--server`, NDCLI_SERVER, `ndcli config set server URL`"
@@ -159,17 +159,21 @@ fn no_connection(error: &ConnectError, tried: Duration) -> Failure {
         }
         ConnectError::CaFile { .. } => ndauth_terminal::exit_code(Class::Invalid),
     };
-    let message = if error.is_passing() { tried_for(&error.to_string(), tried) } else { error.to_string() };
+    let message = if error.is_transient() {
+        with_attempt_duration(&error.to_string(), tried)
+    } else {
+        error.to_string()
+    };
     Failure { message, hint: Some(hint.to_owned()), code }
 }
 
 /// Appends the duration of the attempts to a message.
-pub(crate) fn tried_for(message: &str, tried: Duration) -> String {
+pub(crate) fn with_attempt_duration(message: &str, tried: Duration) -> String {
     format!("{message} (tried for {})", humantime::format_duration(tried))
 }
 
 /// Formats the line that `--verbose` prints for a call.
-fn told(server: &str, call: &Call) -> String {
+fn verbose_line(server: &str, call: &Call) -> String {
     let outcome = call.failed.map_or("OK", Reason::code);
     let millis = call.took.as_secs_f64() * 1000.0;
     let id = call.request_id.as_deref().unwrap_or("-");

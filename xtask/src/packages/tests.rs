@@ -25,7 +25,7 @@ fn a_job_needs_its_rows_only() {
 }
 
 #[test]
-fn what_is_missing_is_named_with_its_purpose() {
+fn missing_packages_are_named_with_their_purpose() {
     assert_eq!(
         report(&named(&["strace", "a C compiler"])),
         "This needs programs that are not installed:\n\

@@ -332,7 +332,7 @@ async fn power_in(
 ) -> Result<Option<(Org, Role)>, AuthorityError> {
     let ground = ground(read, &held.owner, slug).await?;
     let known = |ground: &Ground| {
-        let here = ground.is_known_to(&held.owner) && held.token.orgs.contain(&ground.org.id);
+        let here = ground.has_part(&held.owner) && held.token.orgs.contain(&ground.org.id);
         here && ground.org.deleted_at.is_none()
     };
     let Some(ground) = ground.filter(known) else { return Ok(None) };

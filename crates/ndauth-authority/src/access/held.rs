@@ -114,7 +114,7 @@ impl<'a> TokenQuestion<'a> {
 
 impl Ground {
     /// Returns true if an owner has a part in the org.
-    pub(crate) fn is_known_to(&self, owner: &OwnerName) -> bool {
+    pub(crate) fn has_part(&self, owner: &OwnerName) -> bool {
         match owner {
             OwnerName::Account(_) => self.role.is_some(),
             OwnerName::Org(own) => own.id == self.org.id,
@@ -168,7 +168,7 @@ pub(crate) async fn ground(
     };
     let Some(org) = org else { return Ok(None) };
     let mut ground = Ground { org, role, policies: Policies::default() };
-    if ground.is_known_to(owner) {
+    if ground.has_part(owner) {
         // An owner without a part in the org is refused without its policies.
         ground.policies = read.find_policies(ground.org.id).await?;
     }
@@ -212,8 +212,11 @@ pub(crate) async fn known_service(
 }
 
 /// Finds the token of a secret. Refuses kinds of secrets that services are not shown.
-pub(crate) async fn find_held(read: &Read, secret: &Secret) -> Result<Result<Held, Refusal>, StoreError> {
-    if let Err(refusal) = secret.judge_for_services() {
+pub(crate) async fn find_presented_token(
+    read: &Read,
+    secret: &Secret,
+) -> Result<Result<Held, Refusal>, StoreError> {
+    if let Err(refusal) = secret.judge_kind_for_services() {
         return Ok(Err(refusal));
     }
     let Some(found) = read.find_secret(&secret.hash()).await? else {

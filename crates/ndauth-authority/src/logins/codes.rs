@@ -14,13 +14,13 @@ use serde::{Deserialize, Serialize};
 
 use super::sessions::{Granted, Visit, Visitor, end};
 use crate::access::Operation;
-use crate::change::{ChangeError, Done, Uncalled, change_uncalled};
+use crate::change::{CallerlessChange, ChangeError, Done, change_without_caller};
 use crate::throttle::Tried;
 use crate::{AuthorityError, LoginWing};
 
 /// A client's request for an authorization code.
 #[derive(Clone, Debug)]
-pub struct CodeAsked {
+pub struct CodeRequest {
     /// The URI that the code is sent to.
     pub redirect_uri: String,
     /// The challenge whose verifier only the client knows.
@@ -117,14 +117,14 @@ impl LoginWing<'_> {
         self,
         cookie: &Secret,
         visitor: &Visitor,
-        asked: &CodeAsked,
+        asked: &CodeRequest,
     ) -> Result<OneTime, AuthorityError> {
         let Visit { account, session, .. } = self.visit(cookie, visitor).await?;
         let (id, session) = (account.id, session.id);
-        let granted = change_uncalled(self.0, Operation::Authorize, |uncalled| async move {
-            uncalled.account(id).await?;
-            let session = uncalled.session(session).await?.ok_or(AuthorityError::SessionExpired)?;
-            if uncalled.count_tickets(TicketKind::Code, Some(id)).await? >= MOST_CODES {
+        let granted = change_without_caller(self.0, Operation::Authorize, |callerless| async move {
+            callerless.account(id).await?;
+            let session = callerless.session(session).await?.ok_or(AuthorityError::SessionExpired)?;
+            if callerless.count_tickets(TicketKind::Code, Some(id)).await? >= MOST_CODES {
                 return Err(AuthorityError::TooManyTries { after: CODE });
             }
             let code = OneTime::mint(&mut SysRng)?;
@@ -137,9 +137,9 @@ impl LoginWing<'_> {
                 granted_by: session.id,
                 session: None,
             };
-            let ticket = ticket(&uncalled, &code, TicketKind::Code, CODE, &details);
-            uncalled.insert_ticket(&Ticket { account: Some(id), ..ticket }).await?;
-            Ok(uncalled.observed(code))
+            let ticket = ticket(&callerless, &code, TicketKind::Code, CODE, &details);
+            callerless.insert_ticket(&Ticket { account: Some(id), ..ticket }).await?;
+            Ok(callerless.observed(code))
         });
         granted.await.map(|done| done.value)
     }
@@ -166,25 +166,25 @@ impl LoginWing<'_> {
         if ticket.used_at.is_none() {
             self.0.throttle.take(&[Tried::Login(account)], now)?;
         }
-        let redeemed = change_uncalled(self.0, Operation::IssueTokens, |uncalled| async move {
-            let account = live_account(uncalled.account(account).await?)?;
+        let redeemed = change_without_caller(self.0, Operation::IssueTokens, |callerless| async move {
+            let account = live_account(callerless.account(account).await?)?;
             // Read again now that the account is locked and nobody else redeems it.
-            let ticket = uncalled.find_ticket(hash).await?.ok_or(UNKNOWN_CODE)?;
+            let ticket = callerless.find_ticket(hash).await?.ok_or(UNKNOWN_CODE)?;
             if ticket.used_at.is_some() {
-                return redeemed_again(uncalled, &ticket).await;
+                return redeemed_again(callerless, &ticket).await;
             }
-            uncalled.session(details.granted_by).await?.ok_or(ENDED)?;
+            callerless.session(details.granted_by).await?.ok_or(ENDED)?;
             let device = details.device.as_ref().and_then(|device| device.parse().ok());
             let visitor = Visitor { device: device.or(visitor.device.clone()), ..visitor.clone() };
-            let mut session = self.new_session(account.id, &visitor, uncalled.now())?;
+            let mut session = self.new_session(account.id, &visitor, callerless.now())?;
             session.proved_at = details.proved_at;
             let kept = written(&Code { session: Some(session.id), ..details.clone() });
-            if !uncalled.use_ticket(&Ticket { details: kept, ..ticket }).await? {
+            if !callerless.use_ticket(&Ticket { details: kept, ..ticket }).await? {
                 return Err(UNKNOWN_CODE);
             }
-            uncalled.insert_session(&session).await?;
-            let granted = self.grant(&uncalled, &session).await?;
-            Ok::<_, GrantError>(self.begin_session(uncalled, &session, Ok(granted)).await?)
+            callerless.insert_session(&session).await?;
+            let granted = self.grant(&callerless, &session).await?;
+            Ok::<_, GrantError>(self.begin_session(callerless, &session, Ok(granted)).await?)
         });
         redeemed.await?.value
     }
@@ -211,28 +211,28 @@ impl LoginWing<'_> {
             self.0.throttle.take(&[Tried::Refresh(id)], now)?;
         }
         let presented = presented.record.id;
-        let refreshed = change_uncalled(self.0, Operation::IssueTokens, |uncalled| async move {
-            live_account(uncalled.account(account).await?)?;
-            let now = uncalled.now();
-            let session = uncalled.session(id).await?.ok_or(ENDED)?;
-            let secrets = uncalled.list_secrets(Family::Session(id)).await?;
+        let refreshed = change_without_caller(self.0, Operation::IssueTokens, |callerless| async move {
+            live_account(callerless.account(account).await?)?;
+            let now = callerless.now();
+            let session = callerless.session(id).await?.ok_or(ENDED)?;
+            let secrets = callerless.list_secrets(Family::Session(id)).await?;
             let found = secrets.iter().find(|known| known.record.id == presented).ok_or(UNKNOWN_REFRESH)?;
-            let not_before = uncalled.installation().not_before;
+            let not_before = callerless.installation().not_before;
             if found.record.judge_minting(not_before).is_err() {
                 return Err(AuthorityError::SessionRevoked(not_before).into());
             }
             if self.is_reuse(found, &secrets, now) {
-                return end_reused(uncalled, &session, REUSED).await;
+                return end_reused(callerless, &session, REUSED).await;
             }
             if found.record.confirmed_at.is_none() {
-                uncalled.use_refresh(presented).await?;
+                callerless.mark_refresh_used(presented).await?;
             }
             // The previous secrets end, because the client has the new ones.
-            uncalled.end_session_secrets(id).await?;
-            uncalled.forget_session_secrets(id).await?;
-            uncalled.extend_session(id, self.idle_until(&session, now)).await?;
-            let granted = self.grant(&uncalled, &session).await?;
-            Ok::<_, GrantError>(uncalled.observed(Ok(granted)))
+            callerless.end_session_secrets(id).await?;
+            callerless.remove_old_session_secrets(id).await?;
+            callerless.extend_session(id, self.idle_until(&session, now)).await?;
+            let granted = self.grant(&callerless, &session).await?;
+            Ok::<_, GrantError>(callerless.observed(Ok(granted)))
         });
         let refreshed = refreshed.await?.value;
         if refreshed.is_err() {
@@ -267,19 +267,23 @@ impl LoginWing<'_> {
 
     /// Ends whatever a presented secret belongs to (RFC 7009): a session, a token, a rotation, or the secret
     /// itself. An unknown secret is ignored. A service's secret ends nothing and is refused.
-    pub async fn revoke_shown(self, text: &str, visitor: &Visitor) -> Result<(), AuthorityError> {
+    pub async fn revoke_presented(self, text: &str, visitor: &Visitor) -> Result<(), AuthorityError> {
         let Ok(secret) = text.parse::<Secret>() else { return Ok(()) };
         match secret.kind() {
             SecretKind::Session | SecretKind::Refresh => self.end_by_secret(&secret).await,
             SecretKind::Personal | SecretKind::Org | SecretKind::Access => {
                 self.0.tokens().end_by_secret(&secret, visitor.address).await
             }
-            SecretKind::Service => self.service_shown(&secret, visitor).await,
+            SecretKind::Service => self.report_presented_service(&secret, visitor).await,
         }
     }
 
     /// Reports to the operator that a service's secret was presented to be revoked, and refuses it.
-    async fn service_shown(self, secret: &Secret, visitor: &Visitor) -> Result<(), AuthorityError> {
+    async fn report_presented_service(
+        self,
+        secret: &Secret,
+        visitor: &Visitor,
+    ) -> Result<(), AuthorityError> {
         let read = self.0.store.read().await?;
         let found = read.find_secret(&secret.hash()).await?;
         if let Some(Family::Service(id)) = found.map(|found| found.family)
@@ -311,26 +315,26 @@ impl Code {
 
 /// Ends the session that a code was redeemed for before.
 async fn redeemed_again<T>(
-    uncalled: Uncalled,
+    callerless: CallerlessChange,
     ticket: &Ticket,
 ) -> Result<Done<Result<T, GrantError>>, GrantError> {
     const AGAIN: GrantError = GrantError::InvalidGrant("the code was redeemed before");
     let before: Code = read_details(ticket)?;
     let Some(id) = before.session else { return Err(AGAIN) };
-    let Some(session) = uncalled.find_session(id).await? else { return Err(AGAIN) };
-    end_reused(uncalled, &session, AGAIN).await
+    let Some(session) = callerless.find_session(id).await? else { return Err(AGAIN) };
+    end_reused(callerless, &session, AGAIN).await
 }
 
 /// Ends a session whose code or secret was presented twice, and returns `why` to the client.
 async fn end_reused<T>(
-    uncalled: Uncalled,
+    callerless: CallerlessChange,
     session: &Session,
     why: GrantError,
 ) -> Result<Done<Result<T, GrantError>>, GrantError> {
     let actor = Actor::Session { account: session.account, session: session.id };
-    Ok(match end(&uncalled, session, true).await? {
-        Some(change) => uncalled.done(actor, change, Personal::new(), Err(why)),
-        None => uncalled.unchanged(Err(why)),
+    Ok(match end(&callerless, session, true).await? {
+        Some(change) => callerless.done(actor, change, Personal::new(), Err(why)),
+        None => callerless.unchanged(Err(why)),
     })
 }
 

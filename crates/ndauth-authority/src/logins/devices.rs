@@ -12,14 +12,14 @@ use serde::{Deserialize, Serialize};
 use super::codes::{ENDED, GrantError, live_account, read_details, ticket, written};
 use super::sessions::{Granted, Visit, Visitor};
 use crate::access::Operation;
-use crate::change::change_uncalled;
+use crate::change::change_without_caller;
 use crate::limits::{WAITING_DEVICES, network};
 use crate::throttle::Tried;
 use crate::{AuthorityError, LoginWing};
 
 /// A device that waits to be authorized.
 #[derive(Debug)]
-pub struct DeviceBegun {
+pub struct StartedDevice {
     /// The code that the device polls with.
     pub device_code: OneTime,
     /// The code that the person types.
@@ -32,7 +32,7 @@ pub struct DeviceBegun {
 
 /// A waiting device, as its person sees it.
 #[derive(Debug)]
-pub struct DeviceAsked {
+pub struct WaitingDevice {
     /// The device's name, as it states.
     pub device: Option<DisplayName>,
     /// The address that the device's request came from, if known.
@@ -66,7 +66,7 @@ const INTERVAL: Duration = Duration::from_secs(5);
 
 const UNKNOWN: GrantError = GrantError::InvalidGrant("the device code is not known");
 
-impl DeviceAsked {
+impl WaitingDevice {
     /// Returns the device's name, or a text for a device without one.
     pub fn name(&self) -> &str {
         self.device.as_ref().map_or("an unnamed device", DisplayName::as_str)
@@ -75,14 +75,14 @@ impl DeviceAsked {
 
 impl LoginWing<'_> {
     /// Starts the device flow: the device waits until a person authorizes it.
-    pub async fn begin_device(self, visitor: &Visitor) -> Result<DeviceBegun, GrantError> {
+    pub async fn begin_device(self, visitor: &Visitor) -> Result<StartedDevice, GrantError> {
         if !self.0.login_settings.device {
             return Err(GrantError::NotOffered);
         }
         let now = self.0.store.moment().await?.now;
         self.0.throttle.take(&[Tried::DeviceFrom(network(visitor.address))], now)?;
-        let begun = change_uncalled(self.0, Operation::AskForDevice, |uncalled| async move {
-            let waiting = uncalled.count_tickets(TicketKind::Device, None).await?;
+        let begun = change_without_caller(self.0, Operation::AskForDevice, |callerless| async move {
+            let waiting = callerless.count_tickets(TicketKind::Device, None).await?;
             if usize::try_from(waiting).is_ok_and(|waiting| waiting >= WAITING_DEVICES.total) {
                 return Err(AuthorityError::TooManyTries { after: DEVICE }.into());
             }
@@ -92,9 +92,9 @@ impl LoginWing<'_> {
                 address: visitor.address,
                 decided: None,
             };
-            let ticket = ticket(&uncalled, &device_code, TicketKind::Device, DEVICE, &details);
-            uncalled.insert_ticket(&Ticket { user_code: Some(user_code.hash()), ..ticket }).await?;
-            Ok::<_, GrantError>(uncalled.observed(DeviceBegun {
+            let ticket = ticket(&callerless, &device_code, TicketKind::Device, DEVICE, &details);
+            callerless.insert_ticket(&Ticket { user_code: Some(user_code.hash()), ..ticket }).await?;
+            Ok::<_, GrantError>(callerless.observed(StartedDevice {
                 device_code,
                 user_code,
                 lasts: DEVICE,
@@ -105,19 +105,19 @@ impl LoginWing<'_> {
     }
 
     /// Returns the device waiting with the code that a person typed.
-    pub async fn asked_by_device(
+    pub async fn find_waiting_device(
         self,
         cookie: &Secret,
         visitor: &Visitor,
         user_code: &str,
-    ) -> Result<DeviceAsked, AuthorityError> {
+    ) -> Result<WaitingDevice, AuthorityError> {
         let Visit { account, now, .. } = self.visit(cookie, visitor).await?;
         let typed = Tried::CodeBy(account.id);
         self.0.throttle.take(std::slice::from_ref(&typed), now)?;
         let read = self.0.store.read().await?;
         let (ticket, details) = waiting(&read, user_code).await?;
         self.0.throttle.give_back(&typed);
-        Ok(DeviceAsked {
+        Ok(WaitingDevice {
             device: details.device.and_then(|device| device.parse().ok()),
             address: details.address,
             asked_at: ticket.created_at,
@@ -137,15 +137,15 @@ impl LoginWing<'_> {
         let typed = Tried::CodeBy(account.id);
         self.0.throttle.take(std::slice::from_ref(&typed), now)?;
         let (id, session) = (account.id, session.id);
-        change_uncalled(self.0, Operation::LetDeviceIn, |uncalled| async move {
+        change_without_caller(self.0, Operation::LetDeviceIn, |callerless| async move {
             // Concurrent decisions of one account wait for each other.
-            uncalled.account(id).await?;
-            uncalled.session(session).await?.ok_or(AuthorityError::SessionExpired)?;
-            let (ticket, mut details) = waiting(&uncalled, user_code).await?;
+            callerless.account(id).await?;
+            callerless.session(session).await?.ok_or(AuthorityError::SessionExpired)?;
+            let (ticket, mut details) = waiting(&callerless, user_code).await?;
             details.decided = Some(if allow { Decided::Allowed(session) } else { Decided::Denied });
             let account = Some(id);
-            uncalled.update_ticket(&Ticket { account, details: written(&details), ..ticket }).await?;
-            Ok::<_, AuthorityError>(uncalled.observed(()))
+            callerless.update_ticket(&Ticket { account, details: written(&details), ..ticket }).await?;
+            Ok::<_, AuthorityError>(callerless.observed(()))
         })
         .await?;
         self.0.throttle.give_back(&typed);
@@ -172,24 +172,24 @@ impl LoginWing<'_> {
             self.0.throttle.take(&[Tried::Login(account)], now)?;
         }
         let hash = &hash;
-        let granted = change_uncalled(self.0, Operation::IssueTokens, |uncalled| async move {
-            let (ticket, details) = device(&uncalled, hash).await?;
+        let granted = change_without_caller(self.0, Operation::IssueTokens, |callerless| async move {
+            let (ticket, details) = device(&callerless, hash).await?;
             let (Some(Decided::Allowed(by)), Some(account)) = (details.decided, ticket.account) else {
                 return Err(GrantError::Denied);
             };
-            let account = live_account(uncalled.account(account).await?)?;
-            uncalled.session(by).await?.ok_or(ENDED)?;
-            if !uncalled.use_ticket(&ticket).await? {
+            let account = live_account(callerless.account(account).await?)?;
+            callerless.session(by).await?.ok_or(ENDED)?;
+            if !callerless.use_ticket(&ticket).await? {
                 return Err(GrantError::InvalidGrant("the device was authorized before"));
             }
             let device = details.device.as_ref().and_then(|device| device.parse().ok());
             let visitor = Visitor { device: device.or(visitor.device.clone()), ..visitor.clone() };
             // The person who typed the code may not be the one who uses the device, so the session proves
             // nothing.
-            let session = self.new_session(account.id, &visitor, uncalled.now())?;
-            uncalled.insert_session(&session).await?;
-            let granted = self.grant(&uncalled, &session).await?;
-            Ok::<_, GrantError>(self.begin_session(uncalled, &session, granted).await?)
+            let session = self.new_session(account.id, &visitor, callerless.now())?;
+            callerless.insert_session(&session).await?;
+            let granted = self.grant(&callerless, &session).await?;
+            Ok::<_, GrantError>(self.begin_session(callerless, &session, granted).await?)
         });
         granted.await.map(|done| done.value)
     }

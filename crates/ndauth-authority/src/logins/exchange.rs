@@ -19,7 +19,7 @@ use crate::{AuthorityError, Credential, LoginWing};
 
 /// The requested power of a derived token.
 #[derive(Clone, Debug)]
-pub struct ExchangeAsked {
+pub struct ExchangeRequest {
     /// The access that it offers; none stands for all that its person has.
     pub scope: Option<Scope>,
     /// The org that it is for; none stands for all of the person's orgs.
@@ -50,7 +50,7 @@ impl LoginWing<'_> {
         self,
         subject: &str,
         visitor: &Visitor,
-        asked: &ExchangeAsked,
+        asked: &ExchangeRequest,
     ) -> Result<Exchanged, GrantError> {
         let subject: Secret =
             subject.parse().map_err(|_| GrantError::InvalidGrant("the subject token is not a secret"))?;

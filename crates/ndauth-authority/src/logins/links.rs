@@ -12,7 +12,7 @@ use super::codes::ticket;
 use super::sessions::Visitor;
 use super::sign_in::SignedIn;
 use crate::access::{Operation, Whose};
-use crate::change::{Changing, Uncalled, change, change_uncalled};
+use crate::change::{CallerlessChange, Changing, change, change_without_caller};
 use crate::limits::network;
 use crate::reading::account;
 use crate::throttle::Tried;
@@ -60,7 +60,7 @@ impl LoginWing<'_> {
     }
 
     /// Returns the account of a link that still works.
-    pub async fn whose_link(self, code: &str) -> Result<Account, AuthorityError> {
+    pub async fn account_of_link(self, code: &str) -> Result<Account, AuthorityError> {
         let read = self.0.store.read().await?;
         self.0.standing.admit(Operation::SignIn, read.installation())?;
         let ticket = live_link(&read, code, None).await?;
@@ -74,10 +74,10 @@ impl LoginWing<'_> {
         visitor: &Visitor,
         before: Option<&Secret>,
     ) -> Result<SignedIn, AuthorityError> {
-        self.take_login(self.whose_link(code).await?.id).await?;
-        let signed_in = change_uncalled(self.0, Operation::SignIn, |uncalled| async move {
-            let account = use_link(&uncalled, code, TicketKind::SignIn).await?;
-            self.begin_in_browser(uncalled, account, visitor).await
+        self.count_login(self.account_of_link(code).await?.id).await?;
+        let signed_in = change_without_caller(self.0, Operation::SignIn, |callerless| async move {
+            let account = use_link(&callerless, code, TicketKind::SignIn).await?;
+            self.begin_in_browser(callerless, account, visitor).await
         });
         self.signed_in(signed_in.await?, before).await
     }
@@ -91,34 +91,34 @@ impl LoginWing<'_> {
         visitor: &Visitor,
     ) -> Result<SignedIn, AuthorityError> {
         // A caller without a valid link learns no rule for passwords, and no password is hashed for it.
-        let id = self.whose_link(code).await?.id;
+        let id = self.account_of_link(code).await?.id;
         let password: Password = password.parse().map_err(|why| AuthorityError::invalid("password", why))?;
         let hashed = self.0.passwords.hash(&password, network(visitor.address)).await?;
-        self.take_login(id).await?;
+        self.count_login(id).await?;
         self.set_password(code, &hashed).await?;
-        let signed_in = change_uncalled(self.0, Operation::SignIn, |uncalled| async move {
-            let account = uncalled.account(id).await?.ok_or(AuthorityError::LinkSpent)?;
-            self.begin_in_browser(uncalled, account, visitor).await
+        let signed_in = change_without_caller(self.0, Operation::SignIn, |callerless| async move {
+            let account = callerless.account(id).await?.ok_or(AuthorityError::LinkSpent)?;
+            self.begin_in_browser(callerless, account, visitor).await
         });
         self.signed_in(signed_in.await?, None).await
     }
 
     async fn set_password(self, code: &str, hashed: &str) -> Result<(), AuthorityError> {
-        let set = change_uncalled(self.0, Operation::SignIn, |uncalled| async move {
-            let account = use_link(&uncalled, code, TicketKind::Invitation).await?;
+        let set = change_without_caller(self.0, Operation::SignIn, |callerless| async move {
+            let account = use_link(&callerless, code, TicketKind::Invitation).await?;
             if account.disabled_at.is_some() {
                 return Err(AuthorityError::AccountDisabled);
             }
-            uncalled.set_password(account.id, hashed).await?;
-            uncalled.end_sessions(account.id).await?;
+            callerless.set_password(account.id, hashed).await?;
+            callerless.end_sessions(account.id).await?;
             let change = Change::PasswordSet { account: account.id };
-            Ok(uncalled.done(Actor::Authority, change, Personal::new(), ()))
+            Ok(callerless.done(Actor::Authority, change, Personal::new(), ()))
         });
         set.await.map(|done| done.value)
     }
 
     /// Counts one more login of an account against its rate limit.
-    async fn take_login(self, account: AccountId) -> Result<(), AuthorityError> {
+    async fn count_login(self, account: AccountId) -> Result<(), AuthorityError> {
         let now = self.0.store.moment().await?.now;
         self.0.throttle.take(&[Tried::Login(account)], now)
     }
@@ -146,11 +146,15 @@ async fn make_link(
 struct Nothing {}
 
 /// Uses a link, which then stops working. Returns its account, locked until the change ends.
-async fn use_link(uncalled: &Uncalled, code: &str, kind: TicketKind) -> Result<Account, AuthorityError> {
-    let ticket = live_link(uncalled, code, Some(kind)).await?;
-    let account = linked(uncalled, &ticket).await?;
-    let account = uncalled.account(account.id).await?.unwrap_or(account);
-    if uncalled.use_ticket(&ticket).await? { Ok(account) } else { Err(AuthorityError::LinkSpent) }
+async fn use_link(
+    callerless: &CallerlessChange,
+    code: &str,
+    kind: TicketKind,
+) -> Result<Account, AuthorityError> {
+    let ticket = live_link(callerless, code, Some(kind)).await?;
+    let account = linked(callerless, &ticket).await?;
+    let account = callerless.account(account.id).await?.unwrap_or(account);
+    if callerless.use_ticket(&ticket).await? { Ok(account) } else { Err(AuthorityError::LinkSpent) }
 }
 
 async fn live_link(read: &Read, code: &str, kind: Option<TicketKind>) -> Result<Ticket, AuthorityError> {

@@ -37,7 +37,7 @@ impl Default for Passwords {
 
 impl Passwords {
     /// Runs work on a blocking thread, once a permit is free.
-    async fn in_turn<T: Send + 'static>(
+    async fn with_permit<T: Send + 'static>(
         &self,
         network: ClientNetwork,
         work: impl FnOnce() -> T + Send + 'static,
@@ -63,7 +63,7 @@ impl Passwords {
     ) -> Result<String, AuthorityError> {
         let password = password.clone();
         let hash = move || Argon2::default().hash_password(password.expose().as_bytes());
-        let hashed = self.in_turn(network, hash).await?;
+        let hashed = self.with_permit(network, hash).await?;
         // Hashing fails if the operating system provides no random numbers.
         Ok(hashed.map_err(failed)?.to_string())
     }
@@ -79,8 +79,8 @@ impl Passwords {
     ) -> Result<bool, AuthorityError> {
         let password = zeroizing(password);
         let known = hashed.is_some();
-        let verified = self.in_turn(network, move || {
-            let hashed = hashed.as_deref().unwrap_or(nobodys());
+        let verified = self.with_permit(network, move || {
+            let hashed = hashed.as_deref().unwrap_or(placeholder_hash());
             Argon2::default().verify_password(password.as_bytes(), hashed)
         });
         match verified.await? {
@@ -106,9 +106,9 @@ fn zeroizing(text: &str) -> zeroize::Zeroizing<String> {
 }
 
 /// Returns the hash of a password that nobody has.
-fn nobodys() -> &'static str {
-    static NOBODYS: OnceLock<String> = OnceLock::new();
-    NOBODYS.get_or_init(|| {
+fn placeholder_hash() -> &'static str {
+    static PLACEHOLDER_HASH: OnceLock<String> = OnceLock::new();
+    PLACEHOLDER_HASH.get_or_init(|| {
         let hashed = Argon2::default().hash_password_with_salt(b"nobody has this", b"nor has it any salt");
         hashed.map(|hashed| hashed.to_string()).unwrap_or_default()
     })

@@ -11,7 +11,7 @@ use ndauth_store::{Family, Read, SeenSession, StoreError, Write};
 use rand::rngs::SysRng;
 
 use crate::access::{Operation, Whose};
-use crate::change::{Changed, Done, Uncalled, change, change_uncalled};
+use crate::change::{CallerlessChange, Changed, Done, change, change_without_caller};
 use crate::{AsOf, AuthorityError, Credential, LoginWing};
 
 /// A caller without a credential.
@@ -98,21 +98,21 @@ impl LoginWing<'_> {
     /// Ends a change that begins a session, with its event.
     pub(super) async fn begin_session<T>(
         self,
-        uncalled: Uncalled,
+        callerless: CallerlessChange,
         session: &Session,
         value: T,
     ) -> Result<Done<T>, AuthorityError> {
         // The login is dated by its proof. A code has that of the browser's session, and a device's code has
         // none.
         if let Some(proved_at) = session.proved_at {
-            uncalled.set_logged_in(session.account, proved_at).await?;
+            callerless.set_logged_in(session.account, proved_at).await?;
         }
         let actor = Actor::Session { account: session.account, session: session.id };
         let change = Change::SessionIssued { account: session.account, session: session.id };
         let device = session.device.as_ref().map(|device| ("device", device.to_string()));
         let address = session.address.map(|address| ("address", address.to_string()));
         let personal: Personal = device.into_iter().chain(address).collect();
-        Ok(uncalled.done(actor, change, personal, value))
+        Ok(callerless.done(actor, change, personal, value))
     }
 
     /// Draws the first or the next secrets of a session that can be refreshed.
@@ -143,12 +143,12 @@ impl LoginWing<'_> {
         };
         if stale {
             let id = session.id;
-            change_uncalled(self.0, Operation::SignIn, |uncalled| async move {
+            change_without_caller(self.0, Operation::SignIn, |callerless| async move {
                 // It may have ended since.
-                if uncalled.session(id).await?.is_some() {
-                    uncalled.extend_session(id, until).await?;
+                if callerless.session(id).await?.is_some() {
+                    callerless.extend_session(id, until).await?;
                 }
-                Ok::<_, AuthorityError>(uncalled.observed(()))
+                Ok::<_, AuthorityError>(callerless.observed(()))
             })
             .await?;
         }
@@ -169,10 +169,10 @@ impl LoginWing<'_> {
             return Ok(());
         }
         let (session, actor) = (&session, Actor::Session { account: session.account, session: session.id });
-        change_uncalled(self.0, Operation::RevokeShown, |uncalled| async move {
-            Ok::<_, AuthorityError>(match end(&uncalled, session, false).await? {
-                Some(change) => uncalled.done(actor, change, Personal::new(), ()),
-                None => uncalled.unchanged(()),
+        change_without_caller(self.0, Operation::RevokeShown, |callerless| async move {
+            Ok::<_, AuthorityError>(match end(&callerless, session, false).await? {
+                Some(change) => callerless.done(actor, change, Personal::new(), ()),
+                None => callerless.unchanged(()),
             })
         })
         .await?;

@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::sessions::{Visitor, draw_for, find_session_of};
 use crate::access::{Operation, Whose};
-use crate::change::{Changed, Done, Uncalled, change, change_uncalled};
+use crate::change::{CallerlessChange, Changed, Done, change, change_without_caller};
 use crate::limits::network;
 use crate::reading::account;
 use crate::throttle::Tried;
@@ -40,13 +40,13 @@ impl LoginWing<'_> {
     ) -> Result<SignedIn, AuthorityError> {
         let (id, hashed) = &self.prove(name.trim(), password, visitor, before).await?;
         let id = *id;
-        let signed_in = change_uncalled(self.0, Operation::SignIn, |uncalled| async move {
-            let account = uncalled.account(id).await?.ok_or(AuthorityError::SignInRefused)?;
+        let signed_in = change_without_caller(self.0, Operation::SignIn, |callerless| async move {
+            let account = callerless.account(id).await?.ok_or(AuthorityError::SignInRefused)?;
             // Another password was set while this one was checked.
-            if uncalled.find_password(id).await? != *hashed {
+            if callerless.find_password(id).await? != *hashed {
                 return Err(AuthorityError::SignInRefused);
             }
-            self.begin_in_browser(uncalled, account, visitor).await
+            self.begin_in_browser(callerless, account, visitor).await
         });
         self.signed_in(signed_in.await?, before).await
     }
@@ -111,10 +111,10 @@ impl LoginWing<'_> {
         let known = read.find_identity(identity).await?.ok_or(AuthorityError::SignInRefused)?;
         self.0.throttle.take(&[Tried::Login(known)], read.now())?;
         drop(read);
-        let signed_in = change_uncalled(self.0, Operation::SignIn, |uncalled| async move {
-            let known = uncalled.find_identity(identity).await?.ok_or(AuthorityError::SignInRefused)?;
-            let account = uncalled.account(known).await?.ok_or(AuthorityError::SignInRefused)?;
-            self.begin_in_browser(uncalled, account, visitor).await
+        let signed_in = change_without_caller(self.0, Operation::SignIn, |callerless| async move {
+            let known = callerless.find_identity(identity).await?.ok_or(AuthorityError::SignInRefused)?;
+            let account = callerless.account(known).await?.ok_or(AuthorityError::SignInRefused)?;
+            self.begin_in_browser(callerless, account, visitor).await
         });
         self.signed_in(signed_in.await?, before).await
     }
@@ -141,19 +141,19 @@ impl LoginWing<'_> {
     /// Begins a browser's session for an account whose person proved who they are.
     pub(super) async fn begin_in_browser(
         self,
-        uncalled: Uncalled,
+        callerless: CallerlessChange,
         account: Account,
         visitor: &Visitor,
     ) -> Result<Done<SignedIn>, AuthorityError> {
         if account.disabled_at.is_some() {
             return Err(AuthorityError::AccountDisabled);
         }
-        let now = uncalled.now();
+        let now = callerless.now();
         let mut session = self.new_session(account.id, visitor, now)?;
         (session.proved_at, session.browser) = (Some(now), true);
-        uncalled.insert_session(&session).await?;
-        let secret = draw_for(&uncalled, session.id, SecretKind::Session, Some(now), Expiry::Never).await?;
-        self.begin_session(uncalled, &session, SignedIn { secret, account }).await
+        callerless.insert_session(&session).await?;
+        let secret = draw_for(&callerless, session.id, SecretKind::Session, Some(now), Expiry::Never).await?;
+        self.begin_session(callerless, &session, SignedIn { secret, account }).await
     }
 
     /// Ends the session of the cookie that a browser had before.

@@ -18,18 +18,18 @@ pub(crate) struct FollowUps {
 struct Queue {
     waiting: VecDeque<FollowUp>,
     /// The instants from which each may enter the queue again, in microseconds.
-    seen: HashMap<(SecretId, What), i64>,
+    seen: HashMap<(SecretId, FollowUpKind), i64>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum What {
+pub(crate) enum FollowUpKind {
     Used,
     Reused,
 }
 
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct FollowUp {
-    pub(crate) what: What,
+    pub(crate) what: FollowUpKind,
     pub(crate) secret: SecretId,
     pub(crate) at: Timestamp,
     pub(crate) from: Option<IpAddr>,
@@ -49,13 +49,13 @@ impl FollowUps {
     /// Queues the confirmation of a pending secret that was used.
     pub(crate) fn used(&self, record: &SecretRecord, at: Timestamp) {
         if record.confirmed_at.is_none() {
-            self.add(FollowUp { what: What::Used, secret: record.id, at, from: None });
+            self.add(FollowUp { what: FollowUpKind::Used, secret: record.id, at, from: None });
         }
     }
 
     /// Queues the recording of a retired secret's use.
     pub(crate) fn reused(&self, secret: SecretId, at: Timestamp, from: Option<IpAddr>) {
-        self.add(FollowUp { what: What::Reused, secret, at, from });
+        self.add(FollowUp { what: FollowUpKind::Reused, secret, at, from });
     }
 
     fn add(&self, follow_up: FollowUp) {
@@ -65,8 +65,8 @@ impl FollowUps {
             return;
         }
         let most = match follow_up.what {
-            What::Used => MOST,
-            What::Reused => MOST_REUSES,
+            FollowUpKind::Used => MOST,
+            FollowUpKind::Reused => MOST_REUSES,
         };
         // It is noted at the next use.
         if queue.waiting.len() >= most {
@@ -130,7 +130,7 @@ mod tests {
             follow_ups.reused(new(), at, None);
         }
         assert_eq!(waiting(), MOST_REUSES);
-        let used = |secret| follow_ups.add(FollowUp { what: What::Used, secret, at, from: None });
+        let used = |secret| follow_ups.add(FollowUp { what: FollowUpKind::Used, secret, at, from: None });
         for _ in MOST_REUSES..MOST {
             used(new());
         }

@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use ndauth_clock::SinceBoot;
 use ndauth_core::{
-    ClientName, Counts, LastUse, Noted, Noting, OrgId, OrgSlug, Scope, SecretHash, SecretId, ServiceId,
-    Timestamp, TokenId, TokenView, UseTally, UsedFrom,
+    ClientName, Counts, LastUse, Noting, OrgId, OrgSlug, RecordedUses, Scope, SecretHash, SecretId,
+    ServiceId, Timestamp, TokenId, TokenView, UseTally, UsedFrom,
 };
 use ndauth_store::{OrgUse, Store, StoreError, Use};
 
@@ -101,7 +101,7 @@ impl Uses {
     /// Counts a use of a secret, in which org it was, and by which client.
     pub(crate) fn count(
         &self,
-        (secret, noted): (SecretId, &Noted<ClientName>),
+        (secret, noted): (SecretId, &RecordedUses<ClientName>),
         access: Scope,
         last: LastUse,
         org: Option<OrgId>,

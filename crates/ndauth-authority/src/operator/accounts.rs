@@ -63,7 +63,7 @@ impl OperatorWing<'_> {
         handle: &Handle,
     ) -> Result<Changed<Account>, AuthorityError> {
         change(self.0, credential, Operation::DisableAccount, &Whose::Anyone, |changing| async move {
-            let (account, now) = (hold_account(&changing, handle).await?, changing.now());
+            let (account, now) = (lock_account_of(&changing, handle).await?, changing.now());
             if account.disabled_at.is_some() {
                 return Ok(changing.unchanged(account));
             }
@@ -83,7 +83,7 @@ impl OperatorWing<'_> {
         handle: &Handle,
     ) -> Result<Changed<Account>, AuthorityError> {
         change(self.0, credential, Operation::DisableAccount, &Whose::Anyone, |changing| async move {
-            let account = hold_account(&changing, handle).await?;
+            let account = lock_account_of(&changing, handle).await?;
             if account.disabled_at.is_none() {
                 return Ok(changing.unchanged(account));
             }
@@ -105,7 +105,7 @@ impl OperatorWing<'_> {
         let issued =
             change(self.0, credential, Operation::IssueSession, &Whose::Anyone, |changing| async move {
                 // Locked, so that this and a concurrent sign-out wait for each other.
-                let account = hold_account(&changing, handle).await?;
+                let account = lock_account_of(&changing, handle).await?;
                 if account.disabled_at.is_some() {
                     return Err(AuthorityError::AccountDisabled);
                 }
@@ -142,7 +142,7 @@ impl OperatorWing<'_> {
         handle: &Handle,
     ) -> Result<Changed<u64>, AuthorityError> {
         change(self.0, credential, Operation::SignOut, &Whose::Anyone, |changing| async move {
-            let account = hold_account(&changing, handle).await?.id;
+            let account = lock_account_of(&changing, handle).await?.id;
             match changing.end_sessions(account).await? {
                 0 => Ok(changing.unchanged(0)),
                 ended => Ok(changing.done(Change::AccountSignedOut { account }, Personal::new(), ended)),
@@ -153,7 +153,7 @@ impl OperatorWing<'_> {
 }
 
 /// Locks the account of this handle until the change ends, and returns it.
-async fn hold_account(changing: &Changing, handle: &Handle) -> Result<Account, AuthorityError> {
+async fn lock_account_of(changing: &Changing, handle: &Handle) -> Result<Account, AuthorityError> {
     let found = account(changing, handle).await?;
     Ok(changing.lock_account(found.id).await?.unwrap_or(found))
 }

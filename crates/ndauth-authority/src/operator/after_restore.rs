@@ -68,19 +68,19 @@ impl OperatorWing<'_> {
         settlement: &Settlement,
     ) -> Result<Done<Settled>, AuthorityError> {
         // The replay of a long log takes time. Meanwhile all other changes are refused.
-        write.take_time().await?;
+        write.lift_timeouts().await?;
         let now = write.now();
         let copy = write.lock_head().await?;
         let of_before = write.installation().not_before;
         let done = self.settle_secrets(&mut write, settlement, copy).await?;
         let not_before = of_before.max(done.not_before);
-        let dated = self.behind_what_was_seen(&write, now).await?;
+        let dated = self.date_after_seen(&write, now).await?;
         write.date(dated);
         write.set_not_before(not_before).await?;
-        write.forget_what_works_once().await?;
+        write.remove_every_ticket().await?;
         write.end_every_offer().await?;
         write.set_restored(None).await?;
-        write.set_settled(write.now()).await?;
+        write.record_settled(write.now()).await?;
         let minted = write.count_minted(not_before).await?;
         let settled = Settled {
             copy: copy.sequence,
@@ -124,14 +124,14 @@ impl OperatorWing<'_> {
 
     /// Returns the date of a settlement. An instance that saw what the copy has forgotten resumes with its
     /// event, which must be dated after everything that was seen, because clocks differ.
-    async fn behind_what_was_seen(self, read: &Read, now: Timestamp) -> Result<Timestamp, AuthorityError> {
-        let seen = self.seen_here(read).await?;
+    async fn date_after_seen(self, read: &Read, now: Timestamp) -> Result<Timestamp, AuthorityError> {
+        let seen = self.read_witness(read).await?;
         let behind = seen.and_then(|seen| seen.at.checked_add(Duration::from_micros(1)));
         Ok(behind.map_or(now, |behind| behind.max(now)))
     }
 
     /// Returns the end of the log that was seen from this machine, if any.
-    async fn seen_here(self, read: &Read) -> Result<Option<Seen>, AuthorityError> {
+    async fn read_witness(self, read: &Read) -> Result<Option<Seen>, AuthorityError> {
         let witness = read.installation_id().await?.and_then(|id| self.0.standing.witness(id));
         match &witness {
             None => Ok(None),
@@ -149,7 +149,7 @@ impl OperatorWing<'_> {
                 format!("begins with event {}, and the copy ends with {}", first.sequence, copy.sequence);
             return Err(AuthorityError::Export(why));
         }
-        let seen = self.seen_here(write).await?.map(|seen| seen.head);
+        let seen = self.read_witness(write).await?.map(|seen| seen.head);
         // If nothing was seen, an export with nothing newer would settle the copy without replaying anything.
         let Some(least) = seen.filter(|seen| seen.sequence >= copy.sequence) else {
             if last.sequence <= copy.sequence {

@@ -99,7 +99,7 @@ async fn compare(
     let next = Catalogue::new(document).map_err(|why| AuthorityError::invalid("catalogue", why))?;
     let changes = next.changes_from(present).map_err(|why| AuthorityError::invalid("catalogue", why))?;
     let (mut tokens, mut revived, mut gaining) = (0, 0, BTreeMap::new());
-    if changes.iter().any(moves_names) {
+    if changes.iter().any(changes_meaning) {
         each_live_token_with_grants(read, |_, grants| {
             let carries = |name: &PermissionName| {
                 grants.iter().any(|(resource_type, _, actions)| match actions {
@@ -132,7 +132,7 @@ async fn compare(
 }
 
 /// Returns true if a change may give the names that tokens carry another meaning.
-fn moves_names(change: &CatalogueChange) -> bool {
+fn changes_meaning(change: &CatalogueChange) -> bool {
     match change {
         CatalogueChange::Added { .. }
         | CatalogueChange::Renamed { .. }

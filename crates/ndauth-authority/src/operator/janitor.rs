@@ -8,7 +8,7 @@ use ndauth_core::{Actor, Change, Personal, ServiceId, SessionId, Timestamp, Toke
 use ndauth_store::FamilyKind;
 
 use crate::access::{Operation, Whose};
-use crate::change::change_uncalled;
+use crate::change::change_without_caller;
 use crate::{AuthorityError, Credential, OperatorWing};
 
 /// The numbers of things that were removed.
@@ -125,12 +125,12 @@ impl OperatorWing<'_> {
         if !self.0.store.read().await?.has_ended_offer(before).await? {
             return Ok(0);
         }
-        let removed = change_uncalled(self.0, Operation::TidyUp, |uncalled| async move {
+        let removed = change_without_caller(self.0, Operation::TidyUp, |callerless| async move {
             if watched {
-                self.watch_clock(uncalled.now(), SinceBoot::now())?;
+                self.watch_clock(callerless.now(), SinceBoot::now())?;
             }
-            let removed = uncalled.remove_ended_offers(before, BATCH).await?;
-            Ok::<_, AuthorityError>(uncalled.observed(removed))
+            let removed = callerless.remove_ended_offers(before, BATCH).await?;
+            Ok::<_, AuthorityError>(callerless.observed(removed))
         });
         removed.await.map(|done| done.value)
     }
@@ -148,18 +148,18 @@ impl OperatorWing<'_> {
         if self.0.store.read().await?.remains(kind, before, 1).await?.ids.is_empty() {
             return Ok(0);
         }
-        let removed = change_uncalled(self.0, Operation::TidyUp, |uncalled| async move {
+        let removed = change_without_caller(self.0, Operation::TidyUp, |callerless| async move {
             if watched {
-                self.watch_clock(uncalled.now(), SinceBoot::now())?;
+                self.watch_clock(callerless.now(), SinceBoot::now())?;
             }
-            if !uncalled.alone().await? {
-                return Ok(uncalled.observed(0));
+            if !callerless.alone().await? {
+                return Ok(callerless.observed(0));
             }
-            let remains = uncalled.remains(kind, before, BATCH).await?;
+            let remains = callerless.remains(kind, before, BATCH).await?;
             if remains.ids.is_empty() {
-                return Ok(uncalled.observed(0));
+                return Ok(callerless.observed(0));
             }
-            uncalled.remove(kind, &remains.ids).await?;
+            callerless.remove(kind, &remains.ids).await?;
             let count = remains.ids.len();
             let ids = || remains.ids.iter().copied();
             let of = |this| kind == this;
@@ -174,7 +174,7 @@ impl OperatorWing<'_> {
                 services: ids().filter(|_| of(FamilyKind::Service)).map(ServiceId::from_uuid).collect(),
                 hashes: remains.hashes,
             };
-            Ok::<_, AuthorityError>(uncalled.done(actor, change, Personal::new(), count))
+            Ok::<_, AuthorityError>(callerless.done(actor, change, Personal::new(), count))
         });
         removed.await.map(|done| done.value)
     }

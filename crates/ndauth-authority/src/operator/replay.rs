@@ -167,12 +167,12 @@ async fn redo(write: &mut Write, event: &StoredEvent, entry: &Entry) -> Result<(
             }
         }
         Change::AccountTokensRevoked { account, not_before, reason } => {
-            write.close_account(*account, *not_before).await?;
+            write.set_account_not_before(*account, *not_before).await?;
             let owner = Owner::Account(*account);
             write.revoke_minted_before(owner, *not_before, &entry.actor, *reason).await?;
         }
         Change::OrgTokensRevoked { org, not_before, reason } => {
-            write.close_org(*org, *not_before).await?;
+            write.set_org_not_before(*org, *not_before).await?;
             write.revoke_minted_before(Owner::Org(*org), *not_before, &entry.actor, *reason).await?;
         }
         Change::FamiliesRemoved { tokens, sessions, services, .. } => {

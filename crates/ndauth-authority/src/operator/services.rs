@@ -12,7 +12,7 @@ use rand::rngs::SysRng;
 use crate::access::{Operation, Whose};
 use crate::change::{Changed, change};
 use crate::orgs::live_org;
-use crate::tokens::{HeldFamily, Settling, draw, end, settle, unlocked};
+use crate::tokens::{LockedFamily, Settling, draw, end, settle, unlocked};
 use crate::{AuthorityError, Credential, OperatorWing};
 
 /// A service to be registered.
@@ -84,7 +84,7 @@ impl OperatorWing<'_> {
     ) -> Result<RotatedService, AuthorityError> {
         let rotated =
             change(self.0, credential, Operation::RotateService, &Whose::Anyone, |changing| async move {
-                let held = hold_service(&changing, name).await?;
+                let held = lock_service_family(&changing, name).await?;
                 let records = held.secrets.iter().map(|found| &found.record);
                 let not_before = changing.installation().not_before;
                 unlocked(may_rotate(records, not_before, changing.now()), name.as_str())?;
@@ -106,7 +106,7 @@ impl OperatorWing<'_> {
         settling: &Settling,
     ) -> Result<Changed<()>, AuthorityError> {
         change(self.0, credential, Operation::RotateService, &Whose::Anyone, |changing| async move {
-            let held = hold_service(&changing, name).await?;
+            let held = lock_service_family(&changing, name).await?;
             let settled = settle(&self.0.uses, &changing, &held, settling).await?;
             Ok(match settled {
                 Some((change, personal)) => changing.done(change, personal, ()),
@@ -136,9 +136,9 @@ async fn live_service(read: &Read, name: &Label) -> Result<Service, AuthorityErr
 }
 
 /// Locks a service's secrets until the change ends, and returns them.
-async fn hold_service(write: &Write, name: &Label) -> Result<HeldFamily, AuthorityError> {
+async fn lock_service_family(write: &Write, name: &Label) -> Result<LockedFamily, AuthorityError> {
     let service = live_service(write, name).await?.id;
-    let held = HeldFamily::hold(write, Lineage::Service(service)).await?;
+    let held = LockedFamily::hold(write, Lineage::Service(service)).await?;
     held.ok_or_else(|| AuthorityError::none("service", name))
 }
 

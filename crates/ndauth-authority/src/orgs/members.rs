@@ -112,7 +112,7 @@ impl OrgWing<'_> {
             let org = changing.by.org()?.id;
             let found = changing.find_member(org, handle).await?;
             let (account, _) = found.ok_or_else(|| no_member(handle, slug))?;
-            admins_change(&changing.by)?;
+            refuse_if_frozen(&changing.by)?;
             keep_an_admin(&changing, &changing.by, &account).await?;
             changing.remove_member(account.id, org).await?;
             let change = Change::MemberRemoved { org, account: account.id };
@@ -129,7 +129,7 @@ async fn set_role(
     before: Option<Member>,
     role: Role,
 ) -> Result<Done<MemberShown>, AuthorityError> {
-    admins_change(&changing.by)?;
+    refuse_if_frozen(&changing.by)?;
     if let Some(member) = before
         && member.role == role
     {
@@ -152,7 +152,7 @@ fn no_member(handle: &Handle, slug: &OrgSlug) -> AuthorityError {
 }
 
 /// Refuses to change the members of a frozen org, except at the console.
-fn admins_change(by: &Admitted) -> Result<(), AuthorityError> {
+fn refuse_if_frozen(by: &Admitted) -> Result<(), AuthorityError> {
     if matches!(by.caller, Caller::Console) { Ok(()) } else { unfrozen(by.org()?) }
 }
 

@@ -154,7 +154,7 @@ impl OrgWing<'_> {
         role: Role,
     ) -> Result<Changed<Acceptance>, AuthorityError> {
         change(self.0, credential, Operation::AcceptMembershipOffer, &Whose::Mine, |changing| async move {
-            let (offer, org) = hold_open_offer(&changing, slug).await?;
+            let (offer, org) = lock_open_offer(&changing, slug).await?;
             let acceptance = self.acceptance(&changing, &changing.by, offer, &org, role).await?;
             let account = changing.by.account()?.id;
             let Some(offer) = changing.set_role(account, org.id, role).await? else {
@@ -174,7 +174,7 @@ impl OrgWing<'_> {
         slug: &OrgSlug,
     ) -> Result<Changed<()>, AuthorityError> {
         change(self.0, credential, Operation::DeclineMembershipOffer, &Whose::Mine, |changing| async move {
-            let (Offer { id: offer, org, .. }, _) = hold_open_offer(&changing, slug).await?;
+            let (Offer { id: offer, org, .. }, _) = lock_open_offer(&changing, slug).await?;
             changing.end_offer(offer).await?;
             let change = Change::OfferDeclined { org, offer };
             Ok(changing.done(change, Personal::new(), ()))
@@ -219,7 +219,7 @@ fn none_open(slug: &OrgSlug) -> AuthorityError {
 
 /// Returns the open offer of an org to the caller, and the org. The org is locked until the change ends, so
 /// that nobody withdraws the offer or freezes the org.
-async fn hold_open_offer(changing: &Changing, slug: &OrgSlug) -> Result<(Offer, Org), AuthorityError> {
+async fn lock_open_offer(changing: &Changing, slug: &OrgSlug) -> Result<(Offer, Org), AuthorityError> {
     let account = changing.by.account()?;
     let (offer, _) = open_offer(changing, account, slug).await?;
     changing.lock_org(offer.org).await?;

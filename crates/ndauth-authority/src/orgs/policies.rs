@@ -128,7 +128,7 @@ fn to_set(read: &Read, new: &NewPolicy, before: &Policies) -> Result<Vec<Announc
     let (now, takes_hold_at) = (read.now(), takes_hold(read, new)?);
     let mut policies = vec![AnnouncedPolicy { takes_hold_at, policy: new.policy.clone() }];
     if new.announced == Announced::Keep {
-        let kept = before.kept_beside(&policies[0], now);
+        let kept = before.rebased_onto(&policies[0], now);
         policies.extend(kept);
     }
     let sooner = before.to_come(now).iter().filter(|to_come| to_come.takes_hold_at < takes_hold_at).count();

@@ -100,7 +100,7 @@ impl TokenWing<'_> {
             }
             OwnerName::Org(org) => {
                 unfrozen(org)?;
-                fits_an_org(new, lifetime)?;
+                check_org_token(new, lifetime)?;
                 (Owner::Org(org.id), SecretKind::Org, Orgs::Only([org.id].into()))
             }
         };
@@ -218,7 +218,7 @@ fn extended_until(
 }
 
 /// Refuses an org's token that names orgs, carries all grants, or never ends.
-fn fits_an_org(new: &NewToken, lifetime: Lifetime) -> Result<(), AuthorityError> {
+fn check_org_token(new: &NewToken, lifetime: Lifetime) -> Result<(), AuthorityError> {
     if new.orgs.is_some() {
         return Err(AuthorityError::invalid("orgs", "leave it out: an org's token works only in its org"));
     }

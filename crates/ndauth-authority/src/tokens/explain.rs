@@ -9,10 +9,10 @@ use ndauth_core::{
 use ndauth_store::{Family, Read};
 
 use super::create::{NewToken, owner_name};
-use super::powerless::orgs_in_question;
+use super::powerless::orgs_to_judge;
 use super::which::{Which, no_token};
 use crate::access::held::{
-    Held, Judging, OwnerName, TokenQuestion, find_held, ground, known_service, owner_of,
+    Held, Judging, OwnerName, TokenQuestion, find_presented_token, ground, known_service, owner_of,
 };
 use crate::access::{Admitted, Kind, Operation, Whose};
 use crate::{AuthorityError, Caller, Credential, TokenWing};
@@ -111,7 +111,7 @@ impl TokenWing<'_> {
         };
         let service = inquiry.service(&read, &by).await?;
         let mut explanations = Vec::new();
-        for org in orgs_in_question(&read, &held, inquiry.org.as_ref()).await? {
+        for org in orgs_to_judge(&read, &held, inquiry.org.as_ref()).await? {
             explanations.push(self.explain_in(&read, &by, &held, inquiry, service.as_ref(), org).await?);
         }
         Ok(Explained { explanations, kind: held.token.owner.secret_kind(), now: read.now() })
@@ -152,10 +152,10 @@ impl TokenWing<'_> {
             let allows = match (finding.factor, &finding.allowed) {
                 (Factor::Service, Allowance::Orgs(orgs)) => {
                     let asked = ground.as_ref().is_some_and(|ground| orgs.contain(&ground.org.id));
-                    service_told(orgs, asked)
+                    describe_service_orgs(orgs, asked)
                 }
                 (Factor::Policy, _) if !reads_policy => "what the org's policy admits".to_owned(),
-                (_, allowed) => told(read, held, allowed).await?,
+                (_, allowed) => described(read, held, allowed).await?,
             };
             findings.push((finding.factor, allows, finding.refusal));
         }
@@ -164,7 +164,7 @@ impl TokenWing<'_> {
 
     /// Returns a token, for a caller that presents its secret and does not own it. Refuses it unless it is
     /// live and may be used from the caller's address.
-    async fn shown_by_another(
+    async fn presented_by_another(
         self,
         read: &Read,
         from: Option<IpAddr>,
@@ -185,9 +185,9 @@ impl TokenWing<'_> {
         inquiry: &Inquiry,
     ) -> Result<Result<Held, Refusal>, AuthorityError> {
         let held = match &inquiry.subject {
-            Subject::Secret(secret) => match find_held(read, secret).await? {
+            Subject::Secret(secret) => match find_presented_token(read, secret).await? {
                 Ok(held) if by.owner().ok() == Some(held.token.owner) => held,
-                Ok(held) => match self.shown_by_another(read, from, held).await? {
+                Ok(held) => match self.presented_by_another(read, from, held).await? {
                     Ok(held) => held,
                     Err(refusal) => return Ok(Err(refusal)),
                 },
@@ -213,7 +213,7 @@ impl TokenWing<'_> {
 }
 
 /// Describes the orgs that a service is registered for, as far as the caller may know of them.
-fn service_told(orgs: &Orgs, asked: bool) -> String {
+fn describe_service_orgs(orgs: &Orgs, asked: bool) -> String {
     match orgs {
         Orgs::All => "all orgs",
         Orgs::Only(_) if asked => "this org",
@@ -232,7 +232,7 @@ async fn known(read: &Read, owner: &OwnerName, org: &Org) -> Result<bool, Author
 }
 
 /// Describes what a factor allows.
-async fn told(read: &Read, held: &Held, allowed: &Allowance<'_>) -> Result<String, AuthorityError> {
+async fn described(read: &Read, held: &Held, allowed: &Allowance<'_>) -> Result<String, AuthorityError> {
     Ok(match allowed {
         Allowance::Until(Expiry::Never) => "use without end".to_owned(),
         Allowance::Until(Expiry::At(end)) => format!("use until {}", end.minute()),
@@ -256,7 +256,7 @@ async fn told(read: &Read, held: &Held, allowed: &Allowance<'_>) -> Result<Strin
         Allowance::Grants(grants @ Grants::Only(_)) => grants.to_string(),
         Allowance::Role(None) => "nothing: not a member".to_owned(),
         Allowance::Role(Some(role)) => format!("what {role} may"),
-        Allowance::Policy(policy) => policy_told(policy),
+        Allowance::Policy(policy) => describe_policy(policy),
     })
 }
 
@@ -267,26 +267,26 @@ fn some<T: Ord + ToString>(what: &str, some: &Among<T>) -> String {
     }
 }
 
-fn policy_told(policy: &OrgPolicy) -> String {
+fn describe_policy(policy: &OrgPolicy) -> String {
     let OrgPolicy { longest_lifetime, personal_tokens, networks, login_within, .. } = policy;
-    let mut told = Vec::new();
+    let mut described = Vec::new();
     if !personal_tokens {
-        told.push("only the org's own tokens".to_owned());
+        described.push("only the org's own tokens".to_owned());
     }
     if policy.require_grants {
-        told.push("tokens that carry a set of grants".to_owned());
+        described.push("tokens that carry a set of grants".to_owned());
     }
     if policy.no_all_org_tokens {
-        told.push("tokens that name the org".to_owned());
+        described.push("tokens that name the org".to_owned());
     }
     if let ndauth_core::Lifetime::For(_) = longest_lifetime {
-        told.push(format!("tokens with a lifetime of at most {longest_lifetime}"));
+        described.push(format!("tokens with a lifetime of at most {longest_lifetime}"));
     }
     if let Among::Only(_) = networks {
-        told.push(format!("use from {}", some("networks", networks)));
+        described.push(format!("use from {}", some("networks", networks)));
     }
     if let ndauth_core::Lifetime::For(_) = login_within {
-        told.push(format!("owners who logged in within {login_within}"));
+        described.push(format!("owners who logged in within {login_within}"));
     }
-    if told.is_empty() { "everything: no limits are set".to_owned() } else { told.join("; ") }
+    if described.is_empty() { "everything: no limits are set".to_owned() } else { described.join("; ") }
 }

@@ -5,16 +5,16 @@ use std::net::IpAddr;
 use ndauth_core::{Change, Description, Expiry, Personal, RevocationReason, Secret, SecretId, SecretState};
 use ndauth_store::{Family, Write};
 
-use super::secrets::HeldFamily;
+use super::secrets::LockedFamily;
 use crate::access::Operation;
-use crate::change::change_uncalled;
+use crate::change::change_without_caller;
 use crate::{AuthorityError, TokenWing};
 
 /// The key of the note of a revocation in an event's personal bytes.
 pub(crate) const NOTE: &str = "note";
 
 impl TokenWing<'_> {
-    /// Ends what a secret belongs to; see [`end_shown`]. An unknown secret counts as ended, and a retired one
+    /// Ends what a secret belongs to; see [`end_presented`]. An unknown secret counts as ended, and a retired one
     /// is recorded as reuse.
     pub(crate) async fn end_by_secret(
         self,
@@ -33,16 +33,16 @@ impl TokenWing<'_> {
             return Ok(());
         }
         drop(read);
-        let note = &shown_from(&found.record.prefix.to_string(), from);
-        change_uncalled(self.0, Operation::RevokeShown, |uncalled| async move {
-            uncalled.hold_owner(owner).await?;
-            let held = HeldFamily::hold(&uncalled, lineage).await?;
-            let Some(held) = held else { return Ok(uncalled.unchanged(())) };
+        let note = &presentation_note(&found.record.prefix.to_string(), from);
+        change_without_caller(self.0, Operation::RevokeShown, |callerless| async move {
+            callerless.lock_owner(owner).await?;
+            let held = LockedFamily::hold(&callerless, lineage).await?;
+            let Some(held) = held else { return Ok(callerless.unchanged(())) };
             let actor = held.presenter();
             Ok::<_, AuthorityError>(
-                match end_shown(&uncalled, &held, found.record.id, note.as_ref()).await? {
-                    Some((change, personal)) => uncalled.done(actor, change, personal, ()),
-                    None => uncalled.unchanged(()),
+                match end_presented(&callerless, &held, found.record.id, note.as_ref()).await? {
+                    Some((change, personal)) => callerless.done(actor, change, personal, ()),
+                    None => callerless.unchanged(()),
                 },
             )
         })
@@ -54,9 +54,9 @@ impl TokenWing<'_> {
 /// Ends what a secret belongs to. A current secret, or a token's first one, ends its token. A pending one
 /// ends its rotation, and a retiring one ends itself. Returns the change to record, or none if all of it had
 /// ended.
-pub(crate) async fn end_shown(
+pub(crate) async fn end_presented(
     write: &Write,
-    held: &HeldFamily,
+    held: &LockedFamily,
     secret: SecretId,
     note: Option<&Description>,
 ) -> Result<Option<(Change, Personal)>, AuthorityError> {
@@ -89,7 +89,7 @@ pub(crate) async fn end_shown(
 }
 
 /// Returns the note that says from where a token's secret was presented.
-fn shown_from(prefix: &str, from: Option<IpAddr>) -> Option<Description> {
+fn presentation_note(prefix: &str, from: Option<IpAddr>) -> Option<Description> {
     let from = from.map_or_else(|| "somewhere".to_owned(), |from| from.to_string());
     format!("its secret {prefix} was shown from {from}").parse().ok()
 }

@@ -24,7 +24,7 @@ impl TokenWing<'_> {
     ) -> Result<Option<Refusal>, AuthorityError> {
         let catalogue = self.0.catalogue(read).await?;
         let judging = Judging::of(read, &catalogue);
-        let orgs = orgs_in_question(read, planned, None).await?;
+        let orgs = orgs_to_judge(read, planned, None).await?;
         let names_them = matches!(planned.token.orgs, Orgs::Only(_));
         if orgs.len() > MOST_ORGS && !names_them {
             return Ok(None);
@@ -75,7 +75,7 @@ fn power(planned: &Held, ground: Option<&Ground>, org: OrgSlug, judging: Judging
 
 /// Returns the orgs in which a token is judged. A single none stands for the token itself, if there are no
 /// orgs.
-pub(super) async fn orgs_in_question(
+pub(super) async fn orgs_to_judge(
     read: &Read,
     held: &Held,
     named: Option<&OrgSlug>,

@@ -2,8 +2,8 @@
 
 use ndauth_core::{Change, Description, Lineage, Personal, RevocationReason, SecretId, Token, TokenView};
 
-use super::possession::{NOTE, end_shown};
-use super::secrets::HeldFamily;
+use super::possession::{NOTE, end_presented};
+use super::secrets::LockedFamily;
 use super::which::{Which, no_token};
 use crate::access::{Operation, Whose};
 use crate::change::{Changed, Changing, Done, change};
@@ -91,9 +91,9 @@ impl TokenWing<'_> {
         presented: SecretId,
         why: &Revoking,
     ) -> Result<Done<TokenView>, AuthorityError> {
-        let held = HeldFamily::hold(&changing, Lineage::Token(token.id)).await?;
+        let held = LockedFamily::hold(&changing, Lineage::Token(token.id)).await?;
         let held = held.ok_or_else(|| no_token(&token.id))?;
-        let ended = end_shown(&changing, &held, presented, why.note.as_ref()).await?;
+        let ended = end_presented(&changing, &held, presented, why.note.as_ref()).await?;
         let token = changing.find_token(token.id).await?.unwrap_or(token);
         let view = self.view(&changing, &changing.by, token).await?;
         Ok(match ended {

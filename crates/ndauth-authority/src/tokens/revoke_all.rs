@@ -113,11 +113,11 @@ impl TokenWing<'_> {
             // it, or waits.
             let change = match owner {
                 Owner::Account(account) => {
-                    changing.close_account(account, not_before).await?;
+                    changing.set_account_not_before(account, not_before).await?;
                     Change::AccountTokensRevoked { account, not_before, reason: REASON }
                 }
                 Owner::Org(org) => {
-                    changing.close_org(org, not_before).await?;
+                    changing.set_org_not_before(org, not_before).await?;
                     Change::OrgTokensRevoked { org, not_before, reason: REASON }
                 }
             };

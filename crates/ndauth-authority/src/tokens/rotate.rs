@@ -9,7 +9,7 @@ use ndauth_core::{
 };
 use ndauth_store::Read;
 
-use super::secrets::{HeldFamily, Settling, draw, end, settle, unlocked};
+use super::secrets::{LockedFamily, Settling, draw, end, settle, unlocked};
 use super::which::{Which, no_token};
 use crate::access::{Admitted, Operation, Whose};
 use crate::change::{Changed, Changing, change};
@@ -110,7 +110,8 @@ impl TokenWing<'_> {
                 Settling::Confirm(_) => self.living(&changing, whose, which).await?.token.id,
                 Settling::Drop | Settling::Retire { .. } => self.hold(&changing, whose, which).await?.id,
             };
-            let held = HeldFamily::hold(&changing, Lineage::Token(id)).await?.ok_or_else(|| no_token(&id))?;
+            let held =
+                LockedFamily::hold(&changing, Lineage::Token(id)).await?.ok_or_else(|| no_token(&id))?;
             let settling = &settling.by(&changing.by, &held, changing.now())?;
             let settled = settle(&self.0.uses, &changing, &held, settling).await?;
             let token = changing.find_token(id).await?.ok_or_else(|| no_token(&id))?;
@@ -137,7 +138,7 @@ impl TokenWing<'_> {
                 Err(AuthorityError::invalid("expiry", why))
             }
             Some(held) => {
-                self.still_admitted(changing, token, &held.record).await?;
+                self.refuse_if_revoked_in_org(changing, token, &held.record).await?;
                 let admitted = self.admitted(changing, view).await?;
                 let longest = admitted.map_or(Lifetime::Endless, |(_, longest)| longest);
                 Ok(token.self_rotated_expiry(longest, now))
@@ -157,12 +158,12 @@ impl TokenWing<'_> {
         let token = self.hold(changing, whose, which).await?;
         let view = self.view(changing, &changing.by, token).await?;
         alive(&view, changing.now())?;
-        self.outside_frozen_orgs(changing, &view.token).await?;
+        self.refuse_frozen_orgs(changing, &view.token).await?;
         Ok(view)
     }
 
     /// Refuses a token that names a frozen org.
-    pub(crate) async fn outside_frozen_orgs(self, read: &Read, token: &Token) -> Result<(), AuthorityError> {
+    pub(crate) async fn refuse_frozen_orgs(self, read: &Read, token: &Token) -> Result<(), AuthorityError> {
         if let Orgs::Only(_) = &token.orgs {
             for (org, _) in self.orgs_of(read, token).await? {
                 unfrozen(&org)?;
@@ -173,7 +174,7 @@ impl TokenWing<'_> {
 
     /// Refuses a secret that an org of its token revoked with all others, because the new secret would be
     /// admitted there again.
-    async fn still_admitted(
+    async fn refuse_if_revoked_in_org(
         self,
         read: &Read,
         token: &Token,
@@ -232,7 +233,7 @@ impl TokenWing<'_> {
 
 impl Settling {
     /// Returns the settlement that a caller may make. A token may only confirm the secret that it presents.
-    fn by(&self, by: &Admitted, held: &HeldFamily, now: Timestamp) -> Result<Settling, AuthorityError> {
+    fn by(&self, by: &Admitted, held: &LockedFamily, now: Timestamp) -> Result<Settling, AuthorityError> {
         let (Settling::Confirm(prefix), Some(presented)) = (self, by.presented()) else {
             return Ok(self.clone());
         };

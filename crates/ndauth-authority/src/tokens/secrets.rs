@@ -28,7 +28,7 @@ pub enum Settling {
 }
 
 /// A family whose rows are locked.
-pub(crate) struct HeldFamily {
+pub(crate) struct LockedFamily {
     pub(crate) lineage: Lineage,
     /// The token, if the family is a token's.
     pub(crate) token: Option<Token>,
@@ -38,9 +38,9 @@ pub(crate) struct HeldFamily {
     pub(crate) secrets: Vec<FoundSecret>,
 }
 
-impl HeldFamily {
+impl LockedFamily {
     /// Locks a family until the change ends, and returns it. None if it no longer exists.
-    pub(crate) async fn hold(write: &Write, lineage: Lineage) -> Result<Option<HeldFamily>, StoreError> {
+    pub(crate) async fn hold(write: &Write, lineage: Lineage) -> Result<Option<LockedFamily>, StoreError> {
         let (token, name) = match lineage {
             Lineage::Token(id) => match write.lock_token(id).await? {
                 Some(token) => (Some(token.clone()), token.name.to_string()),
@@ -58,7 +58,7 @@ impl HeldFamily {
             }
         };
         let secrets = write.list_secrets(Family::from(lineage)).await?;
-        Ok(Some(HeldFamily { lineage, token, name, secrets }))
+        Ok(Some(LockedFamily { lineage, token, name, secrets }))
     }
 
     /// Returns the family's secret in this state, if it has one.
@@ -120,7 +120,7 @@ impl HeldFamily {
 pub(crate) async fn settle(
     uses: &Uses,
     write: &Write,
-    family: &HeldFamily,
+    family: &LockedFamily,
     settling: &Settling,
 ) -> Result<Option<(Change, Personal)>, AuthorityError> {
     let (lineage, now) = (family.lineage, write.now());
@@ -152,7 +152,7 @@ pub(crate) async fn settle(
 /// Returns the old secret of a family, if it is safe to end it, or `anyway`.
 fn retiring(
     uses: &Uses,
-    family: &HeldFamily,
+    family: &LockedFamily,
     anyway: bool,
     now: Timestamp,
 ) -> Result<SecretId, AuthorityError> {

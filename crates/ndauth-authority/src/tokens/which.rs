@@ -105,8 +105,8 @@ async fn search(read: &Read, owner: Option<Owner>, which: &Which) -> Result<Toke
         (None, _) => Err(no_token(&text)),
         (Some(only), []) => Ok(only),
         (Some(last), others) => {
-            let told = |token: &Token| format!("`{}` ({})", token.name, token.id);
-            let matches = others.iter().chain([&last]).map(told).collect();
+            let described = |token: &Token| format!("`{}` ({})", token.name, token.id);
+            let matches = others.iter().chain([&last]).map(described).collect();
             Err(AuthorityError::Ambiguous { text: text.to_owned(), matches })
         }
     }

@@ -7,9 +7,9 @@ use ndauth_core::{Actor, COUNTED_FOR, Causes, Change, ClientName, Lineage, Perso
 
 use super::mirror::effects::{Effect, Effects};
 use crate::access::Operation;
-use crate::change::{Done, Uncalled, change_uncalled};
-use crate::observations::follow_ups::{DAY, FollowUp, What};
-use crate::tokens::{HeldFamily, level_in};
+use crate::change::{CallerlessChange, Done, change_without_caller};
+use crate::observations::follow_ups::{DAY, FollowUp, FollowUpKind};
+use crate::tokens::{LockedFamily, level_in};
 use crate::{AuthorityError, ValidationWing};
 
 /// The time after which the use of a retired secret suspends nothing, because such secrets lie in too many
@@ -48,17 +48,17 @@ impl ValidationWing<'_> {
     }
 
     /// Waits until there is a follow-up.
-    pub async fn something_to_follow(self) {
+    pub async fn wait_for_follow_up(self) {
         self.0.follow_ups.filled().await;
     }
 
     /// Runs all follow-ups. Fails, and leaves the rest in the queue, if the database is not available.
     pub async fn follow_up(self) -> Result<(), AuthorityError> {
         while let Some(next) = self.0.follow_ups.take() {
-            let done = change_uncalled(self.0, Operation::ValidateToken, |uncalled| async move {
+            let done = change_without_caller(self.0, Operation::ValidateToken, |callerless| async move {
                 match next.what {
-                    What::Used => self.confirm_used(uncalled, &next).await,
-                    What::Reused => self.record_reuse(uncalled, &next).await,
+                    FollowUpKind::Used => self.confirm_used(callerless, &next).await,
+                    FollowUpKind::Reused => self.record_reuse(callerless, &next).await,
                 }
             });
             match done.await.map_err(|error| (error.reason(), error)) {
@@ -82,30 +82,34 @@ impl ValidationWing<'_> {
 
     /// Records once a day that a retired secret was presented, and suspends its token if an org's policy says
     /// so. Returns true if it was recorded.
-    async fn record_reuse(self, uncalled: Uncalled, reused: &FollowUp) -> Result<Done<bool>, AuthorityError> {
-        let Some(lineage) = uncalled.find_lineage(reused.secret).await? else {
-            return Ok(uncalled.observed(false));
+    async fn record_reuse(
+        self,
+        callerless: CallerlessChange,
+        reused: &FollowUp,
+    ) -> Result<Done<bool>, AuthorityError> {
+        let Some(lineage) = callerless.find_lineage(reused.secret).await? else {
+            return Ok(callerless.observed(false));
         };
-        let Some(held) = HeldFamily::hold(&uncalled, lineage).await? else {
-            return Ok(uncalled.observed(false));
+        let Some(held) = LockedFamily::hold(&callerless, lineage).await? else {
+            return Ok(callerless.observed(false));
         };
         let Some(found) = held.secrets.iter().find(|found| found.record.id == reused.secret) else {
-            return Ok(uncalled.observed(false));
+            return Ok(callerless.observed(false));
         };
-        let SecretState::Retired(retired) = found.record.state(uncalled.now()) else {
-            return Ok(uncalled.observed(false));
+        let SecretState::Retired(retired) = found.record.state(callerless.now()) else {
+            return Ok(callerless.observed(false));
         };
         if found.reused_at.is_some_and(|at| at.micros() / DAY == reused.at.micros() / DAY) {
-            return Ok(uncalled.observed(false));
+            return Ok(callerless.observed(false));
         }
-        uncalled.set_reused(reused.secret, reused.at).await?;
+        callerless.set_reused(reused.secret, reused.at).await?;
         let mut suspended = Vec::new();
-        if let Some(token) = held.token.as_ref().filter(|_| uncalled.now().since(retired) <= REUSE) {
-            for (org, policies) in self.0.tokens().orgs_of(&uncalled, token).await? {
+        if let Some(token) = held.token.as_ref().filter(|_| callerless.now().since(retired) <= REUSE) {
+            for (org, policies) in self.0.tokens().orgs_of(&callerless, token).await? {
                 let level = level_in(org.id, token);
                 let known = token.suspensions.iter().any(|suspension| suspension.level == level);
-                if !known && policies.at(uncalled.now()).suspend_on_reuse {
-                    uncalled.suspend(token.id, level).await?;
+                if !known && policies.at(callerless.now()).suspend_on_reuse {
+                    callerless.suspend(token.id, level).await?;
                     suspended.push(level);
                 }
             }
@@ -115,38 +119,42 @@ impl ValidationWing<'_> {
         let personal: Personal =
             personal.into_iter().filter_map(|(key, value)| Some((key, value?))).collect();
         let change = Change::SecretReused { family: lineage, secret: reused.secret, suspended };
-        Ok(uncalled.done(Actor::Authority, change, personal, true))
+        Ok(callerless.done(Actor::Authority, change, personal, true))
     }
 
     /// Confirms a new secret by its first use, which came in time however late this runs. A secret that was
     /// dropped since then stays dropped. As for any confirmation, the token must be live, and its orgs not
     /// frozen.
-    async fn confirm_used(self, uncalled: Uncalled, used: &FollowUp) -> Result<Done<bool>, AuthorityError> {
-        let Some(lineage) = uncalled.find_lineage(used.secret).await? else {
-            return Ok(uncalled.observed(false));
+    async fn confirm_used(
+        self,
+        callerless: CallerlessChange,
+        used: &FollowUp,
+    ) -> Result<Done<bool>, AuthorityError> {
+        let Some(lineage) = callerless.find_lineage(used.secret).await? else {
+            return Ok(callerless.observed(false));
         };
         if let Lineage::Token(id) = lineage
-            && let Some(token) = uncalled.find_token(id).await?
+            && let Some(token) = callerless.find_token(id).await?
         {
-            uncalled.hold_owner(token.owner).await?;
+            callerless.lock_owner(token.owner).await?;
         }
-        let held = HeldFamily::hold(&uncalled, lineage).await?;
-        let waits = |held: &HeldFamily| {
+        let held = LockedFamily::hold(&callerless, lineage).await?;
+        let waits = |held: &LockedFamily| {
             let mut secrets = held.secrets.iter().filter(|found| found.record.id == used.secret);
             secrets.any(|found| {
                 found.record.state(used.at) == SecretState::Pending && !found.record.was_dropped()
             })
         };
         // It was confirmed, dropped or removed in between.
-        let Some(held) = held.filter(waits) else { return Ok(uncalled.observed(false)) };
-        if held.is_dead(&uncalled).await? {
-            return Ok(uncalled.observed(false));
+        let Some(held) = held.filter(waits) else { return Ok(callerless.observed(false)) };
+        if held.is_dead(&callerless).await? {
+            return Ok(callerless.observed(false));
         }
         if let Some(token) = &held.token {
-            self.0.tokens().outside_frozen_orgs(&uncalled, token).await?;
+            self.0.tokens().refuse_frozen_orgs(&callerless, token).await?;
         }
-        let change = held.confirm(&uncalled, used.secret).await?;
+        let change = held.confirm(&callerless, used.secret).await?;
         let actor = held.presenter();
-        Ok(uncalled.done(actor, change, Personal::new(), false))
+        Ok(callerless.done(actor, change, Personal::new(), false))
     }
 }

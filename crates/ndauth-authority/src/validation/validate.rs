@@ -95,7 +95,7 @@ impl<'a> ParsedQuestion<'a> {
         ParsedQuestion {
             question,
             kind: secret.as_ref().ok().map(Secret::kind),
-            secret: secret.and_then(|secret| secret.judge_for_services().map(|()| secret.hash())),
+            secret: secret.and_then(|secret| secret.judge_kind_for_services().map(|()| secret.hash())),
         }
     }
 }
@@ -278,7 +278,7 @@ impl ValidationWing<'_> {
     }
 
     /// Notes the uses that a service reports, of secrets that it may ask about and up to its limit.
-    pub(crate) fn note_passed(self, secret: &SecretHash, reported: &[ReportedUse]) {
+    pub(crate) fn note_reported_uses(self, secret: &SecretHash, reported: &[ReportedUse]) {
         let (_, state) = self.0.mirror.confirmed_state();
         let moment = SinceBoot::now();
         let known = asking(|view, _| match view.secret(secret) {

@@ -78,7 +78,7 @@ impl Authority {
 impl Watcher {
     /// Continues after the last event that the service received, perhaps from another instance that is ahead
     /// of this one.
-    pub async fn go_on_from(&mut self, heard: Head) -> Result<(), AuthorityError> {
+    pub async fn resume_after(&mut self, heard: Head) -> Result<(), AuthorityError> {
         self.authority.mirror.reach(heard.sequence, self.from).await?;
         self.heard = Some(heard);
         Ok(())
@@ -99,10 +99,10 @@ impl Watcher {
         self.news.mark_unchanged();
         let moment = SinceBoot::now();
         let news = loop {
-            let hear = asking(|view, effects| self.hear(view, effects));
+            let collect_news = asking(|view, effects| self.collect_news(view, effects));
             let run_effects =
                 |effects: Effects<'_>| self.authority.validation().run_effects(effects, |_| None);
-            if let Some(news) = self.authority.mirror.look(&state, moment, hear, run_effects) {
+            if let Some(news) = self.authority.mirror.look(&state, moment, collect_news, run_effects) {
                 break news?;
             }
             std::hint::spin_loop();
@@ -114,7 +114,7 @@ impl Watcher {
         Ok(News { age: moment.since(confirmed), ..news })
     }
 
-    fn hear<'v>(&self, view: &View<'v>, effects: &mut Effects<'v>) -> Result<News, AuthorityError> {
+    fn collect_news<'v>(&self, view: &View<'v>, effects: &mut Effects<'v>) -> Result<News, AuthorityError> {
         let operation = Operation::WatchRevocations;
         let service =
             self.authority.validation().admit_service(view, &self.secret, self.from, operation, effects)?;
@@ -124,8 +124,8 @@ impl Watcher {
             .ok_or(AuthorityError::Stale { age: None, cause: StaleCause::Unreachable })?;
         let heard = self.heard.and_then(|heard| recent.between(heard, view.sequence));
         let reset = heard.is_none();
-        let may_hear = |(_, heard): &(u64, &FeedEvent)| may_hear(service, heard, view);
-        let changes = heard.into_iter().flatten().filter(may_hear);
+        let may_receive = |(_, heard): &(u64, &FeedEvent)| may_receive(service, heard, view);
+        let changes = heard.into_iter().flatten().filter(may_receive);
         let changes = changes.map(|(sequence, heard)| (sequence, heard.concern)).collect();
         let rules = (self.rules != Some(view.rules_version())).then(|| view.rules_of(service));
         Ok(News { reset, rules, changes, head, age: Duration::ZERO, now: view.now, state: view.state_id() })
@@ -133,13 +133,13 @@ impl Watcher {
 
     /// Notes the uses of secrets that the service allowed without asking, as far as it may ask about them.
     pub fn note(&self, uses: &[ReportedUse]) {
-        self.authority.validation().note_passed(&self.secret, uses);
+        self.authority.validation().note_reported_uses(&self.secret, uses);
     }
 }
 
 /// Returns true if a service receives an event, because it touches what the service may cache. That is no
 /// more than what the service may ask about.
-fn may_hear(service: &Service, heard: &FeedEvent, view: &View<'_>) -> bool {
+fn may_receive(service: &Service, heard: &FeedEvent, view: &View<'_>) -> bool {
     let orgs = &service.orgs;
     match heard.concern {
         Concern::Everything => true,

@@ -42,7 +42,7 @@ impl ValidationWing<'_> {
         if let Credential::Secret { secret, from, client, life } = credential
             && matches!(secret.kind(), SecretKind::Personal | SecretKind::Org | SecretKind::Service)
         {
-            let (who, known) = self.who_presents(&secret.hash(), *from, client.as_ref()).await?;
+            let (who, known) = self.identify_presented(&secret.hash(), *from, client.as_ref()).await?;
             if let Some(known) = known {
                 let _ = life.set(known);
             }
@@ -59,7 +59,7 @@ impl ValidationWing<'_> {
     }
 
     /// Returns the identity that a token's or a service's secret stands for, from the mirror.
-    async fn who_presents(
+    async fn identify_presented(
         self,
         hash: &SecretHash,
         from: Option<IpAddr>,

@@ -5,9 +5,9 @@ use std::time::Duration;
 use expect_test::expect;
 use ndauth_authority::access::{Kind, Operation, Row, TABLE};
 use ndauth_authority::{
-    Announced, Authority, AuthorityError, Credential, ExchangeAsked, GrantError, Inquiry, Minted, MintedWhen,
-    NewAccount, NewOrg, NewPolicy, NewService, NewToken, Question, Renewing, Settlement, Subject, TokenPage,
-    Visitor, WhichSessions, Whose,
+    Announced, Authority, AuthorityError, Credential, ExchangeRequest, GrantError, Inquiry, Minted,
+    MintedWhen, NewAccount, NewOrg, NewPolicy, NewService, NewToken, Question, Renewing, Settlement, Subject,
+    TokenPage, Visitor, WhichSessions, Whose,
 };
 use ndauth_core::{
     ExpiryChoice, Identity, OrgPolicy, Orgs, Reason, Role, Scope, Secret, SecretKind, Services, SessionId,
@@ -133,17 +133,19 @@ async fn call_about(
         Operation::RevokeToken => authority.tokens().revoke(caller, whose, victim, UNNEEDED).await.map(drop),
         // A caller that learns that the token is not fit for it was admitted.
         Operation::RotateToken => {
-            behind(authority.tokens().rotate(caller, whose, victim, Duration::ZERO, None).await)
+            admitted_if_unfit(authority.tokens().rotate(caller, whose, victim, Duration::ZERO, None).await)
         }
         Operation::ConfirmRotation => {
-            behind(authority.tokens().confirm_rotation(caller, whose, victim, None).await)
+            admitted_if_unfit(authority.tokens().confirm_rotation(caller, whose, victim, None).await)
         }
-        Operation::DropRotation => behind(authority.tokens().drop_rotation(caller, whose, victim).await),
+        Operation::DropRotation => {
+            admitted_if_unfit(authority.tokens().drop_rotation(caller, whose, victim).await)
+        }
         Operation::RetireSecret => {
-            behind(authority.tokens().retire_secret(caller, whose, victim, true).await)
+            admitted_if_unfit(authority.tokens().retire_secret(caller, whose, victim, true).await)
         }
         Operation::RenewToken => {
-            behind(authority.tokens().renew(caller, whose, victim, Renewing::default()).await)
+            admitted_if_unfit(authority.tokens().renew(caller, whose, victim, Renewing::default()).await)
         }
         Operation::SuspendToken => authority.tokens().suspend(caller, whose, victim).await.map(drop),
         Operation::ResumeToken => authority.tokens().resume(caller, whose, victim).await.map(drop),
@@ -287,7 +289,7 @@ async fn call_about(
         // Only a session's secret can be exchanged, so other kinds of callers are not tested here.
         Operation::IssueTokens => {
             let Credential::Secret { secret, .. } = caller else { return Ok(()) };
-            let asked = ExchangeAsked { scope: Some(Scope::Ro), org: None };
+            let asked = ExchangeRequest { scope: Some(Scope::Ro), org: None };
             match authority.logins().exchange(secret.expose(), &Visitor::default(), &asked).await {
                 Ok(_) => Ok(()),
                 Err(GrantError::Failed(error)) => Err(error),
@@ -308,7 +310,7 @@ async fn call_about(
 }
 
 /// A caller that learns that the token is not fit for the operation was admitted.
-fn behind<T>(outcome: Result<T, AuthorityError>) -> Result<(), AuthorityError> {
+fn admitted_if_unfit<T>(outcome: Result<T, AuthorityError>) -> Result<(), AuthorityError> {
     match outcome {
         Err(
             AuthorityError::NoRotation { .. }
@@ -557,7 +559,7 @@ on_both! {
 
     /// A caller without a part in an org gets the same response for an existing, a deleted and an unknown
     /// org. The same holds for members and services that it may not know of.
-    async fn what_one_may_not_know_is_answered_like_what_is_not_there(world: &World) {
+    async fn hidden_things_are_answered_like_missing_ones(world: &World) {
         let callers = callers(world).await;
         let asked = world.create(&new_token("asked about")).await;
         let (authority, slugs) = (&world.authority, ["closed", "gone", "nowhere"]);
@@ -651,7 +653,7 @@ on_both! {
         assert_eq!(refused.to_string(), "the token is not granted `read:tokens`", "what is missing is named");
     }
 
-    async fn dead_and_foreign_credentials_are_told_apart(world: &World) {
+    async fn dead_and_foreign_credentials_are_distinguished(world: &World) {
         let unknown: Secret = "ndses_9fefK0k0r4f1UgtpuUsNmC6Fu1W2cqhyY3rNdGb8tg4".parse().expect("a secret");
         let who = async |credential: &Credential| world.authority.validation().who_am_i(credential).await;
         assert_eq!(reason(who(&presented(&unknown)).await), Reason::SecretUnknown);

@@ -63,7 +63,7 @@ on_both! {
         assert_eq!(world.refused_permission(&secret, "write:assets").await, None, "as a role that is given back");
     }
 
-    async fn what_would_widen_is_refused_whole(world: &World) {
+    async fn widening_catalogues_are_refused_whole(world: &World) {
         let before = changed(world, |_| ()).await;
         let next = changed(world, |document| {
             let assets = document.types.get_mut("assets").expect("the type is there");

@@ -94,7 +94,7 @@ on_both! {
         assert_eq!(listed(true).await[0].owner_name(), "ada");
     }
 
-    async fn the_lists_tell_what_there_is(world: &World) {
+    async fn lists_show_everything(world: &World) {
         let authority = &world.authority;
         let accounts = authority.operator().list_accounts(&CONSOLE).await.expect("listed").rows;
         assert_eq!(accounts.iter().map(|a| a.handle.to_string()).collect::<Vec<_>>(), ["ada", "eve"]);
@@ -220,7 +220,7 @@ on_both! {
         }
     }
 
-    async fn what_was_minted_before_is_revoked(world: &World) {
+    async fn secrets_minted_before_are_revoked(world: &World) {
         let old = world.create(&new_token("old")).await.secret;
         world.clock.set(at(10));
         let settled = world.authority.operator().after_restore(&CONSOLE, &ndauth_authority::Settlement::NotBefore(at(10))).await;

@@ -53,7 +53,7 @@ async fn reopened(world: &World) -> Arc<Authority> {
 }
 
 /// Returns a world of which a copy was made. Then a token was revoked, one was made, and ada lost her role.
-async fn forgetful() -> (World, tempfile::TempDir, [Secret; 3], String) {
+async fn world_with_stale_copy() -> (World, tempfile::TempDir, [Secret; 3], String) {
     let world = World::new(Engine::Sqlite).await;
     let (dead, alive) = (world.create(&new_token("dead")).await, world.create(&new_token("alive")).await);
     let folder = tempfile::tempdir().expect("a folder");
@@ -73,7 +73,7 @@ async fn forgetful() -> (World, tempfile::TempDir, [Secret; 3], String) {
 
 #[tokio::test]
 async fn a_restored_copy_is_not_served() {
-    let (world, _folder, [dead, ..], _) = forgetful().await;
+    let (world, _folder, [dead, ..], _) = world_with_stale_copy().await;
     let authority = reopened(&world).await;
     assert!(matches!(authority.may_serve().await, Err(AuthorityError::Restored)));
     assert_eq!(reason(authority.validation().who_am_i(&world.ada).await), Reason::Unavailable);
@@ -98,8 +98,8 @@ async fn a_restored_copy_is_not_served() {
 }
 
 #[tokio::test]
-async fn what_was_forgotten_is_done_again() {
-    let (world, _folder, [dead, alive, late], log) = forgetful().await;
+async fn forgotten_events_are_replayed() {
+    let (world, _folder, [dead, alive, late], log) = world_with_stale_copy().await;
     let authority = reopened(&world).await;
     assert_eq!(replay(&authority, &log).await.expect("replayed"), 4);
     authority.may_serve().await.expect("it serves");
@@ -226,7 +226,7 @@ async fn revocations_of_all_at_once_are_done_again() {
 
 #[tokio::test]
 async fn an_export_must_reach_from_the_copy_to_what_was_seen() {
-    let (world, _folder, _, log) = forgetful().await;
+    let (world, _folder, _, log) = world_with_stale_copy().await;
     let authority = reopened(&world).await;
     let lines: Vec<&str> = log.lines().collect();
     let spoiled = |line: usize, from: &str, to: &str| {
@@ -254,7 +254,7 @@ async fn an_export_must_reach_from_the_copy_to_what_was_seen() {
 /// On a machine that has seen nothing of the log, an export with no more than the copy settles nothing.
 #[tokio::test]
 async fn an_export_as_old_as_the_copy_proves_nothing() {
-    let (world, _folder, _, log) = forgetful().await;
+    let (world, _folder, _, log) = world_with_stale_copy().await;
     let DatabaseUrl::Sqlite(path) = &world.scratch.url else { panic!("SQLite") };
     for file in std::fs::read_dir(path.parent().expect("a folder")).expect("listed") {
         let file = file.expect("a file").path();
@@ -263,7 +263,7 @@ async fn an_export_as_old_as_the_copy_proves_nothing() {
         }
     }
     let authority = reopened(&world).await;
-    assert!(!authority.would_notice_a_copy());
+    assert!(!authority.can_detect_older_copy());
     let lines: Vec<&str> = log.lines().collect();
     let error =
         replay(&authority, &lines[..lines.len() - 4].join("\n")).await.expect_err("it proves nothing");
@@ -274,7 +274,7 @@ async fn an_export_as_old_as_the_copy_proves_nothing() {
 /// A change made while a copy is restored is not lost: the transaction that replaces the database notices it.
 #[tokio::test]
 async fn nothing_is_replaced_that_was_not_seen() {
-    let (world, folder, _, _) = forgetful().await;
+    let (world, folder, _, _) = world_with_stale_copy().await;
     let url = &world.scratch.url;
     let store = ndauth_store::Store::connect(url, Clock::Database).await.expect("connected");
     let before = store.read().await.expect("a view").head();
@@ -291,7 +291,7 @@ async fn nothing_is_replaced_that_was_not_seen() {
 
 #[tokio::test]
 async fn a_copy_is_put_back_whole_or_not_at_all() {
-    let (world, folder, _, _) = forgetful().await;
+    let (world, folder, _, _) = world_with_stale_copy().await;
     let url = &world.scratch.url;
     let DatabaseUrl::Sqlite(path) = url else { panic!("SQLite") };
     let kept = |path: &std::path::Path| {
@@ -372,7 +372,7 @@ on_both! {
     }
 
     /// If no file can be written, the process compares with what it saw itself.
-    async fn what_the_process_saw_counts_where_no_file_can_be_kept(world: &World) {
+    async fn rewinds_are_noticed_without_a_witness_file(world: &World) {
         let nowhere = std::path::Path::new("/proc/nowhere");
         let authority = Authority::open(&world.scratch.url, Clock::Manual(world.clock.clone()), Some(nowhere)).await.expect("opened");
         authority.look().await.expect("looked");
@@ -392,7 +392,7 @@ on_both! {
 
     /// The state that answers were based on is remembered at once, so even a recent revocation is not
     /// forgotten.
-    async fn what_the_mirror_applied_a_moment_ago_counts(world: &World) {
+    async fn rewinds_past_recently_mirrored_events_are_noticed(world: &World) {
         let data = tempfile::tempdir().expect("a folder");
         let clock = Clock::Manual(world.clock.clone());
         let authority = Authority::open(&world.scratch.url, clock, Some(data.path())).await.expect("opened");
@@ -402,7 +402,7 @@ on_both! {
         let by_id = Which::Id(token.view.token.id);
         authority.tokens().revoke(&CONSOLE, &Whose::Anyone, &by_id, UNNEEDED).await.expect("revoked");
         let store = ndauth_store::Store::connect(&world.scratch.url, Clock::Database).await.expect("connected");
-        ndauth_store::testing::forget_a_revocation(&store).await;
+        ndauth_store::testing::undo_last_revocation(&store).await;
         authority.look().await.expect("looked");
         assert!(matches!(authority.may_serve().await, Err(AuthorityError::Rewound(_))));
         authority.operator().after_restore(&CONSOLE, &Settlement::NotBefore(at(0))).await.expect("settled");
@@ -410,7 +410,7 @@ on_both! {
     }
 
     /// A settlement covers only what was lost before it. A copy with an older settlement is an older copy.
-    async fn what_was_said_of_another_copy_frees_nobody(world: &World) {
+    async fn settlements_of_another_copy_free_nobody(world: &World) {
         let data = tempfile::tempdir().expect("a folder");
         let clock = Clock::Manual(world.clock.clone());
         let authority = Authority::open(&world.scratch.url, clock, Some(data.path())).await.expect("opened");
@@ -422,7 +422,7 @@ on_both! {
             let by_id = Which::Id(token.view.token.id);
             authority.tokens().revoke(&CONSOLE, &Whose::Anyone, &by_id, UNNEEDED).await.expect("revoked");
             authority.look().await.expect("looked");
-            ndauth_store::testing::forget_a_revocation(&store).await;
+            ndauth_store::testing::undo_last_revocation(&store).await;
             authority.look().await.expect("looked");
             assert!(matches!(authority.may_serve().await, Err(AuthorityError::Rewound(_))));
             authority.operator().after_restore(&CONSOLE, &Settlement::NotBefore(at(0))).await.expect("settled");
@@ -430,7 +430,7 @@ on_both! {
         }
         // The second settlement is forgotten, too, and the first is the last again.
         execute(&store, "UPDATE installation SET settled_at = settled_at - 50000000").await;
-        ndauth_store::testing::forget_a_revocation(&store).await;
+        ndauth_store::testing::undo_last_revocation(&store).await;
         authority.look().await.expect("looked");
         assert!(matches!(authority.may_serve().await, Err(AuthorityError::Rewound(_))));
     }

@@ -108,7 +108,7 @@ on_both! {
         assert!(refused > 300 && refused < 720, "both answers come up: {refused}");
     }
 
-    async fn every_org_is_told_by_itself(world: &World) {
+    async fn every_org_is_explained_separately(world: &World) {
         world.create(&new_token("ci")).await;
         let told = explained(world, &about("ci")).await;
         let orgs: Vec<_> = told
@@ -165,7 +165,7 @@ on_both! {
         assert_eq!(world.authority.tokens().list(&world.ada, MINE, all).await.expect("listed").views.len(), 0);
     }
 
-    async fn whose_token_it_is_decides_who_may_ask(world: &World) {
+    async fn only_owners_and_holders_may_explain_a_token(world: &World) {
         let secret = world.create(&new_token("ci")).await.secret;
         assert_eq!(reason(world.authority.tokens().explain(&world.eve, &about("ci")).await), Reason::NotFound);
         // A caller that has the whole secret may ask, and a token may ask about itself.
@@ -191,7 +191,7 @@ on_both! {
     }
 
     /// Asking about one's own token does not reveal which orgs there are.
-    async fn orgs_stay_hidden_from_strangers(world: &World) {
+    async fn orgs_stay_hidden_from_outsiders(world: &World) {
         let hidden = ndauth_authority::NewOrg { slug: "hidden".parse().expect("a slug"), name: None, admin: None };
         world.authority.orgs().create(&CONSOLE, &hidden).await.expect("made");
         world.create(&new_token("anywhere")).await;
@@ -212,7 +212,7 @@ on_both! {
     }
 
     /// Only members may read an org's policy, and nobody here may read which orgs a service is for.
-    async fn an_explanation_tells_no_more_than_one_may_know(world: &World) {
+    async fn explanations_reveal_no_hidden_facts(world: &World) {
         let policy = NewPolicy {
             policy: OrgPolicy { networks: networks("198.51.100.0/24"), ..OrgPolicy::OPEN },
             effective_in: std::time::Duration::ZERO,
@@ -249,7 +249,7 @@ on_both! {
 
     /// A caller that presents another's dead secret learns how it died, and nothing about its owner. A token
     /// explains itself from its own networks.
-    async fn a_dead_secret_tells_nobody_else_of_its_owner(world: &World) {
+    async fn dead_secrets_do_not_reveal_their_owner(world: &World) {
         let made = world.create(&new_token("ci")).await;
         let show = |secret: &Secret| Inquiry {
             subject: Subject::Secret(secret.expose().parse().expect("a secret")),

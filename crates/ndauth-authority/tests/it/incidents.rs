@@ -99,7 +99,7 @@ on_both! {
 
     /// Tokens that were revoked all at once are revoked like any other: their status says so, their names are
     /// free, and they do not count.
-    async fn what_is_revoked_with_all_is_revoked(world: &World) {
+    async fn tokens_revoked_with_all_are_revoked(world: &World) {
         let old = world.create(&new_token("old")).await;
         let kept = world.create(&new_token("kept")).await;
         let (ops, settings) = (in_org("ops"), org_token("own", &["write:assets"]));
@@ -165,7 +165,7 @@ on_both! {
     }
 
     /// A rotation at another instance either comes before, and its token is live, or is refused.
-    async fn a_rotation_beside_it_is_seen_or_refused(world: &World) {
+    async fn concurrent_rotations_are_seen_or_refused(world: &World) {
         let clock = ndauth_authority::Clock::Manual(world.clock.clone());
         let other = ndauth_authority::Authority::open(&world.scratch.url, clock, None).await.expect("opened");
         let (ops, self_rotating) = (in_org("ops"), NewToken { self_rotating_until: Some(ExpiryChoice::LONGEST), ..org_token("own", &["write:assets"]) });
@@ -196,7 +196,7 @@ on_both! {
 
     /// A token that an account makes at another instance either comes before the revocation of all, and is
     /// revoked, or after.
-    async fn a_creation_beside_it_is_marked_or_lives(world: &World) {
+    async fn concurrent_creations_are_revoked_or_live(world: &World) {
         let clock = ndauth_authority::Clock::Manual(world.clock.clone());
         let other = ndauth_authority::Authority::open(&world.scratch.url, clock, None).await.expect("opened");
         let oona = world.person("oona", true, None).await;
@@ -222,7 +222,7 @@ on_both! {
     }
 
     /// A token that an org revoked with all others does not come back by rotating itself.
-    async fn what_an_org_revoked_does_not_rotate_itself_back_in(world: &World) {
+    async fn tokens_revoked_by_an_org_do_not_rotate_themselves(world: &World) {
         let made = world.create(&token_with("ci", |new| new.self_rotating_until = Some(ExpiryChoice::LONGEST))).await;
         world.clock.set(at(100));
         world.authority.tokens().revoke_all(&world.eve, &in_org("ops"), MintedWhen::Ever).await.expect("revoked");
@@ -236,7 +236,7 @@ on_both! {
 
     /// A secret that a token draws for itself is refused wherever the previous one is, whatever memberships
     /// its owner had meanwhile.
-    async fn what_an_org_revoked_is_not_let_in_by_its_own_rotation(world: &World) {
+    async fn self_rotation_does_not_readmit_tokens_revoked_by_an_org(world: &World) {
         let made = world.create(&token_with("ci", |new| new.self_rotating_until = Some(ExpiryChoice::LONGEST))).await;
         let (ops, ada) = (ops(), "ada".parse().expect("a handle"));
         let late = NewOrg { slug: "late".parse().expect("a slug"), name: None, admin: Some("eve".parse().expect("a handle")) };
@@ -406,7 +406,7 @@ on_both! {
     }
 
     /// SEC-16: leaving something out of a call to revoke does not weaken it.
-    async fn sec_16_what_is_left_out_weakens_nothing(world: &World) {
+    async fn sec_16_omissions_weaken_nothing(world: &World) {
         for (number, note) in [None, Some("leaked")].into_iter().enumerate() {
             let name = format!("t{number}");
             let secret = world.create(&new_token(&name)).await.secret;
@@ -455,7 +455,7 @@ on_both! {
         }
     }
     /// `ada`'s token is for `ops` and `dev`, used in `dev`, and suspended there by an admin of it.
-    async fn an_orgs_admin_is_told_of_a_token_what_concerns_that_org(world: &World) {
+    async fn org_admins_see_only_what_concerns_their_org(world: &World) {
         let tokens = world.authority.tokens();
         let made = world.create(&token_with("both", |new| new.orgs = Some(orgs(&["dev", "ops"])))).await;
         let (id, secret) = (made.view.token.id, made.secret);

@@ -44,7 +44,7 @@ async fn used(world: &World, secret: &Secret) -> Option<Reason> {
 
 on_both! {
     /// A rotation goes from "not yet safe" to retired.
-    async fn a_rotation_takes_its_way(world: &World) {
+    async fn a_rotation_passes_through_every_stage(world: &World) {
         let old = world.create(&new_token("ci")).await.secret;
         let new = rotate(world, 24 * HOUR).await.expect("rotated");
         assert_eq!(new.pending_until, at(15 * 60));
@@ -85,7 +85,7 @@ on_both! {
         world.sound().await;
     }
 
-    async fn what_nobody_confirms_expires(world: &World) {
+    async fn unconfirmed_secrets_expire(world: &World) {
         let old = world.create(&new_token("ci")).await.secret;
         let new = rotate(world, HOUR).await.expect("rotated").secret;
         world.clock.set(at(15 * 60));
@@ -364,7 +364,7 @@ on_both! {
 
     /// SEC-22: a response that never arrives leaves no secret that stays valid, and nothing that its owner
     /// does not see.
-    async fn sec_22_what_nobody_was_told_of_dies_and_is_seen(world: &World) {
+    async fn sec_22_undelivered_secrets_die_and_are_seen(world: &World) {
         let waiting = token_with("ci", |new| new.pending = true);
         let made = world.create(&waiting).await;
         drop(made.secret);

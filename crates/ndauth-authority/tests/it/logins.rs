@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use ndauth_authority::{
-    Authority, AuthorityError, CodeAsked, Credential, ExchangeAsked, GrantError, Granted, SignedIn, Visitor,
-    WhichSessions,
+    Authority, AuthorityError, CodeRequest, Credential, ExchangeRequest, GrantError, Granted, SignedIn,
+    Visitor, WhichSessions,
 };
 use ndauth_core::{
     Challenge, Handle, Identity, Lifetime, OneTime, OrgPolicy, Reason, Requirement, Role, Scope, Secret,
@@ -43,8 +43,8 @@ async fn ada_signed_in(world: &World) -> SignedIn {
     accepted.expect("the password is set")
 }
 
-fn asked() -> CodeAsked {
-    CodeAsked {
+fn asked() -> CodeRequest {
+    CodeRequest {
         redirect_uri: REDIRECT.to_owned(),
         challenge: Challenge::of(VERIFIER).expect("a verifier"),
         device: "ndcli 0.1.0 on vm".parse().ok(),
@@ -57,7 +57,7 @@ async fn code(world: &World, cookie: &Secret) -> OneTime {
 }
 
 /// Grants a session to a command line that ada authorized.
-async fn let_in(world: &World, cookie: &Secret) -> Granted {
+async fn authorize_program(world: &World, cookie: &Secret) -> Granted {
     let code = code(world, cookie).await;
     world.authority.logins().redeem_code(code.expose(), REDIRECT, VERIFIER, &home()).await.expect("redeemed")
 }
@@ -75,7 +75,7 @@ async fn who(world: &World, secret: &Secret) -> Result<(), Reason> {
 }
 
 async fn derive(world: &World, granted: &Granted, scope: Option<Scope>, org: Option<&str>) -> Secret {
-    let asked = ExchangeAsked { scope, org: org.map(|slug| slug.parse().expect("a slug")) };
+    let asked = ExchangeRequest { scope, org: org.map(|slug| slug.parse().expect("a slug")) };
     let derived = world.authority.logins().exchange(granted.access.expose(), &home(), &asked).await;
     derived.expect("derived").secret
 }
@@ -144,7 +144,7 @@ on_both! {
         let (told, _) = authority.operator().export_events(&CONSOLE, before).await.expect("exported").expect("a page");
         assert!(told.contains("account.sign_in_link_issued") && told.contains("console"), "{told}");
         assert!(!told.contains(link.code.expose()), "{told}");
-        assert_eq!(authority.logins().whose_link(link.code.expose()).await.expect("hers").handle, ada());
+        assert_eq!(authority.logins().account_of_link(link.code.expose()).await.expect("hers").handle, ada());
         let invitation = authority.logins().accept_invitation(link.code.expose(), PASSWORD, &home()).await;
         assert_eq!(reason(invitation), Reason::LinkSpent, "it sets no password");
         let code = link.code.expose().to_owned();
@@ -164,7 +164,7 @@ on_both! {
         let visit = async |cookie: &Secret| authority.logins().visit(cookie, &home()).await.map(drop);
         assert_eq!(reason(visit(&first.secret).await), Reason::SessionRevoked);
         // A command line's secret opens no page.
-        let granted = let_in(world, &second.secret).await;
+        let granted = authorize_program(world, &second.secret).await;
         assert_eq!(reason(visit(&granted.access).await), Reason::NotPermitted);
         assert_eq!(reason(visit(secret(&world.eve)).await), Reason::NotPermitted);
 
@@ -182,7 +182,7 @@ on_both! {
         sound(authority).await;
     }
 
-    async fn a_code_is_for_who_asked_for_it_and_once(world: &World) {
+    async fn codes_are_redeemed_once_and_only_by_their_client(world: &World) {
         let cookie = ada_signed_in(world).await.secret;
         let authority = &world.authority;
         let asked_for = code(world, &cookie).await;
@@ -223,11 +223,11 @@ on_both! {
         assert_eq!(reason(authority.tokens().create(&caller, MINE, &new_token("ci")).await), Reason::NotPermitted);
         assert_eq!(reason(authority.validation().who_am_i(&caller).await), Reason::NotPermitted);
         assert_eq!(reason(authority.orgs().get(&caller, &"ops".parse().expect("a slug")).await), Reason::NotPermitted);
-        let asked = ExchangeAsked { scope: None, org: None };
+        let asked = ExchangeRequest { scope: None, org: None };
         let exchanged = authority.logins().exchange(cookie.expose(), &home(), &asked).await;
         assert_eq!(grant_error(exchanged), "NOT_PERMITTED");
         authority.logins().visit(&cookie, &home()).await.expect("it is let in by the pages");
-        let granted = let_in(world, &cookie).await;
+        let granted = authorize_program(world, &cookie).await;
         assert_eq!(reason(authority.logins().visit(&granted.access, &home()).await), Reason::NotPermitted);
         who(world, &granted.access).await.expect("a program's is a credential");
     }
@@ -235,11 +235,11 @@ on_both! {
     /// A presented secret ends what it belongs to, and nothing else. An unknown secret counts as ended.
     async fn possession_revokes(world: &World) {
         let authority = &world.authority;
-        let show = async |secret: &Secret| authority.logins().revoke_shown(secret.expose(), &home()).await;
+        let show = async |secret: &Secret| authority.logins().revoke_presented(secret.expose(), &home()).await;
         // The current secret of each kind of token.
         let cookie = ada_signed_in(world).await.secret;
         let ada = world.log_in("ada").await;
-        let derived = derive(world, &let_in(world, &cookie).await, None, None).await;
+        let derived = derive(world, &authorize_program(world, &cookie).await, None, None).await;
         let personal = world.make(&ada, MINE, &new_token("personal")).await.secret;
         let first = world.make(&ada, MINE, &token_with("waits", |new| new.pending = true)).await.secret;
         let own = world.make(&world.eve, &in_org("ops"), &org_token("own", &["read:assets"])).await.secret;
@@ -274,7 +274,7 @@ on_both! {
         // An unknown secret, and a service's.
         let unknown = Secret::mint(SecretKind::Personal, &mut SysRng).expect("drawn");
         show(&unknown).await.expect("it has ended");
-        authority.logins().revoke_shown("nonsense", &home()).await.expect("it has ended");
+        authority.logins().revoke_presented("nonsense", &home()).await.expect("it has ended");
         for known in [true, false] {
             let Credential::Secret { secret, .. } = &world.service else { panic!("a secret") };
             let drawn = Secret::mint(SecretKind::Service, &mut SysRng).expect("drawn");
@@ -287,7 +287,7 @@ on_both! {
 
     /// An authorization by a browser's session that is not redeemed yet ends with the session, whichever way
     /// that ends.
-    async fn what_a_session_approved_ends_with_it(world: &World) {
+    async fn authorizations_of_a_session_end_with_it(world: &World) {
         let authority = &world.authority;
         for everywhere in [false, true] {
             let cookie = ada_signed_in(world).await.secret;
@@ -317,7 +317,7 @@ on_both! {
             accounts.into_iter().find(|account| account.handle == ada()).and_then(|account| account.last_login_at)
         };
         world.clock.set(at(60 * 60));
-        let_in(world, &cookie).await;
+        authorize_program(world, &cookie).await;
         let begun = authority.logins().begin_device(&home()).await.expect("it waits");
         authority.logins().decide_device(&cookie, &home(), &begun.user_code.to_string(), true).await.expect("let in");
         authority.logins().poll_device(begun.device_code.expose(), &home()).await.expect("let in");
@@ -327,7 +327,7 @@ on_both! {
     }
 
     /// SEC-14: of fifty concurrent attempts, one succeeds.
-    async fn sec_14_what_works_once_works_once_of_fifty(world: &World) {
+    async fn sec_14_single_use_codes_work_once_of_fifty(world: &World) {
         let cookie = ada_signed_in(world).await.secret;
         let asked_for = code(world, &cookie).await.expose().to_owned();
         let authority = std::sync::Arc::clone(&world.authority);
@@ -365,7 +365,7 @@ on_both! {
     /// SEC-14: however many refresh at once, one pair of secrets is valid afterwards.
     async fn sec_14_of_fifty_refreshes_one_pair_serves(world: &World) {
         let cookie = ada_signed_in(world).await.secret;
-        let granted = let_in(world, &cookie).await;
+        let granted = authorize_program(world, &cookie).await;
         let mut tries = JoinSet::new();
         for _ in 0..50 {
             let authority = std::sync::Arc::clone(&world.authority);
@@ -381,11 +381,11 @@ on_both! {
         assert_eq!(who(world, &granted.access).await, Err(Reason::SessionExpired));
     }
 
-    async fn what_refreshes_is_changed_at_each_use_and_its_reuse_ends_the_session(world: &World) {
+    async fn refresh_secrets_change_at_each_use_and_reuse_ends_the_session(world: &World) {
         let cookie = ada_signed_in(world).await.secret;
         let authority = &world.authority;
         let refresh = async |secret: &Secret| authority.logins().refresh(secret.expose()).await;
-        let first = let_in(world, &cookie).await;
+        let first = authorize_program(world, &cookie).await;
         world.clock.set(at(15 * 60));
         assert_eq!(who(world, &first.access).await, Err(Reason::SessionExpired), "at that very instant");
         let lost = refresh(&first.refresh).await.expect("refreshed");
@@ -405,33 +405,33 @@ on_both! {
         assert_eq!(grant_error(refresh(&third.refresh).await), "InvalidGrant");
 
         // This also holds at once.
-        let granted = let_in(world, &cookie).await;
+        let granted = authorize_program(world, &cookie).await;
         let next = refresh(&granted.refresh).await.expect("refreshed");
         let last = refresh(&next.refresh).await.expect("refreshed");
         assert_eq!(grant_error(refresh(&granted.refresh).await), "InvalidGrant");
         assert_eq!(who(world, &last.access).await, Err(Reason::SessionRevoked));
 
         // This also holds if the access secret of the response was used, because the response arrived.
-        let granted = let_in(world, &cookie).await;
+        let granted = authorize_program(world, &cookie).await;
         let next = refresh(&granted.refresh).await.expect("refreshed");
         who(world, &next.access).await.expect("it serves");
         assert_eq!(grant_error(refresh(&granted.refresh).await), "InvalidGrant");
         assert_eq!(who(world, &next.access).await, Err(Reason::SessionRevoked));
 
         // A retry that comes too late is refused, too.
-        let granted = let_in(world, &cookie).await;
+        let granted = authorize_program(world, &cookie).await;
         let next = refresh(&granted.refresh).await.expect("refreshed");
         world.clock.set(at(15 * 60 + 32 + 31));
         assert_eq!(grant_error(refresh(&granted.refresh).await), "InvalidGrant");
         assert_eq!(who(world, &next.access).await, Err(Reason::SessionRevoked));
         // So is a secret that was replaced.
-        let granted = let_in(world, &cookie).await;
+        let granted = authorize_program(world, &cookie).await;
         let lost = refresh(&granted.refresh).await.expect("refreshed");
         let kept = refresh(&granted.refresh).await.expect("refreshed");
         assert_eq!(grant_error(refresh(&lost.refresh).await), "InvalidGrant");
         assert_eq!(who(world, &kept.access).await, Err(Reason::SessionRevoked));
         // This holds however long ago it was used.
-        let granted = let_in(world, &cookie).await;
+        let granted = authorize_program(world, &cookie).await;
         let mut last = refresh(&granted.refresh).await.expect("refreshed");
         for half in 1..=5 {
             world.clock.set(at(15 * 60 + 63 + half * 11 * 60 * 60));
@@ -447,8 +447,8 @@ on_both! {
 
     async fn a_session_ends_when_it_is_idle_and_after_the_longest(world: &World) {
         let cookie = ada_signed_in(world).await.secret;
-        let idle = let_in(world, &cookie).await;
-        let mut used = let_in(world, &cookie).await;
+        let idle = authorize_program(world, &cookie).await;
+        let mut used = authorize_program(world, &cookie).await;
         let refresh = async |secret: &Secret| world.authority.logins().refresh(secret.expose()).await;
         let half = 11 * 60 * 60;
         world.clock.set(at(12 * 60 * 60));
@@ -456,7 +456,7 @@ on_both! {
         let cookie = world.authority.logins().sign_in("ada", PASSWORD, &home(), None).await.expect("signed in").secret;
         let begun = 12 * 60 * 60;
         used = match refresh(&used.refresh).await {
-            Err(_) => let_in(world, &cookie).await,
+            Err(_) => authorize_program(world, &cookie).await,
             Ok(granted) => granted,
         };
         for step in 1..=(30 * 24 * 60 * 60 / half) {
@@ -481,7 +481,7 @@ on_both! {
         assert_eq!(grant_error(poll().await), "Pending", "it waited ten seconds");
 
         let typed = begun.user_code.to_string().to_lowercase().replace('-', " ");
-        let shown = authority.logins().asked_by_device(&cookie, &home(), &typed).await.expect("it is found");
+        let shown = authority.logins().find_waiting_device(&cookie, &home(), &typed).await.expect("it is found");
         assert_eq!((shown.name(), shown.address), ("ndcli on a server", remote.address));
         authority.logins().decide_device(&cookie, &home(), &typed, true).await.expect("let in");
         assert_eq!(
@@ -506,10 +506,10 @@ on_both! {
         sound(authority).await;
     }
 
-    async fn codes_of_devices_are_not_to_be_guessed_nor_heaped_up(world: &World) {
+    async fn device_codes_are_limited_in_tries_and_number(world: &World) {
         let cookie = ada_signed_in(world).await.secret;
         let authority = &world.authority;
-        let guess = async |code: &str| authority.logins().asked_by_device(&cookie, &home(), code).await.map(drop);
+        let guess = async |code: &str| authority.logins().find_waiting_device(&cookie, &home(), code).await.map(drop);
         for _ in 0..10 {
             assert_eq!(reason(guess("BCDF-GHJK").await), Reason::NotFound);
         }
@@ -528,7 +528,7 @@ on_both! {
         let begun = authority.logins().begin_device(&home()).await.expect("it waits");
         authority.logins().decide_device(&cookie, &home(), &begun.user_code.to_string(), true).await.expect("let in");
         let device = authority.logins().poll_device(begun.device_code.expose(), &home()).await.expect("let in");
-        let cli = let_in(world, &cookie).await;
+        let cli = authorize_program(world, &cookie).await;
         let ops = "ops".parse().expect("a slug");
         let policy = ndauth_authority::NewPolicy {
             policy: OrgPolicy::OPEN,
@@ -578,13 +578,13 @@ on_both! {
             assert_eq!(reason(outcome), Reason::LoginNotRecent);
         }
         // A new code from the same browser proves nothing new.
-        let again = let_in(world, &cookie).await;
+        let again = authorize_program(world, &cookie).await;
         assert_eq!(reason(all(&again.access, "x").await.into_iter().next().expect("five")), Reason::LoginNotRecent);
     }
 
-    async fn what_is_derived_does_no_more_than_was_asked_and_manages_nothing(world: &World) {
+    async fn derived_tokens_do_no_more_than_requested_and_manage_nothing(world: &World) {
         let cookie = ada_signed_in(world).await.secret;
-        let granted = let_in(world, &cookie).await;
+        let granted = authorize_program(world, &cookie).await;
         let authority = &world.authority;
         let all = derive(world, &granted, None, None).await;
         let read_ops = derive(world, &granted, Some(Scope::Ro), Some("ops")).await;
@@ -601,7 +601,7 @@ on_both! {
 
         let exchange = async |subject: &str, org: Option<&str>| {
             let org = org.map(|slug| slug.parse().expect("a slug"));
-            authority.logins().exchange(subject, &home(), &ExchangeAsked { scope: None, org }).await.map(drop)
+            authority.logins().exchange(subject, &home(), &ExchangeRequest { scope: None, org }).await.map(drop)
         };
         assert_eq!(grant_error(exchange(granted.access.expose(), Some("nowhere")).await), "InvalidTarget");
         // SEC-03: a secret that is narrower than its owner cannot become wider here.
@@ -627,11 +627,11 @@ on_both! {
 
     /// SEC-11: however a session ends, everything that it gave ends with it: cookies, secrets, and derived
     /// tokens.
-    async fn sec_11_what_a_session_gave_ends_with_it(world: &World) {
+    async fn sec_11_everything_a_session_gave_ends_with_it(world: &World) {
         let authority = &world.authority;
         let mut cookie = ada_signed_in(world).await.secret;
         for how in ["one", "all", "revoked", "signed out", "password", "disabled"] {
-            let granted = let_in(world, &cookie).await;
+            let granted = authorize_program(world, &cookie).await;
             let derived = derive(world, &granted, None, None).await;
             let identity = async || {
                 let told = world.ask(&world.service, derived.expose(), &Requirement::Identity).await;
@@ -648,7 +648,7 @@ on_both! {
                     let ended = authority.logins().revoke_sessions(&caller, &WhichSessions::One(current.id)).await;
                     assert_eq!(ended.expect("ended").value, 1);
                 }
-                "revoked" => authority.logins().revoke_shown(granted.refresh.expose(), &home()).await.expect("ended"),
+                "revoked" => authority.logins().revoke_presented(granted.refresh.expose(), &home()).await.expect("ended"),
                 "all" => {
                     let ended = authority.logins().revoke_sessions(&caller, &WhichSessions::All).await.expect("ended").value;
                     assert_eq!(ended, listed.len() as u64);
@@ -691,7 +691,7 @@ on_both! {
 
     async fn nobody_ends_anothers_session(world: &World) {
         let cookie = ada_signed_in(world).await.secret;
-        let granted = let_in(world, &cookie).await;
+        let granted = authorize_program(world, &cookie).await;
         let rows = world.authority.logins().list_my_sessions(&presented(&granted.access)).await.expect("listed").rows;
         for row in &rows {
             let ended = world.authority.logins().revoke_sessions(&world.eve, &WhichSessions::One(row.session.id)).await;
@@ -728,7 +728,7 @@ on_both! {
 
     /// Tries from many networks share a limit, and the wait is short. The owner is not limited by it in a
     /// browser that was hers.
-    async fn strangers_slow_strangers_alone(world: &World) {
+    async fn strangers_do_not_delay_the_owner(world: &World) {
         let authority = &world.authority;
         let cookie = ada_signed_in(world).await.secret;
         authority.logins().sign_out_here(&cookie).await.expect("signed out");
@@ -775,8 +775,8 @@ on_both! {
     async fn logins_refreshes_and_derived_tokens_are_bounded(world: &World) {
         let cookie = ada_signed_in(world).await.secret;
         let authority = &world.authority;
-        let mut granted = let_in(world, &cookie).await;
-        let asked = ExchangeAsked { scope: None, org: None };
+        let mut granted = authorize_program(world, &cookie).await;
+        let asked = ExchangeRequest { scope: None, org: None };
         let exchange = async |granted: &Granted| {
             authority.logins().exchange(granted.access.expose(), &home(), &asked).await.map(drop)
         };
@@ -784,8 +784,8 @@ on_both! {
             exchange(&granted).await.expect("derived");
         }
         // Ending the session and beginning another does not evade the limit.
-        authority.logins().revoke_shown(granted.refresh.expose(), &home()).await.expect("ended");
-        granted = let_in(world, &cookie).await;
+        authority.logins().revoke_presented(granted.refresh.expose(), &home()).await.expect("ended");
+        granted = authorize_program(world, &cookie).await;
         assert_eq!(grant_error(exchange(&granted).await), "TOO_MANY_TRIES");
         world.clock.set(at(15 * 60));
         for _ in 0..60 {
@@ -817,9 +817,9 @@ on_both! {
         assert_eq!(reason(refused), Reason::Internal);
     }
 
-    async fn what_is_dead_for_a_day_is_removed(world: &World) {
+    async fn sessions_dead_for_a_day_are_removed(world: &World) {
         let cookie = ada_signed_in(world).await.secret;
-        let granted = let_in(world, &cookie).await;
+        let granted = authorize_program(world, &cookie).await;
         derive(world, &granted, None, None).await;
         world.clock.set(at(31 * 24 * 60 * 60));
         let tidied = world.authority.operator().tidy_up_now(&CONSOLE).await.expect("tidied");

@@ -23,7 +23,7 @@ fn revoked(token: TokenId) -> Change {
 }
 
 /// Appends events that concern unknown tokens, and one that concerns a known one.
-async fn much_happens(store: &Store, token: TokenId) {
+async fn append_many_events(store: &Store, token: TokenId) {
     let personal = Personal::new();
     for _ in 0..EVENTS / 1000 {
         let mut write = store.write("much").await.expect("begun");
@@ -40,14 +40,14 @@ async fn much_happens(store: &Store, token: TokenId) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_happens_while_it_loads_is_not_missed() {
+async fn events_during_loading_are_not_missed() {
     let world = World::new(Engine::Sqlite).await;
     let (good, bad) = (world.create(&new_token("good")).await, world.create(&new_token("bad")).await);
     let store = world.scratch.store(Clock::Manual(world.clock.clone())).await;
     let other = Authority::open(&world.scratch.url, Clock::Manual(world.clock.clone()), None).await;
     let other = Arc::new(other.expect("opened"));
     let (told, writer) = (bad.view.token.id, store.clone());
-    let happening = tokio::spawn(async move { much_happens(&writer, told).await });
+    let happening = tokio::spawn(async move { append_many_events(&writer, told).await });
     let (mut loads, mut reader) = (0, None);
     while !happening.is_finished() {
         reader = Some(other.follow(None).await.expect("it loads"));
@@ -70,7 +70,7 @@ async fn what_happens_while_it_loads_is_not_missed() {
 /// However many callers wait, their memory is bounded, and nobody takes more than a share of it. Later
 /// callers are rejected, undecided.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn so_many_wait_for_a_fresh_answer_and_no_more() {
+async fn waits_for_a_fresh_answer_are_bounded() {
     let world = World::new(Engine::Sqlite).await;
     let authority = Authority::open(&world.scratch.url, Clock::Manual(world.clock.clone()), None).await;
     let authority = Arc::new(authority.expect("opened"));
@@ -97,7 +97,7 @@ async fn so_many_wait_for_a_fresh_answer_and_no_more() {
 /// An answer that is computed again, because the state changed meanwhile, counts once, and records nothing
 /// that was not so.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_an_answer_sets_off_happens_once() {
+async fn effects_of_an_answer_run_once() {
     const QUESTIONS: u64 = 100;
     let world = World::new(Engine::Sqlite).await;
     let asked = world.create(&new_token("asked")).await;

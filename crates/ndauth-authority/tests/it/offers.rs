@@ -258,7 +258,7 @@ on_both! {
     }
 
     /// Two instances act, so that only the database separates them.
-    async fn of_what_is_done_to_an_offer_at_once_one_thing_holds(world: &World) {
+    async fn concurrent_changes_of_an_offer_exclude_each_other(world: &World) {
         let bob = world.person("bob", false, None).await;
         let zed = world.person("zed", false, Some(Role::Admin)).await;
         let clock = Clock::Manual(world.clock.clone());
@@ -313,7 +313,7 @@ on_both! {
     }
 
     /// An org that offers nothing is treated like one that does not exist.
-    async fn who_is_offered_nothing_learns_of_no_org(world: &World) {
+    async fn accounts_without_offers_learn_of_no_org(world: &World) {
         let bob = world.person("bob", false, None).await;
         offer(world, "somebody-else", Role::Rw).await.expect("offered");
         let orgs = world.authority.orgs();

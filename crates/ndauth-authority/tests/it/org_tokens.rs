@@ -33,7 +33,7 @@ on_both! {
         assert_eq!(world.refused_permission(&made.secret, "approve:assets").await, Some(Reason::OrgDeleted));
     }
 
-    async fn it_is_bound_and_it_ends(world: &World) {
+    async fn org_tokens_are_restricted_and_expire(world: &World) {
         let create = async |grants: Grants, expiry| {
             let new = NewToken { scope: Some(Scope::Rw), grants, expiry, ..org_token("deploy", &["read:assets"]) };
             reason(world.authority.tokens().create(&world.eve, &in_org("ops"), &new).await)
@@ -76,7 +76,7 @@ on_both! {
         assert_eq!(reason(world.authority.tokens().list(&world.eve, &in_org("ops"), PAGE).await), Reason::RoleTooLow);
     }
 
-    async fn it_may_ask_who_it_is_and_revoke_itself(world: &World) {
+    async fn org_tokens_may_identify_and_revoke_themselves(world: &World) {
         let made = make(world, "deploy", &["read:assets"]).await;
         make(world, "other", &["read:assets"]).await;
         let itself = presented(&made.secret);

@@ -247,7 +247,7 @@ on_both! {
     }
 
     /// A role may be raised any day, so the token is made, and the response says what is missing.
-    async fn a_token_that_its_owners_role_leaves_nothing_is_warned_of(world: &World) {
+    async fn a_token_left_powerless_by_a_role_gets_a_warning(world: &World) {
         let ops: OrgSlug = "ops".parse().expect("a slug");
         let set_role = async |role| {
             world.authority.orgs().set_member(&world.eve, &ops, &"ada".parse().expect("a handle"), role).await.expect("set");
@@ -270,7 +270,7 @@ on_both! {
         assert!(world.ask(&world.service, made.secret.expose(), &asked).await.outcome.is_ok(), "by the role of now");
     }
 
-    async fn a_dry_run_tells_what_would_break_and_changes_nothing(world: &World) {
+    async fn previews_show_what_would_break_and_change_nothing(world: &World) {
         let long = world.create(&new_token("long")).await;
         world.create(&token_with("short", |new| new.expiry = days(30))).await;
         world.create(&token_with("elsewhere", |new| new.orgs = Some(orgs(&["dev"])))).await;
@@ -332,7 +332,7 @@ on_both! {
     }
 
     /// Two admins at once: the second gets an error, and nothing of the first's is lost.
-    async fn a_policy_that_was_changed_meanwhile_is_not_written_over(world: &World) {
+    async fn concurrent_policy_changes_are_not_overwritten(world: &World) {
         let ops = "ops".parse().expect("a slug");
         let seen = world.authority.orgs().get_policies(&world.eve, &ops).await.expect("shown").policies.count();
         now(world, OrgPolicy { personal_tokens: false, ..OrgPolicy::OPEN }).await;

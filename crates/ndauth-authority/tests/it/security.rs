@@ -70,7 +70,7 @@ on_both! {
 
     /// After a person is disabled, removed or demoted the next question is refused, and after that is undone
     /// it is allowed.
-    async fn sec_15_who_loses_power_loses_it_at_once(world: &World) {
+    async fn sec_15_removed_power_is_lost_at_once(world: &World) {
         let secret = world.create(&new_token("ci")).await.secret;
         let (ops, ada) = ("ops".parse().expect("a slug"), "ada".parse().expect("a handle"));
         world.authority.operator().disable_account(&CONSOLE, &ada).await.expect("disabled");
@@ -107,7 +107,7 @@ on_both! {
     }
 
     /// No answer leaks into the answer to another question.
-    async fn sec_41_each_question_is_answered_by_itself(world: &World) {
+    async fn sec_41_questions_are_answered_independently(world: &World) {
         let registry = || Services::only(["registry".parse().expect("a name")]).expect("services");
         let secret = world.create(&token_with("ci", |new| {
             new.services = registry();
@@ -132,7 +132,7 @@ on_both! {
     }
 
     /// A name that is used again is not the token that had it.
-    async fn sec_46_a_name_made_anew_is_another_token(world: &World) {
+    async fn sec_46_a_reused_name_is_another_token(world: &World) {
         for _ in 0..5 {
             let old = world.create(&new_token("ci")).await.secret;
             assert_eq!(world.refused(&old).await, None);
@@ -222,7 +222,7 @@ on_both! {
     }
 
     /// An account that is disabled while it acts: its action comes before that in the log, or not at all.
-    async fn nothing_is_done_by_who_was_disabled(world: &World) {
+    async fn disabled_accounts_change_nothing(world: &World) {
         let other = ndauth_authority::Authority::open(
             &world.scratch.url,
             ndauth_authority::Clock::Manual(world.clock.clone()),
@@ -318,7 +318,7 @@ fn sec_23_names_are_not_folded() {
 /// Each operation has one row in the table for each kind of owner. Without a credential only those are
 /// permitted that show the server's state and interface, or whose credential is in the request itself.
 #[test]
-fn sec_47_each_operation_stands_in_the_table_once_a_kind_and_is_closed_to_nobody() {
+fn sec_47_operations_have_one_row_a_kind_and_require_a_credential() {
     for (number, row) in TABLE.iter().enumerate() {
         let place = |row: &Row| (row.operation, row.kind);
         assert!(TABLE[..number].iter().all(|other| place(other) != place(row)), "{row:?}");

@@ -68,7 +68,7 @@ on_both! {
         assert_eq!(names(world).await, ["ci"]);
     }
 
-    async fn the_dead_make_room(world: &World) {
+    async fn dead_tokens_free_their_place(world: &World) {
         for n in 0..MAX_LIVE_TOKENS {
             let expiry = if n == 0 { days(30) } else { days(90) };
             world.create(&token_with(&format!("t{n}"), |new| new.expiry = expiry)).await;
@@ -104,7 +104,7 @@ on_both! {
 
     /// A caller that retries after a lost response can find out whether the holder is the token that it
     /// requested.
-    async fn a_taken_name_tells_who_holds_it_and_since_when(world: &World) {
+    async fn a_taken_name_reports_its_holder_and_creation(world: &World) {
         for (second, by, whose, new) in [
             (0, &world.ada, MINE, new_token("ci")),
             (60, &world.eve, &in_org("ops"), org_token("ci", &["read:assets"])),
@@ -175,7 +175,7 @@ on_both! {
         assert_eq!(plain.token_type(), TokenType::Standard);
     }
 
-    async fn what_cannot_be_is_refused_and_leaves_nothing(world: &World) {
+    async fn invalid_tokens_are_refused_and_leave_nothing(world: &World) {
         let create = async |new: NewToken| reason(world.authority.tokens().create(&world.ada, MINE, &new).await);
         assert_eq!(create(token_with("a", |new| new.orgs = Some(orgs(&["nowhere"])))).await, Reason::NotAMember);
         for spoil in [
@@ -193,7 +193,7 @@ on_both! {
         assert!(names(world).await.is_empty());
     }
 
-    async fn revoking_is_told_once_in_the_log(world: &World) {
+    async fn revocations_are_logged_once(world: &World) {
         let made = world.authority.tokens().create(&world.ada, MINE, &new_token("ci")).await.expect("made");
         let token = made.value.view.token.id;
         let id = Which::Id(token);

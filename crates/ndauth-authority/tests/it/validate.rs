@@ -71,7 +71,7 @@ on_both! {
     }
 
     /// `ada`'s token is for `ops` and `dev`, and suspended in `dev`; the service asks about `ops`.
-    async fn what_a_service_keeps_tells_of_its_orgs_alone(world: &World) {
+    async fn cached_inputs_cover_only_the_orgs_of_the_service(world: &World) {
         let made = world.create(&token_with("both", |new| new.orgs = Some(orgs(&["dev", "ops"])))).await;
         let dan = world.person("dan", false, None).await;
         world.member("dev", "dan", Role::Admin).await;
@@ -92,7 +92,7 @@ on_both! {
         assert_eq!(there.replace("dev", "nowhere"), nowhere, "like one that does not exist");
     }
 
-    async fn a_verdict_tells_how_long_it_may_be_kept(world: &World) {
+    async fn verdicts_state_how_long_they_may_be_cached(world: &World) {
         let new = token_with("ci", |new| new.expiry = days(30));
         let made = world.authority.tokens().create(&world.ada, MINE, &new).await.expect("made");
         let (sequence, made) = (made.sequence, made.value);
@@ -124,7 +124,7 @@ on_both! {
     }
 
     /// One corrupt row does not affect other answers.
-    async fn one_that_cannot_be_decided_spoils_no_other(world: &World) {
+    async fn corrupt_rows_affect_no_other_answer(world: &World) {
         let (good, bad) = (world.create(&new_token("good")).await.secret, world.create(&new_token("bad")).await.secret);
         let store = ndauth_store::Store::connect(&world.scratch.url, ndauth_store::Clock::Database).await.expect("connected");
         ndauth_store::testing::execute(&store, "UPDATE token SET all_orgs = FALSE WHERE name = 'bad'").await;

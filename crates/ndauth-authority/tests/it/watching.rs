@@ -16,7 +16,7 @@ fn heard(watcher: &mut Watcher) -> Vec<Concern> {
 on_both! {
     /// One service may ask about all orgs, and one about `ops` only, where `ada` is a member and `zoe` is
     /// not.
-    async fn a_service_hears_of_what_it_may_ask_about(world: &World) {
+    async fn a_service_receives_events_about_what_it_may_ask(world: &World) {
         let authority = &world.authority;
         world.catch_up().await;
         let mut all = authority.watch(&world.service).await.expect("it may");
@@ -120,7 +120,7 @@ on_both! {
     }
 
     /// A mirror that is loaded again has the last events, and the owners of the tokens that they concern.
-    async fn it_goes_on_where_the_mirror_was_loaded_anew(world: &World) {
+    async fn watches_continue_after_the_mirror_is_reloaded(world: &World) {
         let authority = &world.authority;
         let zoe = world.person("zoe", false, None).await;
         let hers = world.make(&zoe, MINE, &new_token("ci")).await.view.token.id;

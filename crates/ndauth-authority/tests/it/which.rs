@@ -96,7 +96,7 @@ on_both! {
         }
     }
 
-    async fn several_of_one_beginning_are_refused_and_listed(world: &World) {
+    async fn ambiguous_references_are_refused_and_listed(world: &World) {
         let (a, b) = (world.create(&new_token("a")).await, world.create(&new_token("b")).await);
         let beginning = named(&a.view.token.id.to_string()[..8]);
         assert_eq!(told(world.show(&world.ada, &beginning).await.expect_err("several")), shown(&[&a, &b]));

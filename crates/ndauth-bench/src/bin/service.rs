@@ -32,7 +32,7 @@ static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 type Questions = Vec<(String, Requirement)>;
 
 /// The number of concurrent validations while nothing is cached yet.
-const TOGETHER: usize = 64;
+const MOST_CONCURRENT: usize = 64;
 /// The number of validations in one measurement.
 const QUESTIONS: usize = 200_000;
 /// The number of RPCs in one measurement.
@@ -40,7 +40,7 @@ const RPCS: usize = 20_000;
 /// The number of other validations before each one that counts.
 const LOAD: usize = 50;
 /// The timeout after which a token that cannot be validated is reported as undecided.
-const PATIENCE: Duration = Duration::from_secs(3);
+const TIME_LIMIT: Duration = Duration::from_secs(3);
 
 fn main() -> anyhow::Result<()> {
     let words: Vec<String> = std::env::args().skip(1).collect();
@@ -58,7 +58,7 @@ fn main() -> anyhow::Result<()> {
 /// Reads a secret and the slug of an org from each line.
 fn read(file: &str) -> anyhow::Result<Questions> {
     let text = std::fs::read_to_string(file)?;
-    text.lines().map(asked_of).collect()
+    text.lines().map(parse_token_line).collect()
 }
 
 fn verifier(url: &str, service: &Secret) -> anyhow::Result<Verifier> {
@@ -71,7 +71,7 @@ fn verifier(url: &str, service: &Secret) -> anyhow::Result<Verifier> {
 async fn learn(verifier: &Verifier, asked: &Questions) -> anyhow::Result<()> {
     let mut running = JoinSet::new();
     for (secret, requirement) in asked {
-        if running.len() == TOGETHER {
+        if running.len() == MOST_CONCURRENT {
             running.join_next().await;
         }
         let (verifier, secret, requirement) = (verifier.clone(), secret.clone(), requirement.clone());
@@ -175,7 +175,7 @@ fn cost(runtime: &Runtime, url: &str, service: &str, asked: &Questions, rounds: 
 async fn ask_all(client: &Client, asked: &Questions) {
     let mut running = JoinSet::new();
     for (secret, requirement) in asked.iter().take(1000).cycle().take(RPCS) {
-        if running.len() == TOGETHER {
+        if running.len() == MOST_CONCURRENT {
             running.join_next().await;
         }
         let Ok(request) = ndauth_proto::requirement_to_proto(secret, requirement, None) else { return };
@@ -204,7 +204,7 @@ async fn follow(url: &str, service: &str, asked: &Questions) -> anyhow::Result<(
     println!("ready");
     let mut draw = 1;
     while let Some(line) = lines.recv().await {
-        let (secret, requirement) = &asked_of(&line)?;
+        let (secret, requirement) = &parse_token_line(&line)?;
         while !matches!(verifier.validate(secret, requirement).await, Ok(Verdict::Allowed(_))) {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
@@ -219,7 +219,7 @@ async fn follow(url: &str, service: &str, asked: &Questions) -> anyhow::Result<(
             match verifier.validate(secret, requirement).await {
                 Ok(Verdict::Allowed(_)) => (last_allowed, undecided) = (since_boot(), None),
                 Ok(Verdict::Refused(_)) => break "refused",
-                Err(_) if undecided.get_or_insert_with(Instant::now).elapsed() > PATIENCE => {
+                Err(_) if undecided.get_or_insert_with(Instant::now).elapsed() > TIME_LIMIT => {
                     break "undecided";
                 }
                 Err(_) => {}
@@ -233,7 +233,7 @@ async fn follow(url: &str, service: &str, asked: &Questions) -> anyhow::Result<(
     Ok(())
 }
 
-fn asked_of(line: &str) -> anyhow::Result<(String, Requirement)> {
+fn parse_token_line(line: &str) -> anyhow::Result<(String, Requirement)> {
     let (secret, org) = line.split_once(' ').context("a secret and an org")?;
     Ok((secret.to_owned(), Requirement::Access { org: org.parse()?, access: Scope::Rw, permission: None }))
 }

@@ -29,11 +29,11 @@ const CHANGES: f64 = 20.0;
 const WATCHED: f64 = 10.0 * 60.0 * 1000.0;
 
 /// A pseudorandom number generator.
-struct Draw(u64);
+struct NumberGenerator(u64);
 
 /// The network path between an instance and the database.
 #[derive(Clone)]
-struct Way {
+struct NetworkPath {
     round_trip: f64,
     /// True if the instance receives notifications of changes.
     listens: bool,
@@ -63,7 +63,7 @@ struct Watched {
     undecided: f64,
 }
 
-impl Draw {
+impl NumberGenerator {
     /// Returns an evenly distributed number between 0 and 1.
     fn even(&mut self) -> f64 {
         self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
@@ -76,13 +76,13 @@ impl Draw {
     }
 }
 
-impl Way {
-    fn of(round_trip: f64) -> Way {
-        Way { round_trip, listens: true, bound: BOUND, outages: Vec::new() }
+impl NetworkPath {
+    fn of(round_trip: f64) -> NetworkPath {
+        NetworkPath { round_trip, listens: true, bound: BOUND, outages: Vec::new() }
     }
 
     /// Returns the time at which a message arrives, or `None` if it is sent during an outage.
-    fn arrives(&self, sent: f64, draw: &mut Draw) -> Option<f64> {
+    fn arrives(&self, sent: f64, draw: &mut NumberGenerator) -> Option<f64> {
         let lost = self.outages.iter().any(|(from, until)| (*from..*until).contains(&sent));
         let one_in = if self.round_trip < REGION { LOST.0 } else { LOST.1 };
         let again = if draw.even() * one_in < 1.0 { AGAIN } else { 0.0 };
@@ -92,7 +92,7 @@ impl Way {
 
     /// Returns the time at which the database executes a statement, and the time at which its response
     /// arrives.
-    fn asks(&self, at: f64, draw: &mut Draw) -> Option<(f64, f64)> {
+    fn asks(&self, at: f64, draw: &mut NumberGenerator) -> Option<(f64, f64)> {
         let looks = self.arrives(at, draw)? + draw.waiting(STATEMENT);
         Some((looks, self.arrives(looks, draw)?))
     }
@@ -100,7 +100,7 @@ impl Way {
     /// Returns the time at which the database executes the second of several consecutive statements, and the
     /// time of the last response. The first statement only begins the transaction, and the second takes its
     /// snapshot.
-    fn asks_often(&self, at: f64, often: usize, draw: &mut Draw) -> Option<(f64, f64)> {
+    fn run_statements(&self, at: f64, often: usize, draw: &mut NumberGenerator) -> Option<(f64, f64)> {
         let (mut time, mut looked) = (at, at);
         for question in 0..often {
             let (looks, answer) = self.asks(time, draw)?;
@@ -119,17 +119,17 @@ fn made(changes: &[f64], until: f64) -> usize {
 }
 
 /// Follows the log as the reader does, and returns every state that answers could come from.
-fn follow(way: &Way, changes: &[f64], until: f64, draw: &mut Draw) -> Vec<InstanceState> {
+fn follow(way: &NetworkPath, changes: &[f64], until: f64, draw: &mut NumberGenerator) -> Vec<InstanceState> {
     let told: Vec<f64> =
         changes.iter().filter_map(|change| way.arrives(*change, draw).filter(|_| way.listens)).collect();
-    let (mut states, mut heard, mut at) =
+    let (mut states, mut received, mut at) =
         (vec![InstanceState { from: 0.0, knows: 0, confirmed: 0.0 }], 0, 0.0);
     while at < until {
         let asked = at;
         let Some(now) = step(way, changes, &mut states, asked, draw) else {
             at = asked + STEP;
             at = loop {
-                match way.asks_often(at, TO_CONNECT, draw) {
+                match way.run_statements(at, TO_CONNECT, draw) {
                     Some((_, connected)) => break connected,
                     None => at += RETRY,
                 }
@@ -137,9 +137,10 @@ fn follow(way: &Way, changes: &[f64], until: f64, draw: &mut Draw) -> Vec<Instan
             continue;
         };
         // A notification during the step wakes the reader at once, and so does one before the period ends.
-        let next = told[heard..].iter().position(|told| *told > asked).map_or(told.len(), |n| heard + n);
+        let next =
+            told[received..].iter().position(|told| *told > asked).map_or(told.len(), |n| received + n);
         let woken = told.get(next).copied().unwrap_or(f64::INFINITY).max(asked + SPACING);
-        heard = next;
+        received = next;
         at = woken.min(asked + PERIOD).max(now);
     }
     // The last state holds until then.
@@ -150,17 +151,17 @@ fn follow(way: &Way, changes: &[f64], until: f64, draw: &mut Draw) -> Vec<Instan
 /// Reads the end of the log, applies new changes, and confirms the state. Returns the time at which that is
 /// done, or `None` during an outage.
 fn step(
-    way: &Way,
+    way: &NetworkPath,
     changes: &[f64],
     states: &mut Vec<InstanceState>,
     asked: f64,
-    draw: &mut Draw,
+    draw: &mut NumberGenerator,
 ) -> Option<f64> {
     let (looked, mut now) = way.asks(asked, draw)?;
     let mut knows = states.last().map_or(0, |state| state.knows);
     let mut confirmed = states.last().map_or(0.0, |state| state.confirmed);
     if made(changes, looked) > knows {
-        let (looked, applied) = way.asks_often(now, TO_APPLY, draw)?;
+        let (looked, applied) = way.run_statements(now, TO_APPLY, draw)?;
         (knows, now) = (made(changes, looked), applied);
     }
     confirmed = asked.max(confirmed);
@@ -198,7 +199,7 @@ fn percentile(values: &mut [f64], percent: f64) -> f64 {
     values.get(index.min(values.len().saturating_sub(1))).copied().unwrap_or(0.0)
 }
 
-fn poisson(draw: &mut Draw, until: f64) -> Vec<f64> {
+fn poisson(draw: &mut NumberGenerator, until: f64) -> Vec<f64> {
     let (mut changes, mut at) = (Vec::new(), 0.0);
     loop {
         at += draw.waiting(1000.0 / CHANGES);
@@ -211,19 +212,19 @@ fn poisson(draw: &mut Draw, until: f64) -> Vec<f64> {
 
 /// Returns the places of instances with their network paths. A place with several paths is measured by the
 /// last instance to know.
-fn places() -> Vec<(&'static str, Vec<Way>)> {
-    let patient = |round_trip| Way { bound: 5000.0, ..Way::of(round_trip) };
-    let deaf = |round_trip| Way { listens: false, ..Way::of(round_trip) };
+fn places() -> Vec<(&'static str, Vec<NetworkPath>)> {
+    let patient = |round_trip| NetworkPath { bound: 5000.0, ..NetworkPath::of(round_trip) };
+    let deaf = |round_trip| NetworkPath { listens: false, ..NetworkPath::of(round_trip) };
     let broken = |round_trip| {
         let outages = (1..=3).map(|n| f64::from(n) * 120_000.0).map(|from| (from, from + 20_000.0));
-        Way { outages: outages.collect(), ..Way::of(round_trip) }
+        NetworkPath { outages: outages.collect(), ..NetworkPath::of(round_trip) }
     };
     vec![
-        ("beside the database, 0.5 ms away", vec![Way::of(0.5)]),
-        ("the same region, 2 ms", vec![Way::of(2.0)]),
-        ("the next region, 20 ms", vec![Way::of(20.0)]),
-        ("another continent, 100 ms", vec![Way::of(100.0)]),
-        ("the far side, 250 ms", vec![Way::of(250.0)]),
+        ("beside the database, 0.5 ms away", vec![NetworkPath::of(0.5)]),
+        ("the same region, 2 ms", vec![NetworkPath::of(2.0)]),
+        ("the next region, 20 ms", vec![NetworkPath::of(20.0)]),
+        ("another continent, 100 ms", vec![NetworkPath::of(100.0)]),
+        ("the far side, 250 ms", vec![NetworkPath::of(250.0)]),
         ("the same region, LISTEN lost", vec![deaf(2.0)]),
         ("another continent, LISTEN lost", vec![deaf(100.0)]),
         ("the same region, cut off for 20 s, three times", vec![broken(2.0)]),
@@ -236,7 +237,7 @@ fn places() -> Vec<(&'static str, Vec<Way>)> {
 
 /// Formats one row: the median, the 99th percentile and the maximum delay; the latest wrong answer; the share
 /// of undecided time.
-fn propagation(what: &str, ways: &[Way], draw: &mut Draw) -> String {
+fn propagation(what: &str, ways: &[NetworkPath], draw: &mut NumberGenerator) -> String {
     let changes = poisson(draw, WATCHED);
     let mut last: Vec<f64> = vec![0.0; changes.len()];
     let (mut wrong, mut undecided): (f64, f64) = (0.0, 0.0);
@@ -257,7 +258,7 @@ fn propagation(what: &str, ways: &[Way], draw: &mut Draw) -> String {
 }
 
 /// Formats one row for a failover: the primary dies and a replica takes its place, whose data lagged behind.
-fn failover(what: &str, takes: f64, lag: f64, draw: &mut Draw) -> String {
+fn failover(what: &str, takes: f64, lag: f64, draw: &mut NumberGenerator) -> String {
     const TRIALS: usize = 500;
     const INSTANCES: usize = 3;
     let (mut undecided, mut lost, mut losses, mut noticed) = (Vec::new(), 0, 0, 0);
@@ -267,7 +268,7 @@ fn failover(what: &str, takes: f64, lag: f64, draw: &mut Draw) -> String {
         let kept = made(&changes, dies - draw.waiting(lag).min(lag * 3.0));
         lost += changes.len() - kept;
         losses += usize::from(kept < changes.len());
-        let way = Way { outages: vec![(dies, dies + takes)], ..Way::of(2.0) };
+        let way = NetworkPath { outages: vec![(dies, dies + takes)], ..NetworkPath::of(2.0) };
         let mut all_notice = true;
         for _ in 0..INSTANCES {
             let states = follow(&way, &changes, dies + takes + 10_000.0, draw);
@@ -292,7 +293,7 @@ fn main() {
 
 /// Formats both tables.
 fn tables() -> String {
-    let mut draw = Draw(20_261_122);
+    let mut draw = NumberGenerator(20_261_122);
     let mut text = String::from(
         "| an instance | half know after, ms | 99 of 100 | all | latest wrong answer | undecided |\n|---|---|---|---|---|---|\n",
     );

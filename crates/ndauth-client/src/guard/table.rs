@@ -245,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_request_needs() {
+    fn a_request_needs_what_its_route_says() {
         let header = HeaderName::from_static("x-org");
         let table = Table::new([
             Route::open("GET /healthz"),

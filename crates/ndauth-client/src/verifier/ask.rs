@@ -5,15 +5,15 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use ndauth_clock::SinceBoot;
-use ndauth_core::{Class, DECISION_VERSION, Noted, Problem, Reason, Refusal, Secret, SecretHash};
+use ndauth_core::{Class, DECISION_VERSION, Problem, Reason, RecordedUses, Refusal, Secret, SecretHash};
 use ndauth_proto::v1::{self, validate_token_response::Outcome};
 use ndauth_proto::{duration_from_proto, inputs_from_proto, requirement_to_proto};
 use tokio::time::{Instant, sleep, timeout_at};
 
 use super::joined::Turn;
-use super::memory::{Asked, Stamp, Worth};
+use super::memory::{Asked, Stamp, Validity};
 use super::refused::Refused;
-use super::state::{CacheEntry, Dead, Shared};
+use super::state::{CacheEntry, FinalRefusal, Shared};
 use super::verdict::{AllowedToken, By, Told, Verdict};
 use super::{ValidationRequest, Verifier};
 use crate::jitter::jitter;
@@ -47,7 +47,7 @@ impl Verifier {
                 // An earlier request was answered between the cache lookup and here.
                 Some(verdict) => Ok(verdict),
                 None => {
-                    let told = self.ask_alone(secret, hash, question).await;
+                    let told = self.ask_servers(secret, hash, question).await;
                     if let Err(problem) = &told {
                         asking.failed(problem);
                     }
@@ -62,7 +62,7 @@ impl Verifier {
                     (Some(problem), _) => Err(problem),
                     (None, Some(verdict)) => Ok(verdict),
                     // The inputs of that verdict could not be cached.
-                    (None, None) => self.ask_alone(secret, hash, question).await,
+                    (None, None) => self.ask_servers(secret, hash, question).await,
                 }
             }
         };
@@ -73,7 +73,7 @@ impl Verifier {
     }
 
     /// Asks one server after the other until the timeout.
-    async fn ask_alone(
+    async fn ask_servers(
         &self,
         secret: Secret,
         hash: SecretHash,
@@ -95,8 +95,8 @@ impl Verifier {
             let before = shared.memory.ask();
             let request =
                 v1::ResolveRequest { question: Some(asked.clone()), at_least_sequence: before.at_least };
-            let patience = if shared.servers.len() > 1 { late.min(Instant::now() + TRY) } else { late };
-            let answer = timeout_at(patience, shared.servers.client(which)?.resolve(request)).await;
+            let time_limit = if shared.servers.len() > 1 { late.min(Instant::now() + TRY) } else { late };
+            let answer = timeout_at(time_limit, shared.servers.client(which)?.resolve(request)).await;
             let problem = match answer {
                 Ok(Ok(answer)) => {
                     return self.take_in(answer, Sent { question, secret, hash, before, at: sent });
@@ -143,7 +143,9 @@ impl Verifier {
                 let refused = Refused::from(told);
                 if refused.is_final() {
                     self.shared.kept.remove(&sent.hash);
-                    self.shared.dead.insert(sent.hash, Arc::new(Dead { refused: refused.clone(), until }));
+                    self.shared
+                        .dead
+                        .insert(sent.hash, Arc::new(FinalRefusal { refused: refused.clone(), until }));
                 }
                 Ok(Verdict::Refused(refused))
             }
@@ -158,10 +160,10 @@ impl Verifier {
         let Shared { rules: heard, memory, grounds, kept, .. } = &*self.shared;
         // Rules that were not received yet arrive over the watch in a moment.
         let known = heard.load().as_ref().is_some_and(|known| known.version == rules);
-        if known && memory.judge(&stamp, &inputs, SinceBoot::now()) != Worth::Nothing {
+        if known && memory.judge(&stamp, &inputs, SinceBoot::now()) != Validity::Nothing {
             grounds.share(&mut inputs);
             let home = Arc::downgrade(&self.shared);
-            kept.insert(hash, Arc::new(CacheEntry { inputs, stamp, noted: Noted::default(), home }));
+            kept.insert(hash, Arc::new(CacheEntry { inputs, stamp, noted: RecordedUses::default(), home }));
         }
         Ok(())
     }

@@ -23,11 +23,11 @@ pub(crate) struct Memory {
     bound: AtomicI64,
     /// The number of changes received.
     turn: AtomicU64,
-    heard: RwLock<Heard>,
+    heard: RwLock<ReceivedChanges>,
 }
 
 #[derive(Debug, Default)]
-struct Heard {
+struct ReceivedChanges {
     /// The last changes. Each invalidates the entries that it touches, if they are as of an event in this
     /// range.
     changes: VecDeque<(Range<u64>, Concern)>,
@@ -49,7 +49,7 @@ pub(crate) struct Stamp {
 
 /// The usability of an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Worth {
+pub(crate) enum Validity {
     /// The entry may be used.
     Good,
     /// Unknown: no confirmation was received for too long.
@@ -163,7 +163,7 @@ impl Memory {
     }
 
     /// Decides whether an entry may be used.
-    pub(crate) fn judge(&self, stamp: &Stamp, inputs: &Inputs, now: SinceBoot) -> Worth {
+    pub(crate) fn judge(&self, stamp: &Stamp, inputs: &Inputs, now: SinceBoot) -> Validity {
         // In this order: every event up to the confirmation has been recorded by then.
         let fresh = self.is_fresh(now) || now < stamp.until;
         let checked = stamp.checked.load(Ordering::Acquire);
@@ -172,33 +172,33 @@ impl Memory {
             let Some(known) =
                 checked.checked_sub(heard.forgotten).and_then(|known| usize::try_from(known).ok())
             else {
-                return Worth::Nothing;
+                return Validity::Nothing;
             };
             let touches = |(as_of, concern): &(Range<u64>, Concern)| {
                 as_of.contains(&stamp.sequence) && concern.touches(inputs)
             };
             if heard.changes.range(known.min(heard.changes.len())..).any(touches) {
-                return Worth::Nothing;
+                return Validity::Nothing;
             }
             stamp.checked.fetch_max(heard.turn(), Ordering::AcqRel);
         }
-        if fresh { Worth::Good } else { Worth::Unproven }
+        if fresh { Validity::Good } else { Validity::Unproven }
     }
 
-    fn turned(&self, heard: &Heard) {
+    fn turned(&self, heard: &ReceivedChanges) {
         self.turn.store(heard.turn(), Ordering::Release);
     }
 
-    fn read(&self) -> RwLockReadGuard<'_, Heard> {
+    fn read(&self) -> RwLockReadGuard<'_, ReceivedChanges> {
         self.heard.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn write(&self) -> RwLockWriteGuard<'_, Heard> {
+    fn write(&self) -> RwLockWriteGuard<'_, ReceivedChanges> {
         self.heard.write().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Heard {
+impl ReceivedChanges {
     fn turn(&self) -> u64 {
         self.forgotten + self.changes.len() as u64
     }

@@ -28,7 +28,7 @@ pub struct VerifierOptions {
 /// The default capacity.
 const CAPACITY: usize = 100_000;
 /// The default timeout.
-const PATIENCE: Duration = Duration::from_secs(2);
+const TIME_LIMIT: Duration = Duration::from_secs(2);
 
 impl VerifierOptions {
     /// Returns the default options for this server.
@@ -38,7 +38,7 @@ impl VerifierOptions {
             others: Vec::new(),
             credentials,
             ca_file: None,
-            timeout: PATIENCE,
+            timeout: TIME_LIMIT,
             capacity: CAPACITY,
             observer: Observer::default(),
         }

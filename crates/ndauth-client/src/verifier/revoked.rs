@@ -27,7 +27,7 @@ impl AllowedToken {
                 Ok(Verdict::Refused(refused)) => return Ended::Refused(refused),
                 Err(problem) => return Ended::Undecided(problem),
             }
-            let again = verifier.again_after(self);
+            let again = verifier.next_decision_after(self);
             drop(verifier);
             tokio::select! {
                 // This also returns when the sender is dropped.
@@ -60,7 +60,7 @@ impl Verifier {
     }
 
     /// Returns the time until the next decision, if no change is received before.
-    fn again_after(&self, allowed: &AllowedToken) -> Duration {
+    fn next_decision_after(&self, allowed: &AllowedToken) -> Duration {
         let often = self.shared.memory.bound() / 2;
         match allowed.case().map(|case| case.changes_at()) {
             Some(Expiry::At(end)) => often.min(end.since(self.shared.clock.at(SinceBoot::now()))),

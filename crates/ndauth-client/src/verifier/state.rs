@@ -8,8 +8,8 @@ use std::time::Duration;
 use arc_swap::ArcSwapOption;
 use ndauth_clock::{RemoteClock, SinceBoot};
 use ndauth_core::{
-    COUNTED_FOR, Counts, InputGround, InputPlace, Inputs, LastUse, Noted, Noting, Org, OrgId, OrgSlug, Rules,
-    Scope, SecretHash, UseTally,
+    COUNTED_FOR, Counts, InputPlace, Inputs, LastUse, Noting, Org, OrgId, OrgSlug, OrgWithPolicies,
+    RecordedUses, Rules, Scope, SecretHash, UseTally,
 };
 use ndauth_proto::timestamp_to_proto;
 use ndauth_proto::v1::SecretUse;
@@ -32,8 +32,8 @@ pub(crate) struct Shared {
     pub(super) kept: Cache<SecretHash, Arc<CacheEntry>>,
     /// The final refusals of secrets, each until it must be asked again. They have their own cache, so that
     /// guessed secrets evict no entries.
-    pub(super) dead: Cache<SecretHash, Arc<Dead>>,
-    pub(super) grounds: Grounds,
+    pub(super) dead: Cache<SecretHash, Arc<FinalRefusal>>,
+    pub(super) grounds: SharedOrgs,
     pub(super) joined: Joined,
     pub(super) asking: Semaphore,
     /// Uses that the server was not told of yet.
@@ -43,7 +43,7 @@ pub(crate) struct Shared {
 }
 
 /// A secret with a final refusal.
-pub(super) struct Dead {
+pub(super) struct FinalRefusal {
     pub(super) refused: Refused,
     pub(super) until: SinceBoot,
 }
@@ -68,7 +68,7 @@ pub(crate) struct CacheEntry {
     pub(crate) inputs: Inputs,
     pub(super) stamp: Stamp,
     /// How often it is used.
-    pub(super) noted: Noted<String>,
+    pub(super) noted: RecordedUses<String>,
     /// Where it is kept.
     pub(super) home: Weak<Shared>,
 }
@@ -90,7 +90,7 @@ struct TalliedSecret {
 }
 
 /// Orgs as they were told last: those who stand in one share it.
-pub(super) struct Grounds(Cache<OrgId, Arc<InputGround>>);
+pub(super) struct SharedOrgs(Cache<OrgId, Arc<OrgWithPolicies>>);
 
 /// The most uses that wait to be reported.
 const MOST_USES: usize = 10_000;
@@ -103,7 +103,7 @@ impl Shared {
     /// Counts a use of which the server is to be told.
     pub(super) fn count(
         &self,
-        (hash, noted): (&SecretHash, &Noted<String>),
+        (hash, noted): (&SecretHash, &RecordedUses<String>),
         access: Scope,
         last: LastUse,
         org: Option<&Org>,
@@ -186,9 +186,9 @@ impl Counters {
     }
 }
 
-impl Grounds {
-    pub(super) fn new() -> Grounds {
-        Grounds(Cache::new(GROUNDS))
+impl SharedOrgs {
+    pub(super) fn new() -> SharedOrgs {
+        SharedOrgs(Cache::new(GROUNDS))
     }
 
     /// Replaces the orgs of the inputs by equal ones that other entries already share.
@@ -218,7 +218,7 @@ mod tests {
         let mut uses = UnreportedUses::default();
         let secret: ndauth_core::Secret =
             "ndpat_Jj8IYRumwQ9GV4nfqrymvLBbUUnY8LAkuEecJnIrk1U".parse().expect("a secret");
-        let noted: Vec<Noted<String>> = (0..3).map(|_| Noted::default()).collect();
+        let noted: Vec<RecordedUses<String>> = (0..3).map(|_| RecordedUses::default()).collect();
         let last = LastUse { at: ndauth_core::Timestamp::from_micros(7).expect("an instant"), address: None };
         for noted in &noted {
             for _ in 0..100 {

@@ -20,7 +20,7 @@ use tonic::{Request, Streaming};
 
 use super::state::Shared;
 use crate::Call;
-use crate::client::{LARGEST_ANSWER, problem};
+use crate::client::{LARGEST_RESPONSE, problem};
 use crate::jitter::jitter;
 
 /// The longest time between two probes; an eighth of the bound if that is shorter.
@@ -79,7 +79,7 @@ enum Never {}
 
 /// Watches one server until the stream fails.
 async fn follow(shared: &Shared, which: usize) -> Result<Never, Problem> {
-    let patience = shared.memory.bound() / 2;
+    let time_limit = shared.memory.bound() / 2;
     let (channel, bearer) = shared.servers.client(which)?.into_parts();
     let (send, sent) = mpsc::channel(WAITING);
     let mut stream = RevocationStream { probe: 0, sent: VecDeque::new(), answered: None, send };
@@ -88,8 +88,8 @@ async fn follow(shared: &Shared, which: usize) -> Result<Never, Problem> {
     if let Some(bearer) = bearer {
         request.metadata_mut().insert("authorization", bearer);
     }
-    let mut client = WatchServiceClient::new(channel).max_decoding_message_size(LARGEST_ANSWER);
-    let begun = timeout(patience, client.watch_revocations(request)).await.map_err(|_| silent())?;
+    let mut client = WatchServiceClient::new(channel).max_decoding_message_size(LARGEST_RESPONSE);
+    let begun = timeout(time_limit, client.watch_revocations(request)).await.map_err(|_| silent())?;
     let mut told: Streaming<WatchRevocationsResponse> =
         begun.map_err(|status| problem(&status))?.into_inner();
     shared.counts.watches.fetch_add(1, Ordering::Relaxed);
@@ -106,7 +106,7 @@ async fn follow(shared: &Shared, which: usize) -> Result<Never, Problem> {
             },
             _ = probes.tick() => {
                 let now = SinceBoot::now();
-                if stream.sent.front().is_some_and(|(_, sent)| now.since(*sent) > patience) {
+                if stream.sent.front().is_some_and(|(_, sent)| now.since(*sent) > time_limit) {
                     return Err(silent());
                 }
                 stream.ask(shared)?;

@@ -6,9 +6,9 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
 use ndauth_client::core::{
-    AccountId, Catalogue, CatalogueDocument, Expiry, Grants, Head, InputGround, InputOwner, InputPlace,
-    Inputs, Lifetime, Networks, Org, OrgId, Orgs, Owner, Policies, Role, Rules, Scope, SecretId,
-    SecretRecord, Service, ServiceId, Services, Timestamp, Token, TokenId,
+    AccountId, Catalogue, CatalogueDocument, Expiry, Grants, Head, InputOwner, InputPlace, Inputs, Lifetime,
+    Networks, Org, OrgId, OrgWithPolicies, Orgs, Owner, Policies, Role, Rules, Scope, SecretId, SecretRecord,
+    Service, ServiceId, Services, Timestamp, Token, TokenId,
 };
 use ndauth_client::proto::v1::validation_service_server::{ValidationService, ValidationServiceServer};
 use ndauth_client::proto::v1::watch_service_server::{WatchService, WatchServiceServer};
@@ -99,7 +99,7 @@ fn inputs() -> Inputs {
             not_before: Timestamp::MIN,
         },
         places: vec![InputPlace::In(
-            Arc::new(InputGround { org, policies: Policies::default() }),
+            Arc::new(OrgWithPolicies { org, policies: Policies::default() }),
             Some(Role::Rw),
         )],
     }
@@ -193,7 +193,7 @@ impl WatchService for Later {
 
 /// A later version of the decision may read inputs that this version ignores, so the server decides.
 #[tokio::test]
-async fn a_token_that_needs_a_later_decision_is_not_decided_here() {
+async fn a_later_decision_version_is_left_to_the_server() {
     let later = Later::default();
     later.decision.store(u32::MAX, Ordering::SeqCst);
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("bound");

@@ -79,7 +79,7 @@ impl Catalogue {
         let mut renamed = Vec::new();
         for (name, entry) in &self.entries {
             match before.entries.get(name) {
-                Some(old) => stayed(name, entry, old, &mut changes)?,
+                Some(old) => check_kept(name, entry, old, &mut changes)?,
                 None if before.former.contains_key(name) => {
                     let was = &before.former[name];
                     let why = format!("it stands for `{was}`, and tokens with it would gain this");
@@ -124,7 +124,7 @@ impl Catalogue {
 }
 
 /// Checks a permission that keeps its name: it may keep former names that it had, and never gain any.
-fn stayed(
+fn check_kept(
     name: &PermissionName,
     entry: &CatalogueEntry,
     old: &CatalogueEntry,

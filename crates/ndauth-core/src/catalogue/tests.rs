@@ -59,7 +59,7 @@ fn least_roles() {
 }
 
 #[test]
-fn own_types_are_told_apart() {
+fn own_types_are_distinguished() {
     let own = |text: &str| is_own_resource_type(&text.parse().expect("a resource type"));
     assert!(own("tokens") && own("audit") && own("policy") && own("members"));
     assert!(!own("assets") && !own("token") && !own("tokens/x"));
@@ -72,7 +72,7 @@ fn a_document_reads_back() {
 }
 
 #[test]
-fn what_makes_no_sense_is_refused() {
+fn invalid_documents_are_refused() {
     let read = |text: &str| {
         let document = serde_json::from_str(text).map_err(|error| error.to_string())?;
         Catalogue::new(&document).map(drop).map_err(|why| why.to_string())
@@ -201,7 +201,7 @@ fn renaming_never_widens() {
 }
 
 #[test]
-fn a_role_and_a_scope_leave_what_they_can() {
+fn grants_are_limited_by_role_and_scope() {
     let catalogue = built_in();
     let all = granted(&["read:assets", "write:assets:prod-1", "approve:assets", "read:tokens", "fly:assets"]);
     for (role, scope, expected) in [
@@ -241,7 +241,7 @@ fn the_least_scope_of_named_permissions() {
 }
 
 #[test]
-fn unknown_grants_are_told_with_what_may_be_meant() {
+fn unknown_grants_come_with_a_suggestion() {
     let catalogue = catalogue(&["RO get:assets read:assets", "RW write:assets", "RO list:builder"]);
     for (name, expected) in [
         ("wirte:assets", Some("there is no permission `wirte:assets`: did you mean `write`?")),

@@ -6,8 +6,8 @@ use uuid::Uuid;
 
 use super::*;
 use crate::{
-    AnnouncedPolicy, CatalogueDocument, Expiry, Grants, InputGround, Level, Lifetime, Networks, OfferId, Org,
-    OrgPolicy, Orgs, Owner, Policies, RevocationReason, Role, Scope, SecretId, SecretRecord, Services,
+    AnnouncedPolicy, CatalogueDocument, Expiry, Grants, Level, Lifetime, Networks, OfferId, Org, OrgPolicy,
+    OrgWithPolicies, Orgs, Owner, Policies, RevocationReason, Role, Scope, SecretId, SecretRecord, Services,
     Timestamp, Token,
 };
 
@@ -182,7 +182,7 @@ fn inputs(owner: InputOwner, places: Vec<InputPlace>) -> Inputs {
 /// One row per concern, with true if it touches the inputs of an account's token in an org, of the same token
 /// if the requested org does not exist, and of an org's own token. The token's id is always 3.
 #[test]
-fn a_concern_touches_the_inputs_that_were_read_of_it() {
+fn a_concern_touches_cached_inputs() {
     let an_org = |number| Org {
         id: org(number),
         slug: "ops".parse().expect("a slug"),
@@ -199,7 +199,7 @@ fn a_concern_touches_the_inputs_that_were_read_of_it() {
         last_login_at: None,
         not_before: Timestamp::MIN,
     };
-    let ground = InputGround { org: an_org(2), policies: Policies::default() };
+    let ground = OrgWithPolicies { org: an_org(2), policies: Policies::default() };
     let member = inputs(person(), vec![InputPlace::In(Arc::new(ground), Some(Role::Ro))]);
     let stranger = inputs(person(), vec![InputPlace::Nowhere("ops".parse().expect("a slug"))]);
     let own = inputs(InputOwner::Org(an_org(7)), Vec::new());

@@ -689,7 +689,7 @@ fn the_effective_access_is_the_lesser_of_scope_and_role() {
 }
 
 #[test]
-fn explain_tells_what_each_factor_allows() {
+fn explain_reports_what_each_factor_allows() {
     let mut world = World::new();
     world.token.scope = Scope::Ro;
     world.role = Some(Role::Ro);
@@ -828,7 +828,7 @@ fn policies_that_an_earlier_decision_does_not_know_need_a_later_one() {
     ] {
         let mut world = World::new();
         world.rules(policy);
-        let ground = crate::InputGround { org: org(7), policies: world.policies };
+        let ground = crate::OrgWithPolicies { org: org(7), policies: world.policies };
         let inputs = crate::Inputs {
             secret: world.secret,
             token: world.token,
@@ -966,7 +966,7 @@ proptest! {
 
     /// What is said to be allowed is what questions that name it are allowed.
     #[test]
-    fn effective_permissions_are_those_that_pass(world in worlds()) {
+    fn effective_permissions_are_allowed(world in worlds()) {
         let mut world = world;
         world.requirement = Requirement::Survey { org: slug() };
         if let (Ok(Effective::Access { grants: Grants::Only(set), .. }), Some(_)) =

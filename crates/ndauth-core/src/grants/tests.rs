@@ -144,7 +144,7 @@ fn permits() {
 }
 
 #[test]
-fn all_never_lends_what_is_ours() {
+fn all_grants_exclude_own_types() {
     let named = Grants::only([one("tokens", "*", &["read"]), one("assets", "*", &["*"])]).expect("grants");
     assert!(!named.meet(&Grants::All).permits(&permission("read:tokens")));
     assert!(named.meet(&named).permits(&permission("read:tokens")));
@@ -164,10 +164,10 @@ fn normal_form_says_each_thing_once() {
 }
 
 #[test]
-fn what_is_no_grant_is_refused() {
+fn invalid_grants_are_refused() {
     assert_eq!(Grants::only([]), Err(InvalidGrants::Empty));
     let audit: ResourceType = "audit".parse().expect("a resource type");
-    assert_eq!(Grants::only([one("audit", "*", &["*"])]), Err(InvalidGrants::AnyOfOurs(audit.clone())));
+    assert_eq!(Grants::only([one("audit", "*", &["*"])]), Err(InvalidGrants::AnyOwnAction(audit.clone())));
     assert_eq!(Grants::only([one("audit", "*", &[])]), Err(InvalidGrants::NoAction(audit)));
 }
 
@@ -185,7 +185,7 @@ fn grants_are_of_bounded_length() {
 }
 
 #[test]
-fn what_is_no_permission_is_refused() {
+fn malformed_permissions_are_refused() {
     use crate::InvalidPermission::{Action as BadAction, ResourceId, ResourceType as BadType, Shape};
     for (text, why) in [
         ("", Shape),

@@ -25,7 +25,7 @@ fn a_password_is_long_and_not_common_and_nothing_else() {
 }
 
 #[test]
-fn the_common_ones_are_sorted_and_could_be_chosen() {
+fn common_passwords_are_sorted_and_long_enough() {
     assert!(COMMON.lines().is_sorted());
     assert!(COMMON.lines().all(|common| common.chars().count() >= LEAST && common == common.to_lowercase()));
 }
@@ -57,7 +57,7 @@ fn a_challenge_is_that_of_its_verifier() {
 }
 
 #[test]
-fn what_works_once_is_drawn_anew_each_time() {
+fn one_time_codes_are_never_repeated() {
     let mut rng = ChaCha20Rng::seed_from_u64(1);
     let Ok(first) = OneTime::mint(&mut rng);
     let Ok(second) = OneTime::mint(&mut rng);

@@ -117,7 +117,7 @@ proptest! {
     /// For any choice and any admitted lifetime, no expiry is later than the chosen lifetime from now, nor
     /// than the admitted one. A renewal stays within its bounds.
     #[test]
-    fn nothing_lives_longer_than_it_may(
+    fn no_lifetime_exceeds_its_limits(
         made in 1_u64..400, chosen in proptest::option::of(1_u64..400), admitted in proptest::option::of(1_u64..400),
         now in 0_u64..400, minted in 0_u64..400, ends in 1_u64..400,
     ) {

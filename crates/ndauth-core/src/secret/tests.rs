@@ -56,7 +56,7 @@ proptest! {
 
     /// Parsing does not decode the text, but accepts exactly what decodes.
     #[test]
-    fn what_parses_is_what_decodes(body in "[A-Za-z0-9_-]{42}[A-Za-z0-9_=+/ -]") {
+    fn parsing_accepts_exactly_what_decodes(body in "[A-Za-z0-9_-]{42}[A-Za-z0-9_=+/ -]") {
         let decodes = URL_SAFE_NO_PAD.decode(&body).is_ok_and(|bytes| bytes.len() == 32);
         prop_assert_eq!(format!("ndpat_{body}").parse::<Secret>().is_ok(), decodes);
     }
@@ -108,7 +108,7 @@ fn minting_is_alphanumeric_and_never_repeats() {
 }
 
 #[test]
-fn what_is_wrong_is_named() {
+fn each_fault_is_named() {
     let row = |text: &str, expected| assert_eq!(text.parse::<Secret>().err(), Some(expected), "{text:?}");
     row("", InvalidSecret::Empty);
     row(&format!("{SAMPLE}\n"), InvalidSecret::TrailingLineBreak);
@@ -133,7 +133,7 @@ fn what_is_wrong_is_named() {
 }
 
 #[test]
-fn debug_hides_it() {
+fn debug_hides_a_secret() {
     let secret: Secret = SAMPLE.parse().expect("a secret");
     assert_eq!(format!("{secret:?}"), "Secret(ndpat_Jj8IYR…)");
     assert_eq!(format!("{:?}", secret.hash()).len(), "SecretHash(0000…)".len());

@@ -16,7 +16,7 @@ fn an_offset_names_the_same_instant() {
 }
 
 #[test]
-fn what_is_out_of_range_is_refused() {
+fn instants_out_of_range_are_refused() {
     for text in ["1969-12-31T23:59:59Z", "2027-01-31", "2027-02-30T00:00:00Z", "", "tomorrow"] {
         assert_eq!(text.parse::<Timestamp>(), Err(InvalidTimestamp), "{text}");
     }

@@ -67,7 +67,7 @@ fn secrets_succeed_each_other() {
 /// A token that ends at 100, with all secrets minted before 5 revoked. Each row has its secrets (the instant
 /// of minting, true if confirmed, and the end) and the expected status at 20.
 #[test]
-fn a_token_goes_by_its_secrets_that_serve() {
+fn a_token_status_follows_its_usable_secrets() {
     let never = Expiry::Never;
     let ends = |micros| Expiry::At(at(micros));
     for (what, secrets, status) in [
@@ -107,7 +107,7 @@ fn a_token_goes_by_its_secrets_that_serve() {
             revocation: None,
             used_from: Vec::new(),
             policy_warnings: Vec::new(),
-            uses: UsesShown::All,
+            uses: VisibleUses::All,
         };
         assert_eq!(view.status(at(20)), status, "{what}");
         assert_eq!(view.status(at(100)), TokenStatus::Expired, "{what}");

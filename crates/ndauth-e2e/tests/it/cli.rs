@@ -166,7 +166,7 @@ on_both! {
         "#]]);
     }
 
-    async fn a_service_asks(at: &Installation) {
+    async fn a_service_validates(at: &Installation) {
         at.people();
         let server = at.serve();
         at.log_in(&server);
@@ -435,7 +435,7 @@ on_both! {
 }
 
 #[tokio::test]
-async fn who_cannot_be_reached_says_so() {
+async fn an_unreachable_server_is_reported() {
     let at = Installation::new(Engine::Sqlite).await;
     let mut command = at.command("NDAUTH_TEST_NDCLI");
     let reserved = ReservedPort::new();

@@ -56,7 +56,7 @@ async fn flags_go_before_variables_before_the_file_before_defaults() {
 }
 
 #[tokio::test]
-async fn what_makes_no_sense_is_named_with_what_may_be_meant() {
+async fn invalid_configuration_is_reported_with_a_suggestion() {
     let at = Installation::new(Engine::Sqlite).await;
     for (file, told) in [
         (
@@ -186,7 +186,7 @@ async fn another_users_files_are_left_alone() {
 }
 
 #[tokio::test]
-async fn ndcli_keeps_what_it_is_told_and_refuses_what_is_not() {
+async fn ndcli_stores_valid_settings_and_refuses_others() {
     let at = Installation::new(Engine::Sqlite).await;
     let config = |arguments: &[&str]| ndcli(&at, &[], &[&["config"], arguments].concat());
     let file = at.home().join(".config/ndcli/config.toml");
@@ -255,7 +255,7 @@ async fn ndcli_keeps_what_it_is_told_and_refuses_what_is_not() {
 }
 
 #[tokio::test]
-async fn what_a_person_wrote_is_kept_and_mended() {
+async fn comments_in_the_configuration_file_are_kept() {
     let at = Installation::new(Engine::Sqlite).await;
     let file = at.home().join(".config/ndcli/config.toml");
     fs::create_dir_all(file.parent().expect("a folder")).expect("made");
@@ -292,7 +292,7 @@ async fn what_a_person_wrote_is_kept_and_mended() {
 
 /// A configuration file that is a symbolic link is changed at its target, whose folder keeps its permissions.
 #[tokio::test]
-async fn a_link_stays_one_and_leaves_its_folder_alone() {
+async fn a_linked_configuration_file_is_changed_at_its_target() {
     let at = Installation::new(Engine::Sqlite).await;
     let (own, dotfiles) = (at.home().join(".config/ndcli"), at.home().join("dotfiles"));
     fs::create_dir_all(&own).expect("made");

@@ -36,7 +36,7 @@ async fn create(at: &Installation, server: &Running, name: &str) -> String {
 }
 
 /// Waits until a page of the admin listener has this status and text.
-fn becomes(server: &Running, path: &str, expected: (u16, &str)) {
+fn wait_for_page(server: &Running, path: &str, expected: (u16, &str)) {
     let begun = Instant::now();
     loop {
         let (status, text) = server.get(path);
@@ -57,16 +57,16 @@ async fn a_revocation_outlives_a_restored_copy() {
     let (leaked, good) = (create(&at, &server, "leaked").await, create(&at, &server, "good").await);
     let copy = at.home().join("monday.db");
     let copy = copy.to_str().expect("text");
-    at.operate(&format!("backup {copy}"));
+    at.run_admin(&format!("backup {copy}"));
     assert_eq!(mode(copy.as_ref()), 0o600);
     server.client(&at.session()).await.revoke_token(revoke("leaked")).await.expect("revoked");
     assert_eq!(refused(&server, &service, &leaked).await, Ok(Some(v1::Reason::TokenRevoked)));
     let export = at.home().join("events.jsonl");
-    fs::write(&export, at.operate("events export")).expect("written");
+    fs::write(&export, at.run_admin("events export")).expect("written");
 
     // The running server answers nothing from the copy, and reports the reason.
-    at.operate(&format!("restore {copy}"));
-    becomes(&server, "/readyz", (503, "the database is a copy that needs its operator"));
+    at.run_admin(&format!("restore {copy}"));
+    wait_for_page(&server, "/readyz", (503, "the database is a copy that needs its operator"));
     assert_eq!(refused(&server, &service, &leaked).await, Err(Reason::Unavailable));
     assert_eq!(server.get("/livez").0, 200);
     // A server that is started on the copy does not answer either.
@@ -83,36 +83,36 @@ async fn a_revocation_outlives_a_restored_copy() {
     let ended = at.admin("account disable ada");
     assert!(ended.code == 6 && ended.err.contains("after-restore"), "{ended:?}");
 
-    at.operate(&format!("after-restore --replay {}", export.display()));
+    at.run_admin(&format!("after-restore --replay {}", export.display()));
     let server = at.serve();
-    becomes(&server, "/readyz", (200, "ready"));
+    wait_for_page(&server, "/readyz", (200, "ready"));
     assert_eq!(refused(&server, &service, &leaked).await, Ok(Some(v1::Reason::TokenRevoked)));
     assert_eq!(refused(&server, &service, &good).await, Ok(None));
 
     // The alternative, `--not-before`: every secret minted before is invalid.
-    at.operate(&format!("restore {copy}"));
-    let told: Value =
-        serde_json::from_str(&at.operate("after-restore --not-before now --yes -f json")).expect("JSON");
-    assert_eq!(told["other_secrets"], 0, "{told}");
-    becomes(&server, "/readyz", (200, "ready"));
+    at.run_admin(&format!("restore {copy}"));
+    let report: Value =
+        serde_json::from_str(&at.run_admin("after-restore --not-before now --yes -f json")).expect("JSON");
+    assert_eq!(report["other_secrets"], 0, "{report}");
+    wait_for_page(&server, "/readyz", (200, "ready"));
     soon(&Err(Reason::ServiceRevoked), async || refused(&server, &service, &good).await).await;
-    let service: Secret = at.operate("service rotate registry").parse().expect("a secret alone");
+    let service: Secret = at.run_admin("service rotate registry").parse().expect("a secret alone");
     assert_eq!(refused(&server, &service, &leaked).await, Ok(Some(v1::Reason::TokenRevoked)));
     assert_eq!(
         refused(&server, &service, &create(&at, &server, "leaked").await).await,
         Ok(None),
         "under its old name"
     );
-    assert!(at.operate("check").ends_with("no problems found"));
+    assert!(at.run_admin("check").ends_with("no problems found"));
 }
 
 #[tokio::test]
-async fn an_older_file_put_in_place_by_hand_is_noticed() {
+async fn an_older_database_file_is_detected() {
     let at = Installation::new(Engine::Sqlite).await;
     at.people();
     let copy = at.home().join("copy.db");
-    at.operate(&format!("backup {}", copy.display()));
-    at.operate("account disable ada");
+    at.run_admin(&format!("backup {}", copy.display()));
+    at.run_admin("account disable ada");
     let database = at.database();
     let file = database.strip_prefix("sqlite:").expect("a file");
     let folder = std::path::Path::new(file).parent().expect("a folder");
@@ -130,7 +130,7 @@ async fn an_older_file_put_in_place_by_hand_is_noticed() {
     assert_eq!(ended.code, 6, "{ended:?}");
     assert!(ended.err.contains("is an older copy: its log ends at 5, but was seen to end at 6"), "{ended:?}");
     assert!(ended.err.contains("put the newer database back, or"), "{ended:?}");
-    at.operate("after-restore --not-before now --yes");
+    at.run_admin("after-restore --not-before now --yes");
     at.serve();
 }
 
@@ -151,13 +151,13 @@ async fn postgres_is_pointed_to_its_own_tools() {
 
 on_both! {
     /// Every operator command that lists or changes something, as text and as JSON.
-    async fn the_operator_is_told_what_is_and_what_was_done(at: &Installation) {
+    async fn operator_commands_report_state_and_changes(at: &Installation) {
         at.people();
         at.service();
         let server = at.serve();
         create(at, &server, "ci").await;
         let json = |arguments: &str| -> Value {
-            serde_json::from_str(&at.operate(&format!("{arguments} -f json"))).unwrap_or_else(|_| panic!("{arguments}"))
+            serde_json::from_str(&at.run_admin(&format!("{arguments} -f json"))).unwrap_or_else(|_| panic!("{arguments}"))
         };
         for (list, what, titles) in [
             ("account list", "accounts", "│ ACCOUNT │ EMAIL"),
@@ -167,12 +167,12 @@ on_both! {
             ("session list --account ada", "sessions", "│ ACCOUNT │ PREFIX"),
             ("token list --owner ada --all", "tokens", "│ OWNER │ NAME │ PREFIX"),
         ] {
-            let told = json(list);
-            let rows = told[what].as_array().expect("rows");
-            assert!(!rows.is_empty() && told["total"] == rows.len(), "{told}");
-            assert!(at.operate(list).contains(titles), "{list}: {}", at.operate(list));
+            let report = json(list);
+            let rows = report[what].as_array().expect("rows");
+            assert!(!rows.is_empty() && report["total"] == rows.len(), "{report}");
+            assert!(at.run_admin(list).contains(titles), "{list}: {}", at.run_admin(list));
             // Prefixes are shown, secrets never.
-            assert!(!told.to_string().split('"').any(|word| word.len() == 49 && word.starts_with("nd")), "{told}");
+            assert!(!report.to_string().split('"').any(|word| word.len() == 49 && word.starts_with("nd")), "{report}");
         }
         let id = json("token list")["tokens"][0]["id"].as_str().expect("an id").to_owned();
         for (command, key, value) in [
@@ -212,13 +212,13 @@ on_both! {
 /// A file replaced beneath a running server makes the server exit, because its open database is no longer the
 /// one in place.
 #[tokio::test]
-async fn a_file_that_is_replaced_beneath_a_server_ends_it() {
+async fn a_server_exits_when_its_database_file_is_replaced() {
     let at = Installation::new(Engine::Sqlite).await;
     at.people();
     let server = at.serve();
     let leaked = create(&at, &server, "leaked").await;
     let copy = at.home().join("copy.db");
-    at.operate(&format!("backup {}", copy.display()));
+    at.run_admin(&format!("backup {}", copy.display()));
     server.client(&at.session()).await.revoke_token(revoke("leaked")).await.expect("revoked");
     let database = at.database();
     let file = database.strip_prefix("sqlite:").expect("a file");
@@ -232,14 +232,14 @@ async fn a_file_that_is_replaced_beneath_a_server_ends_it() {
     command.args(["serve", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"]);
     let ended = crate::installation::run(command, "");
     assert!(ended.code == 6 && ended.err.contains("is an older copy"), "{ended:?}");
-    at.operate("after-restore --not-before now --yes");
+    at.run_admin("after-restore --not-before now --yes");
     let (service, server) = (at.service(), at.serve());
     assert_eq!(refused(&server, &service, &leaked).await, Ok(Some(v1::Reason::TokenRevoked)));
 }
 
 /// A missing or empty file beside a witness of the log is not taken for a new installation.
 #[tokio::test]
-async fn where_an_installation_was_no_other_begins() {
+async fn a_missing_database_is_not_replaced_by_a_new_one() {
     let at = Installation::new(Engine::Sqlite).await;
     at.people();
     let database = at.database();
@@ -251,7 +251,7 @@ async fn where_an_installation_was_no_other_begins() {
         crate::installation::run(command, "")
     };
     let kept = at.home().join("kept.db");
-    at.operate(&format!("backup {}", kept.display()));
+    at.run_admin(&format!("backup {}", kept.display()));
     let clear = || {
         for suffix in ["", "-wal", "-shm"] {
             let _ = fs::remove_file(format!("{}{suffix}", file.display()));
@@ -273,9 +273,9 @@ async fn where_an_installation_was_no_other_begins() {
         assert!(emptied || length.is_err(), "nothing was made: {length:?}");
     }
     // `restore` puts a copy in place, which is then checked like any copy.
-    at.operate(&format!("restore {}", kept.display()));
+    at.run_admin(&format!("restore {}", kept.display()));
     assert!(serve().err.contains("does not know what was revoked"));
-    at.operate("after-restore --not-before now --yes");
+    at.run_admin("after-restore --not-before now --yes");
     drop(at.serve());
     // Removing the witness begins a new installation.
     clear();

@@ -18,7 +18,7 @@ use crate::requests::{new_token, revoke};
 type Ledger = BTreeMap<String, (String, bool)>;
 
 /// Creates tokens and revokes most of them until the server is gone. Returns the acknowledged state.
-async fn churn(
+async fn create_and_revoke(
     server: &Running,
     session: &Secret,
     worker: usize,
@@ -66,7 +66,7 @@ on_both! {
             let mut workers = Vec::new();
             let acknowledged = Arc::new(AtomicUsize::new(0));
             for worker in 0..3 {
-                workers.push(churn(&server, &session, worker, round, Arc::clone(&acknowledged)).await);
+                workers.push(create_and_revoke(&server, &session, worker, round, Arc::clone(&acknowledged)).await);
             }
             while acknowledged.load(Ordering::SeqCst) < 15 {
                 tokio::time::sleep(Duration::from_millis(1)).await;

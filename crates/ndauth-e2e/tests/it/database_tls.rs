@@ -82,7 +82,7 @@ async fn a_database_may_ask_for_a_certificate() {
 }
 
 #[tokio::test]
-async fn how_the_database_is_reached_is_shown_and_checked() {
+async fn the_database_connection_is_shown_and_checked() {
     let at = Installation::new(Engine::Sqlite).await;
     let ours = Authority::new("ours");
     fs::write(at.home().join("ca.pem"), &ours.pem).expect("written");

@@ -6,10 +6,10 @@ use std::process::{Command, Stdio};
 use ndauth_store::Engine;
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::installation::{Installation, Killed, path, run, told};
+use crate::installation::{Installation, KillOnDrop, path, run, told};
 
 pub(crate) struct Dev {
-    child: Killed,
+    child: KillOnDrop,
     /// The printed commands.
     pub(crate) lines: Vec<String>,
     /// The whole output.
@@ -25,7 +25,7 @@ pub(crate) fn dev(at: &Installation, arguments: &[&str]) -> Dev {
         .env("NDCLI_NO_KEYRING", "true")
         .stdin(Stdio::null())
         .stdout(Stdio::piped());
-    let mut child = Killed(command.spawn().expect("it starts"));
+    let mut child = KillOnDrop(command.spawn().expect("it starts"));
     let mut said = String::new();
     let mut lines = Vec::new();
     for line in BufReader::new(child.0.stdout.take().expect("piped")).lines() {
@@ -63,7 +63,7 @@ pub(crate) fn end(mut dev: Dev) {
 }
 
 #[tokio::test]
-async fn every_line_it_says_does_what_it_should_and_then_it_is_gone() {
+async fn the_printed_commands_of_dev_work_and_its_folder_is_removed() {
     let at = Installation::new(Engine::Sqlite).await;
     let dev = dev(&at, &[]);
     let (text, codes) = typed(&at, &dev.lines);
@@ -81,7 +81,7 @@ async fn every_line_it_says_does_what_it_should_and_then_it_is_gone() {
 }
 
 #[tokio::test]
-async fn what_is_kept_is_there_again() {
+async fn a_kept_dev_installation_is_reused() {
     let at = Installation::new(Engine::Sqlite).await;
     let keep = at.home().join("it's kept");
     let keep = keep.to_str().expect("text");
@@ -97,7 +97,7 @@ async fn what_is_kept_is_there_again() {
 }
 
 #[tokio::test]
-async fn what_is_not_its_own_is_left_alone() {
+async fn dev_refuses_foreign_folders_databases_and_addresses() {
     let at = Installation::new(Engine::Sqlite).await;
     let home = at.home().to_str().expect("text");
     std::fs::write(at.home().join("mine"), "x").expect("written");

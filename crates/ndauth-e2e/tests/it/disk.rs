@@ -12,12 +12,12 @@ use ndauth_proto::v1;
 use ndauth_store::DatabaseUrl;
 use ndauth_store::testing::Scratch;
 
-use crate::installation::{Installation, Killed, Running};
+use crate::installation::{Installation, KillOnDrop, Running};
 use crate::requests::{new_token, revoke};
 
 /// A disk of few megabytes. It disappears with the process that holds its namespace.
 pub(crate) struct Disk {
-    holder: Killed,
+    holder: KillOnDrop,
     mounted: PathBuf,
     _folder: tempfile::TempDir,
 }
@@ -33,7 +33,7 @@ impl Disk {
             format!("mount -t tmpfs -o size={MEGABYTES}m none \"$0\" && echo mounted && exec sleep 3600");
         holder.args(["--user", "--map-root-user", "--mount", "sh", "-c", &script]).arg(&mounted);
         let mut holder =
-            Killed(holder.stdout(Stdio::piped()).stdin(Stdio::null()).spawn().expect("unshare starts"));
+            KillOnDrop(holder.stdout(Stdio::piped()).stdin(Stdio::null()).spawn().expect("unshare starts"));
         let mut line = String::new();
         BufReader::new(holder.0.stdout.take().expect("piped")).read_line(&mut line).expect("it says so");
         assert_eq!(line, "mounted\n", "a tmpfs is mounted");
@@ -57,7 +57,7 @@ impl Disk {
 
     /// Starts another process that begins a write transaction on an SQLite file there, and keeps the lock
     /// until it is killed.
-    pub(crate) fn write(&self, at: &Installation) -> Killed {
+    pub(crate) fn write(&self, at: &Installation) -> KillOnDrop {
         let DatabaseUrl::Sqlite(path) = &at.scratch.url else { panic!("a file") };
         let script = "import sqlite3, sys; file = sqlite3.connect(sys.argv[1], isolation_level=None); \
                       file.execute('BEGIN IMMEDIATE'); print('locked', flush=True); sys.stdin.read()";

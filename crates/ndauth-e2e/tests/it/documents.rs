@@ -118,7 +118,7 @@ async fn operating_is_as_it_is_shown() {
     page.play();
     page.at.people();
     page.play();
-    let sound = |at: &Installation| assert!(at.operate("check").ends_with("no problems found"));
+    let sound = |at: &Installation| assert!(at.run_admin("check").ends_with("no problems found"));
     page.play();
     sound(&page.at);
     // The alternative to a replay concerns a copy, too.
@@ -134,7 +134,7 @@ async fn logging_in_is_as_it_is_shown() {
     page.serve(&[]);
     let shown = page.play();
     choose_password(page.server(), word(&shown, "code=").trim_start_matches("code="));
-    page.at.operate("org create ops --admin ada");
+    page.at.run_admin("org create ops --admin ada");
 
     let [by_a_browser, by_a_code] = page.lines().try_into().expect("two ways");
     page.type_in(&by_a_browser);
@@ -152,7 +152,7 @@ async fn logging_in_is_as_it_is_shown() {
         page.type_in(&line);
     }
 
-    page.at.operate("account enable ada");
+    page.at.run_admin("account enable ada");
     page.log_in();
     let registry = Registry::start(&page.at, page.server(), &page.at.service());
     page.replace("https://assets.example.org/…", format!("http://{}/orgs/ops/assets", registry.http));
@@ -205,11 +205,11 @@ async fn what_stops_a_token_is_as_it_is_written() {
 async fn play_section(document: &str, section: &str, at_least: usize) {
     let mut page = Page::open(document).await;
     page.serve(&[]);
-    page.at.operate("account create ada --email ada@example.org");
-    page.at.operate("org create ops --admin ada");
+    page.at.run_admin("account create ada --email ada@example.org");
+    page.at.run_admin("org create ops --admin ada");
     // The name of a token, and of a service.
-    page.at.operate("service create ci");
-    page.set("SERVICE_SECRET", page.at.operate("service create asset-registry"));
+    page.at.run_admin("service create ci");
+    page.set("SERVICE_SECRET", page.at.run_admin("service create asset-registry"));
     for (placeholder, sample) in [("NAME", "ci"), ("HANDLE", "ada"), ("ORG", "ops")] {
         page.replace(placeholder, sample);
     }
@@ -218,7 +218,7 @@ async fn play_section(document: &str, section: &str, at_least: usize) {
     let commands = page.named(section);
     assert!(commands.len() >= at_least, "{commands:?}");
     for command in commands {
-        page.at.operate("account enable ada");
+        page.at.run_admin("account enable ada");
         page.log_in();
         // A command that gives power back finds what the one before it took.
         if !["resume", "unfreeze"].iter().any(|word| command.contains(word)) {

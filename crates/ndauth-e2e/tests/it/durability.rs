@@ -130,7 +130,7 @@ async fn sqlite_syncs_its_log_before_each_acknowledgement() {
 
 /// The control: the same changes, while strace only pretends every sync.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn without_syncs_the_watcher_sees_none() {
+async fn without_syncs_the_trace_shows_none() {
     let at = Installation::new(Engine::Sqlite).await;
     at.people();
     let session = at.session();
@@ -199,7 +199,7 @@ async fn postgres_syncs_its_log_before_each_acknowledgement() {
 /// A database whose default lets commits skip the wait for the sync: the setting of our connections takes
 /// precedence.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_lax_default_of_the_database_does_not_loosen_ours() {
+async fn our_synchronous_commit_overrides_the_databases_default() {
     let at = Installation::new(Engine::Postgres).await;
     at.people();
     let store = at.scratch.store(ndauth_store::Clock::Database).await;

@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use ndauth_core::{Reason, Secret};
-use ndauth_e2e::proxy::{Proxy, TreatedConnections, Treatment};
+use ndauth_e2e::proxy::{FaultScope, Proxy, Treatment};
 use ndauth_store::DatabaseUrl;
 use ndauth_store::testing::Scratch;
 use rustix::process::Signal;
@@ -42,8 +42,8 @@ impl Instance {
 
     /// Redirects the instance to another server, and cuts its connections to the current one.
     async fn moves_to(&self, database: &Server) {
-        self.proxy.lead_to(database.address());
-        self.proxy.treat_present(Treatment::Cut);
+        self.proxy.forward_to(database.address());
+        self.proxy.treat_open_connections(Treatment::Cut);
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
@@ -55,7 +55,7 @@ fn installation(database: &Server) -> Installation {
 
 /// Fails if the secret is allowed later than the bound after its revocation. In the end, the answer must be
 /// that the instance cannot decide.
-async fn never_allowed(asker: &Asker, secret: &str, what: &str) {
+async fn assert_never_allowed(asker: &Asker, secret: &str, what: &str) {
     let begun = Instant::now();
     loop {
         let asked = begun.elapsed();
@@ -85,7 +85,7 @@ async fn a_standby_confirms_nothing() {
     standby.execute("SELECT pg_wal_replay_pause()").await;
     two.moves_to(&standby).await;
     owner.revoke_token(revoke("ci")).await.expect("revoked");
-    never_allowed(&asker, &secret, "a standby").await;
+    assert_never_allowed(&asker, &secret, "a standby").await;
     let (status, told) = two.server.get("/readyz");
     assert_eq!((status, told.as_str()), (503, "the database's address leads to a standby\n"));
     // The instance changes nothing there, and answers no read of ndauth's own API.
@@ -134,7 +134,7 @@ async fn a_primary_that_was_replaced_confirms_nothing() {
         assert!(begun.elapsed() < Duration::from_secs(10), "the new primary takes changes");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    never_allowed(&asker, &secret, "the old primary").await;
+    assert_never_allowed(&asker, &secret, "the old primary").await;
     let (status, told) = two.server.get("/readyz");
     assert!(status == 503 && told.starts_with("waiting for the synchronous standby"), "{status} {told}");
     // Somebody cancels the waiting commits there, so their changes become visible without having been
@@ -211,7 +211,7 @@ async fn without_its_synchronous_standby_nothing_is_acknowledged() {
 /// A failover that loses events stops every instance that saw them. One decision of the operator, made
 /// anywhere, releases all of them.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_operators_word_frees_every_instance() {
+async fn one_operator_decision_releases_every_instance() {
     for word in ["--replay", "--not-before now", "--accept-loss"] {
         let old = Server::primary().await;
         let at = installation(&old);
@@ -314,7 +314,7 @@ async fn the_operators_word_frees_every_instance() {
 
 /// A commit whose response is lost: the change is reported as unknown, neither done nor failed.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_commit_whose_answer_never_came_is_not_called_anything_else() {
+async fn a_commit_without_a_response_has_an_unknown_outcome() {
     let primary = Server::primary().await;
     let at = installation(&primary);
     at.people();
@@ -324,12 +324,12 @@ async fn a_commit_whose_answer_never_came_is_not_called_anything_else() {
     let secret = owner.create_token(new_token("ci")).await.expect("made").secret;
     soon(&Ok(None), async || asker.refused(&secret).await).await;
     // From the first commit on, no response comes back on that connection.
-    one.proxy.treat(TreatedConnections::Said("COMMIT\0"), Treatment::Muted);
+    one.proxy.treat(FaultScope::Said("COMMIT\0"), Treatment::Muted);
     let problem = owner.revoke_token(revoke("ci")).await.expect_err("nobody knows");
     assert_eq!(problem.reason, Reason::OutcomeUnknown, "{problem:?}");
     assert!(ndauth_proto::hint(problem.reason).expect("a hint").contains("check before you repeat it"));
     // The change was made; the reader, whose connection works, learns of it.
     soon(&Ok(Some(Reason::TokenRevoked)), async || asker.refused(&secret).await).await;
-    one.proxy.be_fair();
+    one.proxy.clear_faults();
     soon(&true, async || owner.create_token(new_token("more")).await.is_ok()).await;
 }

@@ -6,13 +6,13 @@ use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
 use ndauth_core::{Problem, Reason, Secret};
-use ndauth_e2e::proxy::{Proxy, TreatedConnections, Treatment};
+use ndauth_e2e::proxy::{FaultScope, Proxy, Treatment};
 use ndauth_proto::v1;
 use ndauth_store::DatabaseUrl;
 use ndauth_store::testing::{Scratch, try_execute_at};
 
-use crate::disk::OnDisk;
-use crate::installation::{Installation, Killed, Running};
+use crate::disk::InstallationOnDisk;
+use crate::installation::{Installation, KillOnDrop, Running};
 use crate::instances::Asker;
 use crate::replicas::Server;
 use crate::requests::{list, new_token, revoke};
@@ -78,14 +78,14 @@ const BOUND: Duration = Duration::from_millis(500);
 
 /// The environment of a row.
 enum Stage {
-    Sqlite { on: OnDisk, writer: Option<Killed> },
+    Sqlite { on: InstallationOnDisk, writer: Option<KillOnDrop> },
     Postgres { at: Installation, primary: Server, standby: Server, proxy: Proxy },
 }
 
 impl Stage {
     async fn new(on: On) -> Stage {
         match on {
-            On::Sqlite => Stage::Sqlite { on: OnDisk::new().await, writer: None },
+            On::Sqlite => Stage::Sqlite { on: InstallationOnDisk::new().await, writer: None },
             On::Postgres { synchronous } => {
                 let primary = Server::primary().await;
                 let standby = primary.standby().await;
@@ -126,12 +126,12 @@ impl Stage {
                 _ => panic!("{what} is no fault of SQLite"),
             },
             Stage::Postgres { primary, standby, proxy, .. } => match what {
-                "the database refuses" => proxy.treat(TreatedConnections::All, Treatment::Cut),
-                "the database is silent" => proxy.treat(TreatedConnections::All, Treatment::Swallowed),
-                "connections are cut" => proxy.treat_present(Treatment::Cut),
-                "connections are forgotten" => proxy.treat_present(Treatment::Swallowed),
+                "the database refuses" => proxy.treat(FaultScope::All, Treatment::Cut),
+                "the database is silent" => proxy.treat(FaultScope::All, Treatment::Swallowed),
+                "connections are cut" => proxy.treat_open_connections(Treatment::Cut),
+                "connections are forgotten" => proxy.treat_open_connections(Treatment::Swallowed),
                 "answers to commits are lost" => {
-                    proxy.treat(TreatedConnections::Said("COMMIT\0"), Treatment::Muted);
+                    proxy.treat(FaultScope::Said("COMMIT\0"), Treatment::Muted);
                 }
                 "a row is locked" => {
                     let url = primary.url();
@@ -142,8 +142,8 @@ impl Stage {
                 }
                 "the address leads to a standby" => {
                     standby.execute("SELECT pg_wal_replay_pause()").await;
-                    proxy.lead_to(standby.address());
-                    proxy.treat_present(Treatment::Cut);
+                    proxy.forward_to(standby.address());
+                    proxy.treat_open_connections(Treatment::Cut);
                 }
                 "the standby is gone" => standby.kill(),
                 "the primary was replaced" => standby.promote().await,
@@ -166,17 +166,17 @@ impl Stage {
                         primary.execute(cancel).await;
                     }
                     "the address leads to a standby" => {
-                        proxy.lead_to(primary.address());
-                        proxy.treat_present(Treatment::Cut);
+                        proxy.forward_to(primary.address());
+                        proxy.treat_open_connections(Treatment::Cut);
                     }
                     "the standby is gone" => standby.start(),
                     // The proxy at last leads to the new primary.
                     "the primary was replaced" => {
-                        proxy.lead_to(standby.address());
-                        proxy.treat_present(Treatment::Cut);
+                        proxy.forward_to(standby.address());
+                        proxy.treat_open_connections(Treatment::Cut);
                     }
                     "the database stops" => primary.start(),
-                    _ => proxy.be_fair(),
+                    _ => proxy.clear_faults(),
                 }
             }
         }

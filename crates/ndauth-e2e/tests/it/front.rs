@@ -31,7 +31,7 @@ pub(crate) async fn closes(mut stream: TcpStream, within: Duration) -> bool {
 const GREETING: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn who_keeps_the_server_waiting_is_closed_and_the_others_are_served() {
+async fn stalled_clients_are_closed_while_others_are_served() {
     let limit = getrlimit(Resource::Nofile);
     setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }).expect("more files may be open");
     let at = Installation::new(Engine::Sqlite).await;
@@ -73,7 +73,7 @@ async fn who_keeps_the_server_waiting_is_closed_and_the_others_are_served() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn one_address_has_so_many_connections_but_for_a_proxy() {
+async fn connections_are_limited_by_address_except_trusted_proxies() {
     let at = Installation::new(Engine::Sqlite).await;
     for (more, stay) in [
         (["--max-connections-per-address", "3"].as_slice(), 3),
@@ -300,7 +300,7 @@ async fn what_nobody_takes_is_dropped() {
 
 /// A client over HTTP/1.1 that never reads is closed too, even while it sends requests.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn who_asks_on_and_never_reads_is_closed() {
+async fn clients_that_never_read_are_closed() {
     let at = Installation::new(Engine::Sqlite).await;
     let server = at.serve_as(at.command("NDAUTH_TEST_NDAUTHD"), &["--client-timeout-seconds", "1"]);
     let mut asking = tokio::task::JoinSet::new();
@@ -319,7 +319,7 @@ async fn who_asks_on_and_never_reads_is_closed() {
 
 /// Behind a trusted proxy, every listener sees the client's address. Nobody else can set it.
 #[tokio::test]
-async fn a_proxy_s_client_is_the_one_that_calls() {
+async fn a_trusted_proxy_states_the_clients_address() {
     let at = Installation::new(Engine::Sqlite).await;
     at.people();
     let session = at.session();
@@ -354,7 +354,7 @@ async fn a_proxy_s_client_is_the_one_that_calls() {
 
 /// An unauthenticated caller is refused from memory, without a query to the database.
 #[tokio::test]
-async fn a_validation_by_nobody_asks_no_database() {
+async fn unauthenticated_validations_cause_no_database_query() {
     let at = Installation::new(Engine::Postgres).await;
     at.people();
     let (service, session) = (at.service(), at.session());
@@ -383,7 +383,7 @@ async fn a_validation_by_nobody_asks_no_database() {
 
 /// Calls that arrive only in part occupy nobody else's permit, and end in a timeout.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn who_sends_slowly_takes_nobodys_place() {
+async fn partial_calls_occupy_no_permit() {
     let at = Installation::new(Engine::Sqlite).await;
     at.people();
     let server = at.serve_as(at.command("NDAUTH_TEST_NDAUTHD"), &["--client-timeout-seconds", "3"]);

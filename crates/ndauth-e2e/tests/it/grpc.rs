@@ -22,7 +22,7 @@ pub(crate) fn grpcurl(server: &Running, headers: &[&str], method: &str, request:
 }
 
 on_both! {
-    async fn a_stranger_client_does_the_main_job(at: &Installation) {
+    async fn an_independent_client_does_the_main_job(at: &Installation) {
         at.people();
         let server = at.serve();
         let session = format!("authorization: Bearer {}", at.session().expose());
@@ -64,7 +64,7 @@ on_both! {
 }
 
 #[tokio::test]
-async fn failures_tell_their_reason_and_field() {
+async fn failures_carry_their_reason_and_field() {
     let at = Installation::new(Engine::Sqlite).await;
     at.people();
     let server = at.serve();

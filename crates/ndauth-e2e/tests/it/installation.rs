@@ -30,11 +30,11 @@ pub(crate) struct Ended {
 }
 
 /// A process that is killed when this is dropped, however the test ends.
-pub(crate) struct Killed(pub(crate) Child);
+pub(crate) struct KillOnDrop(pub(crate) Child);
 
 /// A running server.
 pub(crate) struct Running {
-    child: Killed,
+    child: KillOnDrop,
     pub(crate) url: ServerUrl,
     pub(crate) admin: String,
     /// The lines that it logged before it was ready.
@@ -44,7 +44,7 @@ pub(crate) struct Running {
 }
 
 /// The timeout for a server to start, and for a response of its admin listener.
-const PATIENCE: Duration = Duration::from_secs(30);
+const TIME_LIMIT: Duration = Duration::from_secs(30);
 
 /// The default bound on how late a change takes effect.
 const BOUND: Duration = Duration::from_secs(2);
@@ -72,7 +72,7 @@ impl Installation {
     pub(crate) fn within(scratch: Scratch, by: &[&str]) -> Installation {
         let within = by.iter().map(|word| (*word).to_owned()).collect();
         let at = Installation { scratch, home: tempfile::tempdir().expect("a home folder"), within };
-        at.operate("migrate up");
+        at.run_admin("migrate up");
         at
     }
 
@@ -121,7 +121,7 @@ impl Installation {
     }
 
     /// Runs a command of `ndauthd admin` that must succeed. Returns its output.
-    pub(crate) fn operate(&self, arguments: &str) -> String {
+    pub(crate) fn run_admin(&self, arguments: &str) -> String {
         let ended = self.admin(arguments);
         assert_eq!(ended.code, 0, "{arguments}: {ended:?}");
         ended.out.trim_end().to_owned()
@@ -129,19 +129,19 @@ impl Installation {
 
     /// Creates the account `ada`, `RW` in the org `ops` and `RO` in `dev`.
     pub(crate) fn people(&self) {
-        self.operate("account create ada --email ada@example.org");
-        self.operate("org create ops");
-        self.operate("org create dev");
-        self.operate("member set ops ada RW");
-        self.operate("member set dev ada RO");
+        self.run_admin("account create ada --email ada@example.org");
+        self.run_admin("org create ops");
+        self.run_admin("org create dev");
+        self.run_admin("member set ops ada RW");
+        self.run_admin("member set dev ada RO");
     }
 
     pub(crate) fn session(&self) -> Secret {
-        self.operate("session issue ada").parse().expect("a secret alone")
+        self.run_admin("session issue ada").parse().expect("a secret alone")
     }
 
     pub(crate) fn service(&self) -> Secret {
-        self.operate("service create registry --states-client-address").parse().expect("a secret alone")
+        self.run_admin("service create registry --states-client-address").parse().expect("a secret alone")
     }
 
     /// Starts a server, and waits until it is ready.
@@ -156,7 +156,7 @@ impl Installation {
             [&["serve", "--admin-listen", "127.0.0.1:0", "--log-format", "json"], listen].concat();
         let child =
             command.args(arguments).args(more).stderr(Stdio::piped()).spawn().expect("ndauthd starts");
-        let mut child = Killed(child);
+        let mut child = KillOnDrop(child);
         let lines = BufReader::new(child.0.stderr.take().expect("the log is piped")).lines();
         let (tell, log) = mpsc::channel();
         std::thread::spawn(move || {
@@ -167,7 +167,8 @@ impl Installation {
         });
         let mut seen = String::new();
         let ready = loop {
-            let line = log.recv_timeout(PATIENCE).unwrap_or_else(|_| panic!("ndauthd is not ready:\n{seen}"));
+            let line =
+                log.recv_timeout(TIME_LIMIT).unwrap_or_else(|_| panic!("ndauthd is not ready:\n{seen}"));
             let fields: serde_json::Value = serde_json::from_str(&line).unwrap_or_default();
             if fields["message"] == "ready" {
                 break fields;
@@ -287,7 +288,7 @@ impl Running {
     /// Gets a page of the admin listener. Returns its status and its text.
     pub(crate) fn get(&self, path: &str) -> (u16, String) {
         let mut stream = std::net::TcpStream::connect(&self.admin).expect("the operator's port answers");
-        stream.set_read_timeout(Some(PATIENCE)).expect("a limit is set");
+        stream.set_read_timeout(Some(TIME_LIMIT)).expect("a limit is set");
         write!(stream, "GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").expect("asked");
         let mut answer = String::new();
         stream.read_to_string(&mut answer).expect("answered");
@@ -297,7 +298,7 @@ impl Running {
     }
 }
 
-impl Drop for Killed {
+impl Drop for KillOnDrop {
     fn drop(&mut self) {
         let _ = self.0.kill();
         let _ = self.0.wait();

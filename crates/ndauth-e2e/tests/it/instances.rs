@@ -6,14 +6,14 @@ use std::time::{Duration, Instant};
 
 use ndauth_client::Client;
 use ndauth_core::{Reason, Secret};
-use ndauth_e2e::proxy::{Proxy, TreatedConnections, Treatment};
+use ndauth_e2e::proxy::{FaultScope, Proxy, Treatment};
 use ndauth_proto::v1::{self, validate_token_response::Outcome};
 use ndauth_store::{DatabaseUrl, Engine};
 use rustix::process::Signal;
 
 use crate::front::{call, framed, raw};
 use crate::installation::{Installation, Running, soon};
-use crate::outages::head_questions;
+use crate::outages::head_queries;
 use crate::requests::{new_token, revoke, token_with};
 
 /// The freshness bound of the instances, small so that the tests are quick.
@@ -34,8 +34,8 @@ pub(crate) struct Cluster {
 }
 
 /// The connection of the mirror's reader, and the connection that receives notifications of changes.
-pub(crate) const READER: TreatedConnections = TreatedConnections::Said("ndauth mirror");
-const LISTENER: TreatedConnections = TreatedConnections::Said("LISTEN \"ndauth_head\"");
+pub(crate) const READER: FaultScope = FaultScope::Said("ndauth mirror");
+const LISTENER: FaultScope = FaultScope::Said("LISTEN \"ndauth_head\"");
 
 impl Cluster {
     pub(crate) async fn of(count: usize) -> Cluster {
@@ -101,7 +101,7 @@ impl Asker {
 
 /// Validates repeatedly for three times the bound. Fails if a request that was sent later than the bound is
 /// still allowed. Returns the last answer.
-pub(crate) async fn never_late(
+pub(crate) async fn assert_not_allowed_after_bound(
     refused: impl AsyncFn() -> Result<Option<Reason>, Reason>,
     since: Instant,
     what: &str,
@@ -118,7 +118,7 @@ pub(crate) async fn never_late(
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_one_instance_does_all_know() {
+async fn a_change_at_one_instance_is_in_force_at_all() {
     let cluster = Cluster::of(3).await;
     let (owner, asker) = (cluster.owner(0).await, cluster.asks(1).await);
     for round in 0..40 {
@@ -165,7 +165,7 @@ async fn sec_08_every_way_to_take_power_reaches_every_instance() {
         ("account disable ada", Reason::AccountDisabled, "account enable ada"),
         ("service revoke registry --yes", Reason::ServiceRevoked, ""),
     ] {
-        at.operate(take);
+        at.run_admin(take);
         for asker in &askers {
             soon(&true, async || {
                 let answer = asker.refused(&secret).await;
@@ -174,7 +174,7 @@ async fn sec_08_every_way_to_take_power_reaches_every_instance() {
             .await;
         }
         if !give.is_empty() {
-            at.operate(give);
+            at.run_admin(give);
             everywhere(None).await;
         }
     }
@@ -182,8 +182,8 @@ async fn sec_08_every_way_to_take_power_reaches_every_instance() {
 
 /// Faults between an instance and its database: the affected connections, and true if the instance can still
 /// decide.
-const FAULTS: [(&str, TreatedConnections, Treatment, bool); 10] = [
-    ("nothing", TreatedConnections::All, Treatment::Fair, true),
+const FAULTS: [(&str, FaultScope, Treatment, bool); 10] = [
+    ("nothing", FaultScope::All, Treatment::Fair, true),
     ("LISTEN cut", LISTENER, Treatment::Cut, true),
     ("LISTEN muted", LISTENER, Treatment::Muted, true),
     ("LISTEN swallowed", LISTENER, Treatment::Swallowed, true),
@@ -191,8 +191,8 @@ const FAULTS: [(&str, TreatedConnections, Treatment, bool); 10] = [
     ("the reader muted", READER, Treatment::Muted, false),
     ("the reader swallowed", READER, Treatment::Swallowed, false),
     ("the reader cut", READER, Treatment::Cut, false),
-    ("all swallowed", TreatedConnections::All, Treatment::Swallowed, false),
-    ("all cut", TreatedConnections::All, Treatment::Cut, false),
+    ("all swallowed", FaultScope::All, Treatment::Swallowed, false),
+    ("all cut", FaultScope::All, Treatment::Cut, false),
 ];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -207,13 +207,14 @@ async fn a_revocation_is_never_later_than_the_bound_whatever_fails() {
         proxy.treat(which, treatment);
         tokio::time::sleep(Duration::from_millis(20)).await;
         owner.revoke_token(revoke("ci")).await.expect("revoked");
-        let last = never_late(async || asker.refused(&secret).await, Instant::now(), what).await;
+        let last =
+            assert_not_allowed_after_bound(async || asker.refused(&secret).await, Instant::now(), what).await;
         let expected = if knows { Ok(Some(Reason::TokenRevoked)) } else { Err(Reason::Unavailable) };
         assert_eq!(last, expected, "{what}");
         // A good secret is never refused.
         let answer = asker.refused(&good).await;
         assert!(answer == Ok(None) || answer == Err(Reason::Unavailable), "{what}: {answer:?}");
-        proxy.be_fair();
+        proxy.clear_faults();
         let begun = Instant::now();
         while asker.refused(&good).await != Ok(None) {
             assert!(begun.elapsed() < Duration::from_secs(5), "{what}: it comes back by itself");
@@ -226,7 +227,7 @@ async fn a_revocation_is_never_later_than_the_bound_whatever_fails() {
 
 /// An instance that is paused, as by a debugger or a suspended machine, resumes with a stale mirror.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_instance_that_was_paused_does_not_answer_from_before() {
+async fn a_paused_instance_does_not_answer_from_its_stale_mirror() {
     let cluster = Cluster::of(2).await;
     let (owner, asker) = (cluster.owner(0).await, cluster.asks(1).await);
     for round in 0..3 {
@@ -345,11 +346,11 @@ async fn sec_12_what_is_revoked_stays_so_when_all_instances_die() {
 
 /// The requests that wait share one query to the database, however many they are.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn those_who_wait_ask_the_database_together() {
+async fn waiting_requests_share_one_query() {
     let cluster = Cluster::of(1).await;
     let asker = cluster.asks(0).await;
     let server = &cluster.instances[0].server;
-    let (before, begun) = (head_questions(server), Instant::now());
+    let (before, begun) = (head_queries(server), Instant::now());
     let mut asking = Vec::new();
     for _ in 0..64 {
         let asker = asker.clone();
@@ -364,7 +365,7 @@ async fn those_who_wait_ask_the_database_together() {
     for one in asking {
         one.await.expect("it ends well");
     }
-    let asked = head_questions(server) - before;
+    let asked = head_queries(server) - before;
     let most = begun.elapsed().as_millis() as u64 / 5 + 10;
     assert!(asked <= most && asked < 800, "{asked} head questions for 1600 unknown secrets, at most {most}");
 }
@@ -372,7 +373,7 @@ async fn those_who_wait_ask_the_database_together() {
 /// The stale grace, which an operator may allow: reads continue without the database, for a limited time and
 /// for services only.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn within_the_grace_reads_are_answered_and_marked() {
+async fn reads_within_the_stale_grace_are_marked_stale() {
     const GRACE: Duration = Duration::from_secs(4);
     let at = Installation::new(Engine::Postgres).await;
     at.people();
@@ -402,7 +403,7 @@ async fn within_the_grace_reads_are_answered_and_marked() {
     assert_eq!(ask(v1::Access::Ro, "write", &secret).await, Ok((true, false)));
     let token = server.client(&secret.parse().expect("a secret")).await;
     token.who_am_i().await.expect("it is known");
-    proxy.treat(TreatedConnections::All, Treatment::Cut);
+    proxy.treat(FaultScope::All, Treatment::Cut);
     let cut = Instant::now();
     soon(&Ok((true, true)), async || ask(v1::Access::Ro, "", &secret).await).await;
     assert_eq!(ask(v1::Access::Ro, "read", &secret).await, Ok((true, true)));
@@ -420,23 +421,23 @@ async fn within_the_grace_reads_are_answered_and_marked() {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     assert_eq!(ask(v1::Access::Ro, "", &secret).await, Err(Reason::Unavailable));
-    proxy.be_fair();
+    proxy.clear_faults();
     soon(&Ok((true, false)), async || ask(v1::Access::Rw, "", &secret).await).await;
 }
 
 /// An older copy of the database appears beneath a running instance: it forgets nothing, and reports that it
 /// waits for the operator.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_log_that_is_rewound_beneath_an_instance_is_not_served() {
+async fn an_instance_does_not_serve_an_older_copy_of_its_log() {
     let cluster = Cluster::of(1).await;
     let (owner, asker) = (cluster.owner(0).await, cluster.asks(0).await);
     let secret = owner.create_token(new_token("ci")).await.expect("made").secret;
     owner.revoke_token(revoke("ci")).await.expect("revoked");
     assert_eq!(asker.refused(&secret).await, Ok(Some(Reason::TokenRevoked)));
     let export = cluster.at.home().join("events.jsonl");
-    std::fs::write(&export, cluster.at.operate("events export")).expect("written");
+    std::fs::write(&export, cluster.at.run_admin("events export")).expect("written");
     let store = cluster.at.scratch.store(ndauth_store::Clock::Database).await;
-    ndauth_store::testing::forget_a_revocation(&store).await;
+    ndauth_store::testing::undo_last_revocation(&store).await;
     let since = Instant::now();
     loop {
         match asker.refused(&secret).await {
@@ -448,19 +449,19 @@ async fn a_log_that_is_rewound_beneath_an_instance_is_not_served() {
     }
     let server = &cluster.instances[0].server;
     soon(&503, async || server.get("/readyz").0).await;
-    cluster.at.operate(&format!("after-restore --replay {}", export.display()));
+    cluster.at.run_admin(&format!("after-restore --replay {}", export.display()));
     soon(&Ok(Some(Reason::TokenRevoked)), async || asker.refused(&secret).await).await;
     soon(&200, async || server.get("/readyz").0).await;
 }
 
 /// A caller with a deadline gets a response at its deadline, even if the database hangs.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_deadline_that_passes_is_told_as_such() {
+async fn a_call_past_its_deadline_fails_with_deadline_exceeded() {
     let at = Installation::new(Engine::Postgres).await;
     let service = format!("Bearer {}", at.service().expose());
     let Instance { server, proxy } = Cluster::start_with(&at, &["--freshness-bound", "30s"]).await;
     let mut client = raw(&server).await;
-    proxy.treat(TreatedConnections::All, Treatment::Swallowed);
+    proxy.treat(FaultScope::All, Treatment::Swallowed);
     let unknown = Secret::mint(ndauth_core::SecretKind::Personal, &mut rand::rngs::SysRng).expect("drawn");
     let headers =
         [("content-type", "application/grpc"), ("authorization", &*service), ("grpc-timeout", "300m")];

@@ -60,7 +60,7 @@ fn cli_into(at: &Installation, server: &Running, stdout: impl Into<Stdio>, words
 }
 
 /// Returns standard outputs that cannot be written: a full disk, and a pipe without a reader.
-fn unwritable() -> [(Stdio, &'static str); 2] {
+fn unwritable_outputs() -> [(Stdio, &'static str); 2] {
     let full = File::options().write(true).open("/dev/full").expect("it is there");
     let (_, closed) = std::io::pipe().expect("a pipe");
     [(full.into(), "No space left on device"), (closed.into(), "Broken pipe")]
@@ -68,9 +68,9 @@ fn unwritable() -> [(Stdio, &'static str); 2] {
 
 on_both! {
     /// A secret that cannot be printed or stored is undone: its token is revoked, or its rotation is dropped.
-    async fn a_secret_that_cannot_be_handed_over_is_taken_back(at: &Installation) {
+    async fn a_secret_that_cannot_be_delivered_is_undone(at: &Installation) {
         at.people();
-        at.operate("member set ops ada ADMIN");
+        at.run_admin("member set ops ada ADMIN");
         let server = at.serve();
         at.log_in(&server);
         let service = at.service();
@@ -89,7 +89,7 @@ on_both! {
             (1, "token create --name ci --scope read:assets --org ops"),
             (1, "token create --name ci --scope read:assets --org ops -f detailed"),
         ] {
-            for (stdout, why) in unwritable() {
+            for (stdout, why) in unwritable_outputs() {
                 let (code, told) = cli_into(at, &server, stdout, &line.split(' ').collect::<Vec<_>>());
                 let begins = format!("error: standard output cannot be written: {why}");
                 assert!(code == 1 && told.starts_with(&begins), "{line}: {told}");
@@ -108,7 +108,7 @@ on_both! {
             assert_eq!(statuses(lists[0]), vec!["revoked"; made[0]], "{sink:?}");
         }
         // A revoked token keeps no name, and a secret that goes to a file needs no standard output.
-        let (full, _) = unwritable().into_iter().next().expect("one");
+        let (full, _) = unwritable_outputs().into_iter().next().expect("one");
         let file = at.home().join("token").display().to_string();
         let words = ["auth", "token", "create", "--name", "ci", "--scope", "rw", "--self-rotating", "--to-file", &file];
         assert_eq!(cli_into(at, &server, full, &words).0, 1);
@@ -119,7 +119,7 @@ on_both! {
         // The rotation is dropped, and the old secret stays valid. A token that rotates itself drops its
         // rotation, too.
         let waiting = || done(cli(at, &server, "auth token list")).contains("waits");
-        for (stdout, why) in unwritable() {
+        for (stdout, why) in unwritable_outputs() {
             let (code, told) = cli_into(at, &server, stdout, &["auth", "token", "rotate", "ci", "-f", "json"]);
             let begins = format!("error: standard output cannot be written: {why}");
             assert!(code == 1 && told.starts_with(&begins), "{told}");
@@ -136,7 +136,7 @@ on_both! {
         assert_eq!(verdict(&server, &service, &kept).await, "allowed");
 
         // The same holds for a token that is derived from the login.
-        for (stdout, why) in unwritable() {
+        for (stdout, why) in unwritable_outputs() {
             let (code, told) = cli_into(at, &server, stdout, &["auth", "print-access-token"]);
             let begins = format!("error: standard output cannot be written: {why}");
             assert!(code == 1 && told.starts_with(&begins), "{told}");
@@ -166,7 +166,7 @@ on_both! {
 
     /// A pending or retiring secret that is presented ends only itself, and the message does not claim that
     /// its token ended.
-    async fn a_token_that_lives_on_is_told_to(at: &Installation) {
+    async fn revoking_by_a_secondary_secret_keeps_the_token(at: &Installation) {
         at.people();
         let server = at.serve();
         at.log_in(&server);
@@ -193,7 +193,7 @@ on_both! {
     }
 
     /// A pipeline still uses the old secret: that is shown, the secret works on, and is retired later.
-    async fn a_rotation_waits_for_its_pipeline(at: &Installation) {
+    async fn a_rotation_keeps_the_old_secret_valid_until_retirement(at: &Installation) {
         at.people();
         let server = at.serve();
         at.log_in(&server);
@@ -236,7 +236,7 @@ on_both! {
         soon(&(true, true, true), &shown).await;
         let noted = async || done(cli(at, &server, "auth token list")).contains(" was presented just now (");
         soon(&true, &noted).await;
-        assert!(at.operate("check").contains("no problems found"));
+        assert!(at.run_admin("check").contains("no problems found"));
     }
 
     /// Only the sink gets the secret: not the terminal, an argument, a variable or a log.
@@ -320,7 +320,7 @@ on_both! {
 
     /// A token that ends soon causes a warning, fails a strict check, and renews itself if that was
     /// requested.
-    async fn what_ends_soon_is_told_and_renewed(at: &Installation) {
+    async fn tokens_that_end_soon_are_reported_and_renewed(at: &Installation) {
         at.people();
         let server = at.serve();
         at.log_in(&server);
@@ -371,14 +371,14 @@ on_both! {
     /// are revoked.
     async fn an_incident_is_contained(at: &Installation) {
         at.people();
-        at.operate("account create eve --email eve@example.org --operator");
-        at.operate("member set ops eve ADMIN");
+        at.run_admin("account create eve --email eve@example.org --operator");
+        at.run_admin("member set ops eve ADMIN");
         let server = at.serve();
         at.log_in(&server);
         let service = at.service();
         let old = secret_of(&done(cli(at, &server, "auth token create --name ci --scope rw")));
         assert_eq!(verdict(&server, &service, &old).await, "allowed");
-        let eve: Secret = at.operate("session issue eve").parse().expect("a secret");
+        let eve: Secret = at.run_admin("session issue eve").parse().expect("a secret");
         let eves = |line: &str| {
             at.ndcli_with(&server, &[("NDCLI_TOKEN", eve.expose())], &line.split(' ').collect::<Vec<_>>(), "")
         };
@@ -421,7 +421,7 @@ on_both! {
         let all: serde_json::Value =
             serde_json::from_str(&done(cli(at, &server, "auth token list --all -f json"))).expect("JSON");
         let id = all["tokens"].as_array().expect("tokens").last().expect("one")["id"].as_str().expect("an id").to_owned();
-        let shown = at.operate("token list --all --owner ada");
+        let shown = at.run_admin("token list --all --owner ada");
         assert!(!shown.contains("laptop"));
         let client = server.client(&at.session()).await;
         let request = v1::GetTokenRequest { whose: Some(v1::Whose::mine()), which: Some(v1::Which::id(id)) };
@@ -429,8 +429,8 @@ on_both! {
         let revocation = revocation.expect("told");
         assert_eq!(revocation.reason(), v1::RevocationReason::Leaked);
         assert_eq!((revocation.by.as_str(), revocation.note()), ("ada", "the laptop was stolen"));
-        assert!(at.operate("tidy").starts_with("removed 0 token(s)"));
-        assert!(at.operate("check").contains("no problems found"));
+        assert!(at.run_admin("tidy").starts_with("removed 0 token(s)"));
+        assert!(at.run_admin("check").contains("no problems found"));
     }
 
     /// A service's new secret takes over at its first use.
@@ -438,7 +438,7 @@ on_both! {
         at.people();
         let server = at.serve();
         let service = at.service();
-        let new: Secret = at.operate("service rotate registry --overlap 0").parse().expect("a secret alone");
+        let new: Secret = at.run_admin("service rotate registry --overlap 0").parse().expect("a secret alone");
         assert!(at.admin("service rotate registry").err.contains("awaits confirmation"));
         let asks = async |secret: &Secret| {
             let client = server.client(secret).await;
@@ -453,6 +453,6 @@ on_both! {
         soon(&Ok(()), async || asks(&new).await).await;
         soon(&Err("SECRET_REPLACED"), async || asks(&service).await).await;
         assert_eq!(asks(&new).await, Ok(()));
-        assert!(at.operate("check").contains("no problems found"));
+        assert!(at.run_admin("check").contains("no problems found"));
     }
 }

@@ -17,7 +17,7 @@ use ndauth_store::{Clock, Engine, Store};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
-use crate::installation::{Ended, Installation, Killed, Running, mode, on_terminal, run, soon, told};
+use crate::installation::{Ended, Installation, KillOnDrop, Running, mode, on_terminal, run, soon, told};
 use crate::on_both;
 use crate::requests::token_with;
 
@@ -96,7 +96,7 @@ fn encoded(form: &[(&str, &str)]) -> String {
 
 /// Returns the code of an invitation that the operator creates for a person.
 fn invitation(at: &Installation, handle: &str) -> String {
-    let link = at.operate(&format!("account invite {handle}"));
+    let link = at.run_admin(&format!("account invite {handle}"));
     assert!(link.starts_with("http://127.0.0.1:7711/invitation?code="), "{link}");
     link.split_once("code=").expect("a code").1.to_owned()
 }
@@ -144,7 +144,7 @@ fn texts(saw: &Value) -> String {
 
 /// A running `ndcli` that waits for its person, and the lines that it prints.
 struct Waiting {
-    child: Killed,
+    child: KillOnDrop,
     lines: std::io::Lines<BufReader<std::process::ChildStderr>>,
 }
 
@@ -155,7 +155,7 @@ impl Waiting {
         command.args(["auth", "login"]).args(more).env("NDCLI_SERVER", server.url.to_string());
         // The browser does nothing: the test acts as the person.
         command.env("BROWSER", "/bin/true").stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = Killed(command.spawn().expect("it starts"));
+        let mut child = KillOnDrop(command.spawn().expect("it starts"));
         let lines = BufReader::new(child.0.stderr.take().expect("piped")).lines();
         Waiting { child, lines }
     }
@@ -235,7 +235,7 @@ on_both! {
 
         let mut ndcli = Waiting::begin(at, &server, &[]);
         let url = ndcli.told();
-        strays(&url);
+        send_stray_requests(&url);
         let saw = browser(&["--no-scripts", "login", &url, "ada", PASSWORD, "allow"]);
         // SEC-29: the page names the requesting program and its address, and does nothing before a click.
         let consent = texts(&saw);
@@ -273,7 +273,7 @@ on_both! {
         assert_eq!(gone.code, 4, "{gone:?}");
     }
 
-    async fn a_device_is_let_in_by_a_code_and_everything_ends_everywhere(at: &Installation) {
+    async fn a_device_logs_in_by_a_code_and_logout_everywhere_ends_all_sessions(at: &Installation) {
         at.people();
         let server = at.serve_as(at.command("NDAUTH_TEST_NDAUTHD"), &[]);
         let cookie = with_password(at, &server, "ada");
@@ -300,9 +300,9 @@ on_both! {
     }
 
     /// Independent clients, and the responses to altered requests.
-    async fn clients_that_are_not_ours_get_along(at: &Installation) {
+    async fn independent_clients_log_in_and_altered_requests_fail(at: &Installation) {
         at.people();
-        at.operate("account create eve --email eve@example.org");
+        at.run_admin("account create eve --email eve@example.org");
         let server = at.serve_as(at.command("NDAUTH_TEST_NDAUTHD"), &[]);
         for handle in ["ada", "eve"] {
             with_password(at, &server, handle);
@@ -370,7 +370,7 @@ on_both! {
             what refreshes, once more after its successor was used: invalid_grant
             what refreshes, after it was revoked: invalid_grant
         "#]].assert_eq(&ended.out);
-        let checked = at.operate("check");
+        let checked = at.run_admin("check");
         assert!(checked.contains("no problems found"), "{checked}");
     }
 
@@ -422,7 +422,7 @@ on_both! {
     }
 
     /// A change that requires a recent login sends its person to the browser, and then continues.
-    async fn what_needs_a_recent_login_goes_on_after_it(at: &Installation) {
+    async fn a_command_continues_after_a_recent_login(at: &Installation) {
         at.people();
         let server = at.serve();
         with_password(at, &server, "ada");
@@ -464,10 +464,10 @@ on_both! {
                 "sign-out" => {
                     assert_eq!(http(&server, "POST /sign-out", Some(&cookie), Some(&[])).status, 303);
                 }
-                how => drop(at.operate(how)),
+                how => drop(at.run_admin(how)),
             }
             assert_eq!(home(&cookie), 303, "{how}");
-            at.operate("account enable ada");
+            at.run_admin("account enable ada");
         }
         let stolen = "ndauth=ndses_9fefK0k0r4f1UgtpuUsNmC6Fu1W2cqhyY3rNdGb8tg4";
         for nonsense in [stolen, "ndauth=", "ndauth=x", "other=1"] {
@@ -477,7 +477,7 @@ on_both! {
 }
 
 /// SEC-30: other requests to the port while `ndcli` waits there. None of them ends the wait.
-fn strays(url: &str) {
+fn send_stray_requests(url: &str) {
     let (_, rest) = url.split_once("redirect_uri=http%3A%2F%2F127.0.0.1%3A").expect("a redirect");
     let port: String = rest.chars().take_while(char::is_ascii_digit).collect();
     let state = url.split_once("state=").expect("a state").1.split('&').next().expect("a value");
@@ -585,7 +585,7 @@ async fn sec_19_an_unknown_name_takes_as_long_as_a_wrong_password() {
 
 /// SEC-29: text from an attacker's link is shown as text, and leads nowhere else.
 #[tokio::test]
-async fn sec_29_what_strangers_write_is_text() {
+async fn sec_29_text_from_links_is_escaped() {
     let at = Installation::new(Engine::Sqlite).await;
     at.people();
     let server = at.serve();
@@ -627,7 +627,7 @@ async fn cookies_are_for_the_host_alone_where_it_is_encrypted() {
     at.people();
     let command = at.command("NDAUTH_TEST_NDAUTHD");
     let server = at.serve_as(command, &["--public-url", "https://ndauth.example.org"]);
-    let code = at.operate("account invite ada").split_once("code=").expect("a code").1.to_owned();
+    let code = at.run_admin("account invite ada").split_once("code=").expect("a code").1.to_owned();
     let form = [("code", code.as_str()), ("password", PASSWORD), ("password_again", PASSWORD)];
     let answer = http(&server, "POST /invitation", None, Some(&form));
     let cookie = answer.header("set-cookie").expect("a cookie");
@@ -652,7 +652,7 @@ async fn cookies_are_for_the_host_alone_where_it_is_encrypted() {
 }
 
 #[tokio::test]
-async fn devices_are_not_let_in_where_the_operator_says_so() {
+async fn device_logins_can_be_disabled() {
     let at = Installation::new(Engine::Sqlite).await;
     at.people();
     let server = at.serve_as(at.command("NDAUTH_TEST_NDAUTHD"), &["--no-device-login"]);

@@ -6,7 +6,7 @@ use ndauth_core::Reason;
 use ndauth_proto::v1;
 use ndauth_store::{DatabaseUrl, Engine};
 
-use crate::installation::{Installation, Killed, mode, on_terminal, run};
+use crate::installation::{Installation, KillOnDrop, mode, on_terminal, run};
 use crate::on_both;
 
 on_both! {
@@ -20,25 +20,25 @@ on_both! {
         };
         let (ro, rw, admin) = (v1::Role::Ro.into(), v1::Role::Rw.into(), v1::Role::Admin.into());
         assert_eq!(orgs().await, Ok(vec![("dev".into(), ro), ("ops".into(), rw)]));
-        at.operate("member set dev ada admin");
+        at.run_admin("member set dev ada admin");
         assert_eq!(orgs().await, Ok(vec![("dev".into(), admin), ("ops".into(), rw)]));
-        at.operate("member remove ops ada");
+        at.run_admin("member remove ops ada");
         assert_eq!(orgs().await, Ok(vec![("dev".into(), admin)]));
-        at.operate("org delete dev --yes");
+        at.run_admin("org delete dev --yes");
         assert_eq!(orgs().await, Ok(vec![]));
-        assert_eq!(at.operate("account disable ada"), "account `ada` disabled");
+        assert_eq!(at.run_admin("account disable ada"), "account `ada` disabled");
         assert_eq!(orgs().await.map_err(|problem| problem.reason), Err(Reason::AccountDisabled));
-        assert_eq!(at.operate("account disable ada"), "account `ada` was already disabled");
-        at.operate("account enable ada");
+        assert_eq!(at.run_admin("account disable ada"), "account `ada` was already disabled");
+        at.run_admin("account enable ada");
         // The sessions of `ada` have ended for good, so she logs in again.
         assert_eq!(orgs().await.map_err(|problem| problem.reason), Err(Reason::SessionRevoked));
         let client = server.client(&at.session()).await;
         assert_eq!(client.list_orgs().await.map(|listed| listed.orgs.len()), Ok(0));
     }
 
-    async fn what_cannot_be_is_told_with_an_exit_code(at: &Installation) {
+    async fn invalid_operator_commands_fail_with_an_exit_code(at: &Installation) {
         at.people();
-        for (arguments, code, told) in [
+        for (arguments, code, message) in [
             ("account create ada --email other@example.org", 1, "an account `ada` already exists"),
             ("account create eve --email ada@example.org", 1, "the address `ada@example.org` already exists"),
             ("account create Eve --email eve@example.org", 2, "a-z, 0-9"),
@@ -55,9 +55,9 @@ on_both! {
         ] {
             let ended = at.admin(arguments);
             assert_eq!((ended.code, ended.out.as_str()), (code, ""), "{arguments}: {ended:?}");
-            assert!(ended.err.contains(told), "{arguments}: {}", ended.err);
+            assert!(ended.err.contains(message), "{arguments}: {}", ended.err);
         }
-        at.operate("org delete dev --yes");
+        at.run_admin("org delete dev --yes");
         let again = at.admin("org create dev");
         assert!(again.code == 1 && again.err.contains("a deleted org"), "{again:?}");
     }
@@ -73,13 +73,13 @@ on_both! {
             assert!(ended.out.starts_with(marker) && ended.out.len() == 50 && ended.out.ends_with('\n'), "{ended:?}");
             assert!(!ended.err.contains(&ended.out[12..40]), "{ended:?}");
         }
-        assert_eq!(at.operate("service revoke registry --yes"), "service `registry` revoked");
+        assert_eq!(at.run_admin("service revoke registry --yes"), "service `registry` revoked");
     }
 
     /// What cannot be undone is asked for, and named by whatever is shown of it.
     async fn what_cannot_be_undone_is_confirmed(at: &Installation) {
         at.people();
-        at.operate("service create registry");
+        at.run_admin("service create registry");
         for line in ["org delete dev", "service revoke registry", "after-restore --not-before now"] {
             let ended = at.admin(line);
             assert!(ended.code == 2 && ended.err.contains("hint: use `--yes` to confirm"), "{line}: {ended:?}");
@@ -87,24 +87,24 @@ on_both! {
         let ended = on_terminal(at, 80, &format!("ndauthd admin org delete dev --database {}", at.database()));
         let ended = run(ended, "n\n");
         assert!(ended.code == 1 && ended.out.contains("delete the org `dev` with its 1 member(s)"), "{ended:?}");
-        assert!(at.operate("org list").contains("│ dev "), "nothing was deleted");
+        assert!(at.run_admin("org list").contains("│ dev "), "nothing was deleted");
         let first = |list: &str, kind: &str| {
-            let listed: serde_json::Value = serde_json::from_str(&at.operate(list)).expect("JSON");
+            let listed: serde_json::Value = serde_json::from_str(&at.run_admin(list)).expect("JSON");
             listed[kind][0].clone()
         };
         let org = first("org list -f json", "orgs");
         let id = org["id"].as_str().expect("an id");
-        at.operate(&format!("org delete {} --yes", &id[..30]));
-        assert!(!at.operate("org list").contains(org["slug"].as_str().expect("a slug")));
+        at.run_admin(&format!("org delete {} --yes", &id[..30]));
+        assert!(!at.run_admin("org list").contains(org["slug"].as_str().expect("a slug")));
         let service = first("service list -f json", "services");
         let prefix = service["secrets"][0]["prefix"].as_str().expect("a prefix");
-        assert_eq!(at.operate(&format!("service revoke {prefix} --yes")), "service `registry` revoked");
+        assert_eq!(at.run_admin(&format!("service revoke {prefix} --yes")), "service `registry` revoked");
     }
 
     /// A secret that standard output does not take is lost: the command fails, and says what to do.
     async fn a_secret_that_cannot_be_printed_is_a_failure(at: &Installation) {
         at.people();
-        at.operate("service create builder");
+        at.run_admin("service create builder");
         for (line, hint) in [
             ("service create registry", "`ndauthd admin service rotate registry`"),
             ("service rotate builder", "`ndauthd admin service rotation drop builder`"),
@@ -116,16 +116,16 @@ on_both! {
             command.arg("admin").args(line.split(' ')).stderr(Stdio::piped());
             let full = std::fs::File::options().write(true).open("/dev/full").expect("it is there");
             let ended = command.stdout(full).spawn().expect("it starts").wait_with_output().expect("it ends");
-            let told = String::from_utf8(ended.stderr).expect("text");
-            assert_eq!(ended.status.code(), Some(1), "{line}: {told}");
-            assert!(told.contains("the secret was not shown") && told.contains(hint), "{line}: {told}");
+            let message = String::from_utf8(ended.stderr).expect("text");
+            assert_eq!(ended.status.code(), Some(1), "{line}: {message}");
+            assert!(message.contains("the secret was not shown") && message.contains(hint), "{line}: {message}");
         }
     }
 
     async fn a_limited_service_is_limited(at: &Installation) {
         at.people();
         let server = at.serve();
-        let limited = at.operate("service create builder --org dev").parse().expect("a secret");
+        let limited = at.run_admin("service create builder --org dev").parse().expect("a secret");
         let client = server.client(&limited).await;
         let ask = async |org: &str| {
             let request = v1::ValidateTokenRequest {
@@ -137,13 +137,13 @@ on_both! {
             client.validate_token(request).await.map(drop).map_err(|problem| problem.reason)
         };
         assert_eq!(ask("dev").await, Ok(()));
-        at.operate("service revoke builder --yes");
+        at.run_admin("service revoke builder --yes");
         assert_eq!(ask("dev").await, Err(Reason::ServiceRevoked));
     }
 
-    async fn migrations_tell_their_state(at: &Installation) {
-        assert_eq!(at.operate("migrate up"), "the schema is at this version");
-        assert!(at.operate("migrate status").ends_with("applied"));
+    async fn migrations_report_their_state(at: &Installation) {
+        assert_eq!(at.run_admin("migrate up"), "the schema is at this version");
+        assert!(at.run_admin("migrate status").ends_with("applied"));
     }
 
     async fn the_database_may_be_named_after_the_subcommand(at: &Installation) {
@@ -161,7 +161,7 @@ on_both! {
     }
 
     /// Any number of servers can start on an empty PostgreSQL database. An SQLite file accepts one server.
-    async fn those_that_start_at_once_on_nothing_come_up(at: &Installation) {
+    async fn servers_started_together_on_an_empty_database_come_up(at: &Installation) {
         if let DatabaseUrl::Sqlite(file) = &at.scratch.url {
             std::fs::remove_file(file).expect("there is nothing");
             let server = at.serve();
@@ -178,7 +178,7 @@ on_both! {
         let start = || {
             let mut command = at.command("NDAUTH_TEST_NDAUTHD");
             command.args(["serve", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"]);
-            Killed(command.stderr(Stdio::null()).spawn().expect("ndauthd starts"))
+            KillOnDrop(command.stderr(Stdio::null()).spawn().expect("ndauthd starts"))
         };
         let mut others = [start(), start()];
         let server = at.serve();
@@ -202,10 +202,10 @@ async fn a_default_database_lies_in_the_data_folder_for_its_user_alone() {
 }
 
 #[tokio::test]
-async fn what_is_no_database_is_told() {
+async fn an_invalid_database_is_reported() {
     let at = Installation::new(Engine::Sqlite).await;
     let serve = ["serve", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"];
-    for (database, code, told) in [
+    for (database, code, message) in [
         ("mysql://x", 2, "expected `sqlite:PATH` or `postgres://USER@HOST/DATABASE`"),
         ("sqlite:/nonexistent/x.db", 6, "No such file or directory"),
         ("postgres://nd:s3cret@127.0.0.1:1/nd", 6, "cannot be reached: connection refused"),
@@ -214,7 +214,7 @@ async fn what_is_no_database_is_told() {
         command.args(serve).env("NDAUTHD_DATABASE", database);
         let ended = run(command, "");
         assert_eq!(ended.code, code, "{ended:?}");
-        assert!(ended.err.contains(told) && !ended.err.contains("s3cret"), "{ended:?}");
+        assert!(ended.err.contains(message) && !ended.err.contains("s3cret"), "{ended:?}");
     }
     let mut command = at.command("NDAUTH_TEST_NDAUTHD");
     command.args(serve).args(["--database", "postgres://nd:s3cret@127.0.0.1:1/nd"]);
@@ -226,7 +226,7 @@ async fn what_is_no_database_is_told() {
 /// A command on a missing database does not create one: in an incident, on the wrong machine, a false success
 /// would be the worst result.
 #[tokio::test]
-async fn what_works_on_a_database_makes_none() {
+async fn operator_commands_create_no_database() {
     let at = Installation::new(Engine::Sqlite).await;
     let file = at.home().join("elsewhere.db");
     let elsewhere = |arguments: &str| {
@@ -253,9 +253,9 @@ async fn what_works_on_a_database_makes_none() {
     ] {
         let ended = elsewhere(arguments);
         assert!(ended.code == 6 && ended.out.is_empty(), "{arguments}: {ended:?}");
-        let told = format!("there is no database `sqlite:{}`", file.display());
+        let message = format!("there is no database `sqlite:{}`", file.display());
         assert!(
-            ended.err.contains(&told) && ended.err.contains("hint: check `--database`"),
+            ended.err.contains(&message) && ended.err.contains("hint: check `--database`"),
             "{arguments}: {ended:?}"
         );
         assert!(!file.exists(), "{arguments} made a database");
@@ -267,6 +267,7 @@ async fn what_works_on_a_database_makes_none() {
     // Every command prints the database that it works on.
     let ended = elsewhere("migrate up");
     assert_eq!(ended.err, format!("database: sqlite:{}\n", file.display()));
-    let told: serde_json::Value = serde_json::from_str(&elsewhere("account list -f json").out).expect("JSON");
-    assert_eq!(told["database"], format!("sqlite:{}", file.display()));
+    let message: serde_json::Value =
+        serde_json::from_str(&elsewhere("account list -f json").out).expect("JSON");
+    assert_eq!(message["database"], format!("sqlite:{}", file.display()));
 }

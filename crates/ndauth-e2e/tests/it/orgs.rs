@@ -19,14 +19,14 @@ fn line(at: &Installation, server: &Running, text: &str) -> Ended {
 /// Makes `ada` an admin of `ops`, and creates accounts for `bob` and `cy`.
 fn staff(at: &Installation) {
     at.people();
-    at.operate("member set ops ada ADMIN");
-    at.operate("account create bob --email bob@example.org");
-    at.operate("account create cy --email cy@example.org --operator");
+    at.run_admin("member set ops ada ADMIN");
+    at.run_admin("account create bob --email bob@example.org");
+    at.run_admin("account create cy --email cy@example.org --operator");
 }
 
 /// Logs `ndcli` in as somebody else.
 fn log_in_as(at: &Installation, server: &Running, handle: &str) {
-    let session = at.operate(&format!("session issue {handle}"));
+    let session = at.run_admin(&format!("session issue {handle}"));
     let ended = at.ndcli_with(server, &[], &["auth", "login", "--with-token"], &session);
     assert_eq!(ended.code, 0, "{ended:?}");
 }
@@ -61,7 +61,7 @@ on_both! {
             error: there is no member `bob of ops`
             hint: `ndcli org offer bob --role RW --org ops` offers a membership
         "#]]);
-        at.operate("member set ops bob RO");
+        at.run_admin("member set ops bob RO");
         shows(&cli("org member set bob rw"), 0, at, &server, &expect![[r#"
             ✓ bob has the role RW in ops
         "#]]);
@@ -240,7 +240,7 @@ on_both! {
     /// A token that serves today warns its owner and whoever uses it, as long as the policy is announced.
     async fn an_announced_policy_warns_of_the_tokens_that_it_will_refuse(at: &Installation) {
         at.people();
-        at.operate("member set ops ada ADMIN");
+        at.run_admin("member set ops ada ADMIN");
         let server = at.serve();
         at.log_in(&server);
         let made = line(at, &server, "auth token create --name ci --scope ro -o token");
@@ -251,8 +251,8 @@ on_both! {
         };
         let warned = || {
             let own = line(at, &server, "auth token list").err;
-            let told = ["whoami", "auth status", "org list"].map(|words| by_token(words).err);
-            [own].into_iter().chain(told).map(|err| plain(&err, at, &server)).collect::<Vec<_>>()
+            let message = ["whoami", "auth status", "org list"].map(|words| by_token(words).err);
+            [own].into_iter().chain(message).map(|err| plain(&err, at, &server)).collect::<Vec<_>>()
         };
         assert!(warned().iter().all(String::is_empty), "nothing is announced");
         let set = line(at, &server, "org policy set --org ops --longest-lifetime 30d --effective-in 60d --yes");
@@ -364,15 +364,15 @@ on_both! {
         let listed = read(&cli(&["token", "list", "--include_revoked", "-o", "json"]));
         let status: Vec<&Value> = listed["tokens"].as_array().expect("a list").iter().map(|token| &token["status"]).collect();
         assert_eq!(status, ["revoked", "revoked", "active", "active"]);
-        for (words, told) in [
+        for (words, message) in [
             (&["--scope", "rw"][..], "an org's token must carry a set of grants"),
             (&["--grant", GRANT, "--no_expiry"], "an org's token must expire"),
         ] {
             let refused = cli(&[&["token", "create", "--name", "bare"], words].concat());
-            assert!(refused.code == 2 && refused.err.contains(told), "{refused:?}");
+            assert!(refused.code == 2 && refused.err.contains(message), "{refused:?}");
         }
         // A member who is no admin may create a personal token restricted to the org.
-        at.operate("member set ops ada RW");
+        at.run_admin("member set ops ada RW");
         shows(&cli(&["token", "create", "--name", "own", "--grant", GRANT]), 5, at, &server, &expect![[r#"
             error: the account's role in the org `ops` is `RW`, and this needs `ADMIN`
             hint: only admins of the org make its tokens; `--user` makes one of yours, restricted to the org
@@ -452,9 +452,9 @@ on_both! {
         shows(&cli("org policy withdraw"), 0, at, &server, &expect![[r#"
             ✓ The announced policies of ops are withdrawn: 1
         "#]]);
-        let told = read(&cli("org policy show -f json"));
-        assert_eq!(told["policy"]["networks"], json!(["10.0.0.0/8", "127.0.0.1/32"]));
-        assert_eq!((&told["policy"]["longest_lifetime_seconds"], &told["to_come"]), (&Value::Null, &json!([])));
+        let message = read(&cli("org policy show -f json"));
+        assert_eq!(message["policy"]["networks"], json!(["10.0.0.0/8", "127.0.0.1/32"]));
+        assert_eq!((&message["policy"]["longest_lifetime_seconds"], &message["to_come"]), (&Value::Null, &json!([])));
         shows(&cli("org policy set --personal-tokens barred --allow-from-anywhere --yes -f simple"), 0, at, &server, &expect![[r#"
             • ops tokens:3 broken:3 in-use:0 takes-hold:INSTANT
         "#]]);
@@ -462,8 +462,8 @@ on_both! {
             error: the org `ops` admits no personal tokens
             hint: ask an admin of the org for a token of the org's own
         "#]]);
-        let told = read(&cli("org policy set --personal-tokens allowed --login-within 7d --dry-run -f json"));
-        assert_eq!((&told["set"], &told["impact"]["broken"], &told["policy"]["login_within_seconds"]), (&json!(false), &json!(0), &json!(604_800)));
+        let message = read(&cli("org policy set --personal-tokens allowed --login-within 7d --dry-run -f json"));
+        assert_eq!((&message["set"], &message["impact"]["broken"], &message["policy"]["login_within_seconds"]), (&json!(false), &json!(0), &json!(604_800)));
         shows(&cli("org policy set"), 2, at, &server, &expect![[r#"
             error: `ndcli org policy set` needs one of `--longest-lifetime`, `--personal-tokens`, `--allow-from`, `--allow-from-anywhere`, `--login-within`, `--suspend-on-reuse`, `--require-grants`, `--no-all-org-tokens`
             hint: for example: `ndcli org policy set --longest-lifetime 90d --effective-in 14d --org acme`

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use ndauth_client::Client;
 use ndauth_core::{Event, ExpiryChoice, Lifetime, Reason, Secret, SecretKind};
-use ndauth_e2e::proxy::{Proxy, TreatedConnections, Treatment};
+use ndauth_e2e::proxy::{FaultScope, Proxy, Treatment};
 use ndauth_proto::v1;
 use ndauth_store::testing::{Scratch, execute};
 use ndauth_store::{Clock, DatabaseUrl, Engine};
@@ -28,14 +28,14 @@ use crate::replicas::Server;
 use crate::requests::{list, new_token, revoke, token_with};
 
 /// A PostgreSQL cluster that can be stopped and started.
-struct Frail {
+struct StoppableCluster {
     folder: PathBuf,
     /// The command that started it, from its own options file.
     started: Vec<String>,
 }
 
-impl Frail {
-    fn new() -> Frail {
+impl StoppableCluster {
+    fn new() -> StoppableCluster {
         let folder = told("NDAUTH_TEST_FRAIL_POSTGRES_FOLDER");
         let text = fs::read_to_string(folder.join("postmaster.opts")).expect("its options");
         let started = text.split_whitespace().map(|word| word.trim_matches('"').to_owned()).collect();
@@ -519,7 +519,7 @@ async fn why_a_database_cannot_be_reached_is_told() {
 /// An event of a kind that this version does not know reloads the whole state. Requests are served in the
 /// meantime.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_event_of_an_unknown_kind_is_loaded_beside_what_is_served() {
+async fn an_unknown_event_reloads_the_mirror_while_requests_are_served() {
     let at = Installation::new(Engine::Postgres).await;
     at.people();
     let (service, session) = (at.service(), at.session());

@@ -19,10 +19,10 @@ fn line(at: &Installation, server: &Running, text: &str) -> Ended {
 }
 
 on_both! {
-    async fn a_token_is_bounded_by_name_and_told_so(at: &Installation) {
+    async fn a_token_is_restricted_by_permissions_orgs_networks_and_services(at: &Installation) {
         at.people();
         at.service();
-        at.operate("catalogue apply --preset namespace");
+        at.run_admin("catalogue apply --preset namespace");
         let server = at.serve();
         at.log_in(&server);
         let made = line(at, &server, "auth token create --name ci --scope read:assets,write:assets --org ops --allow-from 10.0.0.0/8 \
@@ -120,7 +120,7 @@ on_both! {
         line(at, &server, "auth token create --name ci --scope read:assets");
         line(at, &server, "auth token revoke ci --yes");
         let told = line(at, &server, "auth token explain ci --org ops --permission read:assets");
-        assert!(told.code == 1 && !told.out.contains("Who can change it"), "{told:?}");
+        assert!(told.code == 1 && !told.out.contains("Who can change it"), "{output:?}");
         assert_eq!(told.err, "hint: make a new one with the same settings: `ndcli auth token create --like NAME`\n");
         assert_eq!(line(at, &server, "auth token create --like ci --name ci2").code, 0, "the hint works");
         let told = line(at, &server, "auth token explain ci --org ops -f json");
@@ -331,7 +331,7 @@ on_both! {
         ])
         .await
         .expect("answered");
-        let told: Vec<String> = answer
+        let output: Vec<String> = answer
             .answers
             .iter()
             .map(|answer| match answer.outcome.as_ref().expect("an outcome") {
@@ -342,7 +342,7 @@ on_both! {
             })
             .collect();
         assert_eq!(
-            told,
+            output,
             [
                 "allowed in ops", "invalid org", "REASON_ROLE_TOO_LOW", "invalid client_address", "REASON_SECRET_MALFORMED",
                 "invalid required_access", "allowed in dev",
@@ -362,7 +362,7 @@ on_both! {
     /// Every form of a credential has the same effect, and no other header identifies the caller.
     async fn sec_05_one_credential_one_answer(at: &Installation) {
         at.people();
-        at.operate("account create eve --email eve@example.org");
+        at.run_admin("account create eve --email eve@example.org");
         let server = at.serve();
         let session = at.session();
         let whoami = |headers: &[&str]| grpcurl(&server, headers, "ndauth.v1.AccountService/WhoAmI", "{}");
@@ -377,13 +377,13 @@ on_both! {
             assert!(ended.code == 0 && ended.out.contains("\"handle\": \"ada\""), "{strange}: {ended:?}");
             assert_ne!(whoami(&[strange]).code, 0, "SEC-01: {strange} alone is nobody");
         }
-        for (header, told) in [
+        for (header, output) in [
             (format!("authorization: Basic {}", session.expose()), "Unauthenticated"),
             (format!("authorization: {}", session.expose()), "Unauthenticated"),
             (format!("x-api-key: {}", session.expose()), "Unauthenticated"),
         ] {
             let ended = whoami(&[&header]);
-            assert!(ended.code != 0 && ended.err.contains(told), "{told}: {ended:?}");
+            assert!(ended.code != 0 && ended.err.contains(output), "{output}: {ended:?}");
         }
         // The missing permission is part of the error, as data.
         let made = server.client(&session).await.create_token(crate::requests::new_token("ci")).await.expect("made");

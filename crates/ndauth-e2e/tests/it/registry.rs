@@ -9,13 +9,13 @@ use ndauth_core::{Grants, Secret};
 use ndauth_proto::{grants_to_proto, v1};
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::installation::{Installation, Killed, Running, soon, told};
+use crate::installation::{Installation, KillOnDrop, Running, soon, told};
 use crate::on_both;
 use crate::requests::{new_token, revoke, token_with};
 
 /// The running service, and its addresses.
 pub(crate) struct Registry {
-    child: Killed,
+    child: KillOnDrop,
     pub(crate) http: String,
     grpc: String,
 }
@@ -37,7 +37,7 @@ impl Registry {
             .stdout(Stdio::piped())
             .spawn()
             .expect("the example starts");
-        let mut child = Killed(child);
+        let mut child = KillOnDrop(child);
         let mut line = String::new();
         let out = child.0.stdout.take().expect("its output is piped");
         BufReader::new(out).read_line(&mut line).expect("a line");
@@ -108,7 +108,7 @@ fn with_grants(name: &str, permissions: &[&str]) -> v1::CreateTokenRequest {
 }
 
 on_both! {
-    async fn it_lets_pass_who_may_and_tells_others_why(at: &Installation) {
+    async fn the_registry_allows_permitted_callers_and_explains_refusals(at: &Installation) {
         at.people();
         let server = at.serve();
         let owner = server.client(&at.session()).await;
@@ -136,7 +136,7 @@ on_both! {
         let low = registry.with(&approve, &pipeline, "");
         assert_eq!((low.status, low.text.contains("\"missing_role\":\"ADMIN\"")), (403, true), "{low:?}");
         assert_eq!(registry.with(&format!("GET {logo}"), &reader, "").status, 404);
-        at.operate("member set ops ada ADMIN");
+        at.run_admin("member set ops ada ADMIN");
         soon(&200, async || registry.with(&approve, &pipeline, "").status).await;
         let pulled = registry.with(&format!("GET {logo}"), &reader, "");
         assert_eq!((pulled.status, pulled.text.as_str()), (200, "<svg/>"));
@@ -194,7 +194,7 @@ on_both! {
     }
 
     /// A suspended service resumes with a stale cache, and does not use it.
-    async fn a_service_that_was_suspended_does_not_answer_from_before(at: &Installation) {
+    async fn a_suspended_service_does_not_use_its_stale_cache(at: &Installation) {
         at.people();
         let server = at.serve_as(at.command("NDAUTH_TEST_NDAUTHD"), &["--freshness-bound", "500ms"]);
         let owner = server.client(&at.session()).await;

@@ -11,19 +11,19 @@ use std::time::{Duration, Instant};
 use ndauth_store::testing::{execute_at, try_execute_at};
 use tempfile::TempDir;
 
-use crate::installation::{Killed, told};
+use crate::installation::{KillOnDrop, told};
 
 /// A running PostgreSQL server. Dropping it kills it.
 pub(crate) struct Server {
     folder: TempDir,
     port: u16,
-    process: Option<Killed>,
+    process: Option<KillOnDrop>,
 }
 
 /// The id of Debian's user `nobody`: PostgreSQL refuses to run as root.
 const NOBODY: u32 = 65534;
 /// The timeout of a server's start.
-const PATIENCE: Duration = Duration::from_secs(30);
+const TIME_LIMIT: Duration = Duration::from_secs(30);
 
 impl Server {
     /// Starts a new primary.
@@ -133,7 +133,7 @@ impl Server {
         self.start();
         let begun = Instant::now();
         while try_execute_at(&self.url(), "SELECT 1").await.is_err() {
-            assert!(begun.elapsed() < PATIENCE, "PostgreSQL does not come up");
+            assert!(begun.elapsed() < TIME_LIMIT, "PostgreSQL does not come up");
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
         self
@@ -159,7 +159,7 @@ impl Server {
         }
         let log = fs::File::create(self.folder.path().join("log")).expect("a log");
         command.stdout(log.try_clone().expect("a file")).stderr(log);
-        self.process = Some(Killed(command.spawn().expect("PostgreSQL starts")));
+        self.process = Some(KillOnDrop(command.spawn().expect("PostgreSQL starts")));
     }
 
     fn run(&self, program: &str, arguments: &[&str]) {

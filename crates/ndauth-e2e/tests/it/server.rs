@@ -15,7 +15,7 @@ use crate::on_both;
 use crate::requests::{list, new_token, revoke};
 
 on_both! {
-    async fn it_tells_how_it_is_and_counts_what_it_does(at: &Installation) {
+    async fn health_and_metrics_are_served(at: &Installation) {
         at.people();
         let server = at.serve();
         assert_eq!(server.get("/livez"), (200, "alive\n".into()));
@@ -37,7 +37,7 @@ on_both! {
         }
     }
 
-    async fn told_to_stop_it_finishes_what_is_in_flight(at: &Installation) {
+    async fn a_stopped_server_finishes_requests_in_flight(at: &Installation) {
         at.people();
         let server = at.serve();
         let session = at.session();
@@ -178,7 +178,7 @@ async fn plain_text_stays_on_the_machine_unless_the_operator_says_otherwise() {
 }
 
 #[tokio::test]
-async fn an_address_in_use_is_told() {
+async fn an_address_in_use_is_reported() {
     let at = Installation::new(Engine::Sqlite).await;
     let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("bound");
     let mut command = at.command("NDAUTH_TEST_NDAUTHD");

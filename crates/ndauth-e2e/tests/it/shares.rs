@@ -216,7 +216,7 @@ async fn an_address_has_its_share_of_what_comes_in_parts() {
 
 /// The admin listener has the same limits and timeouts.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_operator_s_port_waits_for_nobody_and_is_shared() {
+async fn the_admin_listener_has_timeouts_and_shares() {
     let at = Installation::new(Engine::Sqlite).await;
     let server = at.serve_as(at.command("NDAUTH_TEST_NDAUTHD"), &["--client-timeout-seconds", "1"]);
     let admin: SocketAddr = server.admin.trim_start_matches("http://").parse().expect("an address");

@@ -9,9 +9,9 @@ use std::time::{Duration, Instant};
 use ndauth_store::Engine;
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::installation::{Installation, Killed, Running, on_terminal, path, run};
+use crate::installation::{Installation, KillOnDrop, Running, on_terminal, path, run};
 
-fn pid(child: &Killed) -> Pid {
+fn pid(child: &KillOnDrop) -> Pid {
     i32::try_from(child.0.id()).ok().and_then(Pid::from_raw).expect("a process id")
 }
 
@@ -105,7 +105,7 @@ async fn it_waits_for_a_server_that_comes_back() {
     let mut command = at.command("NDAUTH_TEST_NDCLI");
     command.args(["whoami", "-f", "simple", "--server", &format!("http://{address}")]);
     command.env("NDCLI_TOKEN", session.expose()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut ndcli = Killed(command.spawn().expect("it starts"));
+    let mut ndcli = KillOnDrop(command.spawn().expect("it starts"));
     let mut told = BufReader::new(ndcli.0.stderr.take().expect("piped")).lines();
     let first = told.next().expect("it says why it waits").expect("text");
     assert!(first.starts_with("warning: cannot reach") && first.ends_with("; trying again"), "{first}");
@@ -119,7 +119,7 @@ async fn it_waits_for_a_server_that_comes_back() {
 }
 
 #[tokio::test]
-async fn verbose_tells_what_the_log_tells_and_no_secret() {
+async fn verbose_output_has_the_outcome_and_no_secret() {
     let at = Installation::new(Engine::Sqlite).await;
     at.people();
     let session = at.session();
@@ -167,7 +167,7 @@ async fn an_interrupted_create_leaves_no_token() {
         &server.url.to_string(),
     ]);
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut ndcli = Killed(command.spawn().expect("it starts"));
+    let mut ndcli = KillOnDrop(command.spawn().expect("it starts"));
     // Once it waits for the response, it handles Ctrl-C itself: bit 2 of the caught signals.
     let status = format!("/proc/{}/status", ndcli.0.id());
     let catches = || {
@@ -195,7 +195,7 @@ async fn an_interrupted_create_leaves_no_token() {
 }
 
 #[tokio::test]
-async fn a_pipeline_is_told_what_most_likely_happened() {
+async fn a_missing_credential_is_explained_to_pipelines() {
     let at = Installation::new(Engine::Sqlite).await;
     at.people();
     let server = at.serve();
@@ -229,7 +229,7 @@ async fn a_pipeline_is_told_what_most_likely_happened() {
 
 /// A token that expired while a pipeline used it.
 #[tokio::test]
-async fn an_expired_token_is_told_to_be_so() {
+async fn an_expired_token_is_reported_as_expired() {
     let at = Installation::new(Engine::Sqlite).await;
     at.people();
     let server = at.serve();
@@ -287,7 +287,7 @@ async fn a_shell_completes_names_as_they_are_now() {
     assert_eq!(complete("ndcli auth token revoke gith"), "github-ci\n");
     assert!(complete("ndcli auth token create --org ''").starts_with("dev\nops\n"));
     assert!(complete("ndcli config set ''").starts_with("format\nserver\n"));
-    at.operate("member set ops ada ADMIN");
+    at.run_admin("member set ops ada ADMIN");
     let deploy = ["token", "create", "--org", "ops", "--scope", "read:assets", "--name", "deploy"];
     assert_eq!(at.ndcli(&server, &deploy).code, 0);
     assert!(complete("ndcli token revoke --org ops ''").starts_with("deploy\n"));

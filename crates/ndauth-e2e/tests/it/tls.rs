@@ -77,7 +77,7 @@ fn whoami(at: &Installation, server: &str, ca: Option<&Path>, secret: &str) -> E
 }
 
 #[tokio::test]
-async fn only_who_is_trusted_is_shown_the_credential() {
+async fn the_credential_is_sent_to_trusted_servers_only() {
     let at = Installation::new(Engine::Sqlite).await;
     at.people();
     let session = at.session();
@@ -407,7 +407,7 @@ async fn files_of_secrets_that_others_can_read_are_warned_of() {
 
 /// A credential is only sent to the server that it was stored for, and follows no redirect.
 #[tokio::test]
-async fn a_login_goes_nowhere_else() {
+async fn a_login_is_sent_to_its_own_server_only() {
     let at = Installation::new(Engine::Sqlite).await;
     at.people();
     let server = at.serve();

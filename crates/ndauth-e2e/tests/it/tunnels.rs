@@ -12,14 +12,14 @@ use crate::installation::{Ended, Installation, ReservedPort, Running, run};
 use crate::tls::{Authority, serve};
 
 /// A proxy that opens tunnels to this machine only, and requires a password if it has one.
-struct Tunnelling {
+struct TunnelProxy {
     address: SocketAddr,
     /// The received requests, each as one line: the request line and the credentials.
     asked: Arc<Mutex<Vec<String>>>,
 }
 
-impl Tunnelling {
-    fn new(password: Option<&'static str>) -> Tunnelling {
+impl TunnelProxy {
+    fn new(password: Option<&'static str>) -> TunnelProxy {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let address = listener.local_addr().expect("an address");
         let asked = Arc::new(Mutex::new(Vec::new()));
@@ -30,7 +30,7 @@ impl Tunnelling {
                 std::thread::spawn(move || tunnel(stream, password, &heard));
             }
         });
-        Tunnelling { address, asked }
+        TunnelProxy { address, asked }
     }
 
     /// Returns the requests received since the last call.
@@ -94,7 +94,7 @@ async fn installed() -> (Installation, Secret) {
 async fn a_server_is_reached_through_the_proxy() {
     let (at, session) = installed().await;
     // `ada:p@ss`
-    let proxy = Tunnelling::new(Some("Basic YWRhOnBAc3M="));
+    let proxy = TunnelProxy::new(Some("Basic YWRhOnBAc3M="));
     let by = format!("http://ada:p%40ss@{}", proxy.address);
     let token = ("NDCLI_TOKEN", session.expose());
     let through = |server: &Running, variable: &str, line: &str, out: &str| {
@@ -135,7 +135,7 @@ async fn a_server_is_reached_through_the_proxy() {
 async fn any_2xx_opens_a_tunnel_and_a_variable_that_is_not_text_is_named() {
     use std::os::unix::ffi::OsStrExt;
     let (at, session) = installed().await;
-    let proxy = Tunnelling::new(None);
+    let proxy = TunnelProxy::new(None);
     let tls = serve(&at);
     let (url, by) = (tls.url.to_string(), format!("http://{}", proxy.address));
     let token = ("NDCLI_TOKEN", session.expose());
@@ -156,7 +156,7 @@ async fn any_2xx_opens_a_tunnel_and_a_variable_that_is_not_text_is_named() {
 async fn a_proxy_that_opens_no_tunnel_is_named() {
     let (at, session) = installed().await;
     let token = ("NDCLI_TOKEN", session.expose());
-    let proxy = Tunnelling::new(Some("Basic YWRhOnBAc3M="));
+    let proxy = TunnelProxy::new(Some("Basic YWRhOnBAc3M="));
     let reserved = ReservedPort::new();
     let free = reserved.address;
     let url = format!("https://{free}");

@@ -8,13 +8,13 @@ use ndauth_client::{
     Credentials, Ended, Figures, Permission, Reason, Requirement, Scope, Secret, ValidationRequest, Verdict,
     Verifier, VerifierOptions,
 };
-use ndauth_e2e::proxy::{Proxy, TreatedConnections, Treatment};
+use ndauth_e2e::proxy::{FaultScope, Proxy, Treatment};
 use ndauth_proto::v1::{self, validate_token_response::Outcome};
 use ndauth_store::Engine;
 use rustix::process::Signal;
 
 use crate::installation::{Installation, Running, soon};
-use crate::instances::{Asker, BOUND, Cluster, READER, never_late};
+use crate::instances::{Asker, BOUND, Cluster, READER, assert_not_allowed_after_bound};
 use crate::on_both;
 use crate::requests::{list, new_token, revoke, token_with};
 
@@ -55,7 +55,7 @@ async fn why(verifier: &Verifier, secret: &str, requirement: &Requirement) -> Re
 }
 
 on_both! {
-    async fn what_was_asked_once_is_decided_here(at: &Installation) {
+    async fn a_cached_token_is_decided_locally(at: &Installation) {
         at.people();
         let server = at.serve();
         let owner = server.client(&at.session()).await;
@@ -91,7 +91,7 @@ on_both! {
             assert_eq!(why(&verifier, &secret, &needs("nowhere", Scope::Ro, None)).await, Ok(Some(Reason::NotAMember)));
         }
         assert_eq!(verifier.figures().asked, 2);
-        at.operate("org create nowhere --admin ada");
+        at.run_admin("org create nowhere --admin ada");
         soon(&Ok(None), async || why(&verifier, &secret, &needs("nowhere", Scope::Ro, None)).await).await;
         // The verdict names the token and its owner, and the effective permissions.
         let Ok(Verdict::Allowed(allowed)) = verifier.validate(&secret, &needs("ops", Scope::Ro, None)).await else {
@@ -104,7 +104,7 @@ on_both! {
     }
 
     /// A resumption reaches a service as a revocation does: through the watch and not by the bound.
-    async fn what_is_given_back_arrives_as_what_is_taken(at: &Installation) {
+    async fn resumptions_reach_a_service_through_the_watch(at: &Installation) {
         at.people();
         let server = at.serve_as(at.command("NDAUTH_TEST_NDAUTHD"), &["--freshness-bound", "30s"]);
         let mut owner = server.client(&at.session()).await;
@@ -122,9 +122,9 @@ on_both! {
             assert_eq!(verifier.figures().asked, asked, "round {round}: it is decided here");
             owner.resume_token(resume.clone()).await.expect("resumed");
             soon(&Ok(None), async || refused(&verifier, &secret).await).await;
-            at.operate("account disable ada");
+            at.run_admin("account disable ada");
             soon(&Ok(Some(Reason::AccountDisabled)), async || refused(&verifier, &secret).await).await;
-            at.operate("account enable ada");
+            at.run_admin("account enable ada");
             soon(&Ok(None), async || refused(&verifier, &secret).await).await;
             // A disabled account has to log in again.
             owner = server.client(&at.session()).await;
@@ -163,7 +163,7 @@ on_both! {
         assert_eq!(refused(&verifier, &secret).await, Ok(None));
     }
 
-    async fn uses_are_told_of(at: &Installation) {
+    async fn uses_are_reported(at: &Installation) {
         at.people();
         let server = at.serve();
         let owner = server.client(&at.session()).await;
@@ -188,12 +188,12 @@ on_both! {
     /// A service receives and caches nothing about tokens that it may not validate.
     async fn a_service_of_one_org_sees_that_org_alone(at: &Installation) {
         at.people();
-        at.operate("account create bob --email bob@example.org");
-        at.operate("member set dev bob RW");
+        at.run_admin("account create bob --email bob@example.org");
+        at.run_admin("member set dev bob RW");
         let server = at.serve();
-        let ours: Secret = at.operate("service create ours --org ops").parse().expect("a secret");
+        let ours: Secret = at.run_admin("service create ours --org ops").parse().expect("a secret");
         let owner = server.client(&at.session()).await;
-        let bob: Secret = at.operate("session issue bob").parse().expect("a secret");
+        let bob: Secret = at.run_admin("session issue bob").parse().expect("a secret");
         let bob = server.client(&bob).await;
         let (ada, bobs) = (
             owner.create_token(new_token("ci")).await.expect("made").secret,
@@ -223,10 +223,10 @@ on_both! {
         assert_eq!(why(&verifier, &bobs, &Requirement::Identity).await, Ok(Some(Reason::TokenRevoked)));
         assert_eq!(verifier.figures().kept, 1);
         // Its owner's tokens are cached once he joins the org, and are not once he leaves.
-        at.operate("member set ops bob RW");
+        at.run_admin("member set ops bob RW");
         let bobs = bob.create_token(new_token("again")).await.expect("made").secret;
         soon(&Ok(None), async || refused(&verifier, &bobs).await).await;
-        at.operate("member remove ops bob");
+        at.run_admin("member remove ops bob");
         soon(&Ok(Some(Reason::NotAMember)), async || refused(&verifier, &bobs).await).await;
     }
 
@@ -249,21 +249,21 @@ on_both! {
             ("account disable ada", Reason::AccountDisabled, "account enable ada"),
         ] {
             let asked = verifier.figures().asked;
-            at.operate(take);
+            at.run_admin(take);
             soon(&Ok(Some(reason)), &ask).await;
-            at.operate(give);
+            at.run_admin(give);
             soon(&Ok(None), &ask).await;
             assert!(verifier.figures().asked > asked, "{take}: it asked anew");
         }
-        at.operate("org delete ops --yes");
+        at.run_admin("org delete ops --yes");
         soon(&Ok(Some(Reason::OrgDeleted)), &ask).await;
-        at.operate("org create new --admin ada");
+        at.run_admin("org create new --admin ada");
         let mine = needs("new", Scope::Rw, Some("write:assets"));
         let ask = async || why(&verifier, &secret, &mine).await;
         soon(&Ok(None), &ask).await;
-        at.operate(&format!("catalogue apply {}", catalogue.display()));
+        at.run_admin(&format!("catalogue apply {}", catalogue.display()));
         soon(&Ok(Some(Reason::PermissionUnknown)), &ask).await;
-        at.operate("service revoke registry --yes");
+        at.run_admin("service revoke registry --yes");
         soon(&Err(Reason::Unavailable), &ask).await;
     }
 
@@ -277,7 +277,7 @@ on_both! {
             token_with("ci", |new| new.networks = Some(ndauth_proto::networks_to_proto(&network)));
         let secret = owner.create_token(request).await.expect("made").secret;
         let verifier = self::at(&server, &at.service()).await;
-        let other: Secret = at.operate("service create other").parse().expect("a secret");
+        let other: Secret = at.run_admin("service create other").parse().expect("a secret");
         let other = self::at(&server, &other).await;
         let from = async |verifier: &Verifier, requirement: &Requirement, address: Option<&str>| {
             let client_address = address.map(|address| address.parse().expect("an address"));
@@ -326,7 +326,7 @@ on_both! {
         let (ended, when) = revoked.await.expect("it ends");
         assert!(matches!(ended, Ended::Refused(refused) if refused.reason == Some(Reason::TokenRevoked)));
         assert!(when - begun < Duration::from_secs(2));
-        at.operate("member set ops ada RO");
+        at.run_admin("member set ops ada RO");
         let (ended, _) = demoted.await.expect("it ends");
         assert!(matches!(ended, Ended::Refused(refused) if refused.reason == Some(Reason::RoleTooLow)));
         tokio::time::sleep(Duration::from_millis(300)).await;
@@ -337,7 +337,7 @@ on_both! {
     }
 
     /// A verifier resumes at its position after a restart of the server.
-    async fn a_restart_is_lived_through(at: &Installation) {
+    async fn a_verifier_resumes_after_a_restart_of_the_server(at: &Installation) {
         at.people();
         let server = at.serve();
         let (session, service) = (at.session(), at.service());
@@ -418,7 +418,7 @@ fn address(server: &Running) -> SocketAddr {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_is_kept_is_never_later_than_the_bound_whatever_fails() {
+async fn a_cached_verdict_is_never_later_than_the_bound_whatever_fails() {
     let cluster = Cluster::of(1).await;
     let owner = cluster.owner(0).await;
     let proxy = Proxy::before(address(&cluster.instances[0].server)).await;
@@ -429,14 +429,16 @@ async fn what_is_kept_is_never_later_than_the_bound_whatever_fails() {
         for secret in [&secret, &good] {
             soon(&Ok(None), async || refused(&verifier, secret).await).await;
         }
-        proxy.treat(TreatedConnections::All, treatment);
+        proxy.treat(FaultScope::All, treatment);
         owner.revoke_token(revoke("ci")).await.expect("revoked");
-        let last = never_late(async || refused(&verifier, &secret).await, Instant::now(), what).await;
+        let last =
+            assert_not_allowed_after_bound(async || refused(&verifier, &secret).await, Instant::now(), what)
+                .await;
         let expected = if knows { Ok(Some(Reason::TokenRevoked)) } else { Err(Reason::Unavailable) };
         assert_eq!(last, expected, "{what}");
         let answer = refused(&verifier, &good).await;
         assert!(answer == Ok(None) || !knows && answer == Err(Reason::Unavailable), "{what}: {answer:?}");
-        proxy.be_fair();
+        proxy.clear_faults();
         soon(&Ok(None), async || refused(&verifier, &good).await).await;
         assert_eq!(refused(&verifier, &secret).await, Ok(Some(Reason::TokenRevoked)), "{what}");
         owner.revoke_token(revoke("good")).await.expect("revoked");
@@ -446,7 +448,7 @@ async fn what_is_kept_is_never_later_than_the_bound_whatever_fails() {
 /// Two instances take turns, and one of them lags by nearly the bound: once a token is refused, it is never
 /// allowed again.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn behind_a_round_robin_nothing_comes_back() {
+async fn behind_a_round_robin_a_refused_token_stays_refused() {
     let cluster = Cluster::of(2).await;
     let owner = cluster.owner(0).await;
     let addresses = [0, 1].map(|instance| address(&cluster.instances[instance].server));
@@ -479,9 +481,9 @@ async fn behind_a_round_robin_nothing_comes_back() {
         }
         assert_eq!(dead, [true; 3], "round {round}");
         // The next connection goes to the other instance.
-        round_robin.treat(TreatedConnections::All, Treatment::Cut);
+        round_robin.treat(FaultScope::All, Treatment::Cut);
         tokio::time::sleep(Duration::from_millis(10)).await;
-        round_robin.be_fair();
+        round_robin.clear_faults();
     }
 }
 
@@ -491,7 +493,7 @@ async fn sec_09_no_answer_from_before_a_revocation_is_kept() {
     let cluster = Cluster::of(1).await;
     let owner = cluster.owner(0).await;
     let proxy = Proxy::before(address(&cluster.instances[0].server)).await;
-    proxy.treat(TreatedConnections::All, Treatment::Late(Duration::from_millis(3)));
+    proxy.treat(FaultScope::All, Treatment::Late(Duration::from_millis(3)));
     let verifier = verifier(&[&format!("http://{}", proxy.address)], &cluster.service).await;
     for round in 0..60 {
         let name = format!("t{round}");
@@ -539,7 +541,7 @@ async fn a_thousand_services_watch_one_instance() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn many_questions_about_one_secret_are_one() {
+async fn concurrent_validations_of_one_secret_share_one_request() {
     let cluster = Cluster::of(1).await;
     let owner = cluster.owner(0).await;
     let verifier = verifier(&[&cluster.instances[0].server.url.to_string()], &cluster.service).await;
@@ -573,7 +575,7 @@ async fn a_service_s_secret_may_be_changed_beneath_it() {
     verifier.ready().await;
     let secret = owner.create_token(new_token("ci")).await.expect("made").secret;
     assert_eq!(refused(&verifier, &secret).await, Ok(None));
-    let rotated = at.operate("service rotate registry --overlap 0");
+    let rotated = at.run_admin("service rotate registry --overlap 0");
     std::fs::write(&file, rotated.lines().last().expect("a secret")).expect("written");
     let more = owner.create_token(new_token("more")).await.expect("made").secret;
     soon(&Ok(None), async || refused(&verifier, &more).await).await;

@@ -23,7 +23,7 @@ struct Watch {
     read: BytesMut,
 }
 
-const PATIENCE: Duration = Duration::from_secs(10);
+const TIME_LIMIT: Duration = Duration::from_secs(10);
 
 impl Watch {
     /// Opens a stream with this flow-control window, and sends the first message.
@@ -48,7 +48,7 @@ impl Watch {
         let mut client = client.ready().await.expect("ready");
         let (answer, mut send) = client.send_request(request, false).expect("sent");
         tell(&mut send, &v1::WatchRevocationsRequest { probe: 1, after, uses: Vec::new() });
-        let answer = timeout(PATIENCE, answer).await.expect("in time").expect("answered");
+        let answer = timeout(TIME_LIMIT, answer).await.expect("in time").expect("answered");
         if answer.headers().contains_key("grpc-status") {
             return Err(answer.headers().clone());
         }
@@ -60,7 +60,7 @@ impl Watch {
     }
 
     /// Returns the next message, or `None` at the end.
-    async fn hear(&mut self) -> Option<v1::WatchRevocationsResponse> {
+    async fn receive(&mut self) -> Option<v1::WatchRevocationsResponse> {
         loop {
             if let Some(head) = self.read.get(1..5) {
                 let length = u32::from_be_bytes(head.try_into().expect("four bytes")) as usize;
@@ -69,17 +69,17 @@ impl Watch {
                     return Some(v1::WatchRevocationsResponse::decode(&message[5..]).expect("a message"));
                 }
             }
-            let data = timeout(PATIENCE, self.body.data()).await.expect("in time")?.ok()?;
+            let data = timeout(TIME_LIMIT, self.body.data()).await.expect("in time")?.ok()?;
             let _ = self.body.flow_control().release_capacity(data.len());
             self.read.extend_from_slice(&data);
         }
     }
 
     /// Returns the confirmation of this probe, and all changes received before it.
-    async fn hear_until(&mut self, probe: u64) -> (v1::Confirmed, Vec<v1::Change>) {
+    async fn receive_until(&mut self, probe: u64) -> (v1::Confirmed, Vec<v1::Change>) {
         let mut changes = Vec::new();
         loop {
-            let told = self.hear().await.expect("a message");
+            let told = self.receive().await.expect("a message");
             assert!(!told.reset, "it goes on");
             changes.extend(told.changes);
             if let Some(confirmed) = told.confirmed
@@ -103,7 +103,7 @@ fn position(confirmed: &v1::Confirmed) -> v1::LogPosition {
 }
 
 /// Waits until a server has applied all changes so far: it does not report a secret as unknown before.
-async fn caught_up(server: &Running, service: &Secret) {
+async fn wait_until_current(server: &Running, service: &Secret) {
     let request = v1::ValidateTokenRequest {
         secret: "ndpat_Jj8IYRumwQ9GV4nfqrymvLBbUUnY8LAkuEecJnIrk1U".to_owned(),
         required_access: v1::Access::Identity.into(),
@@ -113,34 +113,34 @@ async fn caught_up(server: &Running, service: &Secret) {
 }
 
 on_both! {
-    async fn it_goes_on_from_where_a_client_was(at: &Installation) {
+    async fn a_watch_resumes_at_the_clients_position(at: &Installation) {
         at.people();
         let server = at.serve();
         let service = at.service();
         let owner = server.client(&at.session()).await;
         let token = owner.create_token(new_token("ci")).await.expect("made").token.expect("a token");
-        caught_up(&server, &service).await;
+        wait_until_current(&server, &service).await;
         let mut watch = Watch::open(&server, &service, 1 << 16, None).await.expect("it may");
-        let first = watch.hear().await.expect("a message");
+        let first = watch.receive().await.expect("a message");
         assert!(first.reset && first.changes.is_empty(), "who knows nothing begins anew");
         let rules = first.rules.expect("the rules");
         assert_eq!((rules.service_name.as_str(), rules.states_address), ("registry", true));
         let start = position(&first.confirmed.expect("a confirmation"));
         // A change to a token that is not cached is not sent.
         owner.create_token(new_token("more")).await.expect("made");
-        caught_up(&server, &service).await;
+        wait_until_current(&server, &service).await;
         watch.probe(2);
-        let (confirmed, changes) = watch.hear_until(2).await;
+        let (confirmed, changes) = watch.receive_until(2).await;
         assert_eq!((position(&confirmed).sequence, changes.len()), (start.sequence + 1, 0));
         owner.revoke_token(revoke("ci")).await.expect("revoked");
         // A change is sent without a probe, with the number of the last one.
-        let told = watch.hear().await.expect("a message");
+        let told = watch.receive().await.expect("a message");
         let revoked = told.changes[0].clone();
         assert_eq!(revoked.concern, Some(Concern::TokenId(token.id.clone())));
         assert_eq!(told.confirmed.expect("a confirmation").probe, 2);
 
         let mut again = Watch::open(&server, &service, 1 << 16, Some(start.clone())).await.expect("it may");
-        let (_, changes) = again.hear_until(1).await;
+        let (_, changes) = again.receive_until(1).await;
         assert_eq!(changes, [revoked], "what it missed, and no more");
         // A position in another log, and one that does not exist yet.
         for wrong in [
@@ -148,7 +148,7 @@ on_both! {
             v1::LogPosition { sequence: start.sequence + 1000, ..start.clone() },
         ] {
             let mut anew = Watch::open(&server, &service, 1 << 16, Some(wrong)).await.expect("it may");
-            assert!(anew.hear().await.expect("a message").reset);
+            assert!(anew.receive().await.expect("a message").reset);
         }
         let short = v1::LogPosition { sequence: 1, hash: vec![1; 3] };
         let refused = Watch::open(&server, &service, 1 << 16, Some(short)).await.err().expect("refused");
@@ -157,13 +157,13 @@ on_both! {
         let refused = Watch::open(&server, &stranger, 1 << 16, None).await.err().expect("refused");
         assert_eq!(refused["grpc-status"], "7", "{refused:?}");
         // A service that is revoked hears nothing more.
-        at.operate("service revoke registry --yes");
+        at.run_admin("service revoke registry --yes");
         let begun = Instant::now();
         let mut probe = 2;
-        while timeout(Duration::from_millis(100), watch.hear()).await.ok() != Some(None) {
+        while timeout(Duration::from_millis(100), watch.receive()).await.ok() != Some(None) {
             probe += 1;
             watch.probe(probe);
-            assert!(begun.elapsed() < PATIENCE, "it ends");
+            assert!(begun.elapsed() < TIME_LIMIT, "it ends");
         }
     }
 
@@ -174,10 +174,10 @@ on_both! {
         let service = at.service();
         let owner = server.client(&at.session()).await;
         owner.create_token(new_token("ci")).await.expect("made");
-        caught_up(&server, &service).await;
+        wait_until_current(&server, &service).await;
         // The client accepts the first message, and not much more.
         let mut slow = Watch::open(&server, &service, 16 * 1024, None).await.expect("it may");
-        let first = slow.hear().await.expect("a message");
+        let first = slow.receive().await.expect("a message");
         let start = position(&first.confirmed.expect("a confirmation"));
         let flood = tokio::spawn(async move {
             // It sends probes continuously, and reads nothing.
@@ -190,14 +190,14 @@ on_both! {
         });
         let mut slow = flood.await.expect("it ends");
         let (mut told, begun) = (0, Instant::now());
-        while slow.hear().await.is_some() {
+        while slow.receive().await.is_some() {
             told += 1;
-            assert!(begun.elapsed() < PATIENCE, "it ends");
+            assert!(begun.elapsed() < TIME_LIMIT, "it ends");
         }
         assert!(told < 1000, "it was cut off after {told} of 2000 answers");
         owner.revoke_token(revoke("ci")).await.expect("revoked");
         let mut again = Watch::open(&server, &service, 1 << 16, Some(start)).await.expect("it may");
-        let (_, changes) = again.hear_until(1).await;
+        let (_, changes) = again.receive_until(1).await;
         assert_eq!(changes.len(), 1, "{changes:?}");
     }
 }

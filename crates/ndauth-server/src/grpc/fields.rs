@@ -188,7 +188,7 @@ mod tests {
 
     /// No request that destroys power takes an absent field for "everything".
     #[test]
-    fn whose_and_which_are_said() {
+    fn whose_and_which_must_be_explicit() {
         use v1::revoke_all_tokens_request::Which;
         for (refused, field) in [(minted_when(None).map(drop), "which"), (whose(None).map(drop), "whose")] {
             let problem = refused.expect_err("it is refused");

@@ -32,9 +32,9 @@ use tower::Service as _;
 use tracing::Instrument;
 
 use super::service::{
-    GrpcService, Lives, MAX_BATCH, MAX_NAME, MAX_REQUEST, presented, presents, refused, status,
+    GrpcService, MAX_BATCH, MAX_NAME, MAX_REQUEST, ReportedLife, presented, presents, refused, status,
 };
-use super::unary::{self, Intake, ResponseBody, overloaded};
+use super::unary::{self, RequestReader, ResponseBody, overloaded};
 use super::validation;
 use crate::client_address::client_address;
 use crate::front::Received;
@@ -50,18 +50,18 @@ pub(crate) struct Gate {
     /// The permits of the calls in flight.
     calls: Arc<Shares<CountedAs>>,
     open_streams: Arc<Shares<IpAddr>>,
-    intake: Intake,
+    request_reader: RequestReader,
     /// The proxies whose `X-Forwarded-For` is trusted.
     trusted_proxies: Option<Networks>,
     /// True if browsers reach the server by `https`.
     is_secure: bool,
-    doors: Doors,
+    call_router: CallRouter,
     /// The two parts of a request id: one of the process, and one of the call.
     ids: (u64, AtomicU64),
 }
 
 /// The gate, for the calls of one connection.
-pub(crate) struct Gated {
+pub(crate) struct ConnectionGate {
     gate: Arc<Gate>,
     peer: IpAddr,
     /// True if the peer is a trusted proxy, which other clients are behind.
@@ -72,13 +72,13 @@ pub(crate) struct Gated {
 
 /// The router: every call in the access table, by `package.Service/Method`, or by `package.Service/` if the
 /// row has a `*`. A page is found by its method and path.
-pub(super) struct Doors {
-    calls: HashMap<&'static str, &'static Door>,
-    pages: HashMap<(&'static str, &'static str), &'static Door>,
+pub(super) struct CallRouter {
+    calls: HashMap<&'static str, &'static CallRoute>,
+    pages: HashMap<(&'static str, &'static str), &'static CallRoute>,
 }
 
 /// The route of a call, and its metrics.
-pub(super) struct Door {
+pub(super) struct CallRoute {
     row: &'static Row,
     /// The label in the metrics. It comes from the table, so that unauthenticated callers cannot create new
     /// labels.
@@ -88,12 +88,12 @@ pub(super) struct Door {
 }
 
 /// A call in flight.
-pub(crate) struct Answering {
+pub(crate) struct PendingCall {
     reply: Reply,
     deadline: Deadline,
     begun: Instant,
     /// `None` for an unknown call.
-    door: Option<&'static Door>,
+    call_route: Option<&'static CallRoute>,
     /// True for a request that is not gRPC. `is_secure` is true if such a request is encrypted on the
     /// network.
     page: bool,
@@ -155,20 +155,20 @@ impl Gate {
             home: Handle::current(),
             calls: Shares::new(CALLS),
             open_streams: Shares::new(OPEN_STREAMS),
-            intake: Intake::new(service.client_timeout),
+            request_reader: RequestReader::new(service.client_timeout),
             service,
             trusted_proxies,
             is_secure,
-            doors: Doors::new(),
+            call_router: CallRouter::new(),
             ids: (uuid::Uuid::new_v4().as_u64_pair().0, AtomicU64::new(0)),
         })
     }
 
     /// Returns the gate for the connection of a peer.
-    pub(crate) fn to(self: &Arc<Self>, peer: SocketAddr) -> Gated {
+    pub(crate) fn to(self: &Arc<Self>, peer: SocketAddr) -> ConnectionGate {
         let address = peer.ip().to_canonical();
         let is_proxy = self.trusted_proxies.as_ref().is_some_and(|networks| networks.hold(address));
-        Gated { gate: Arc::clone(self), peer: address, is_proxy, presented: None }
+        ConnectionGate { gate: Arc::clone(self), peer: address, is_proxy, presented: None }
     }
 
     /// Reads the request of a unary call, and then takes a permit from its caller's share of the calls that
@@ -194,7 +194,7 @@ impl Gate {
         from: ClientNetwork,
     ) -> Result<Request<axum::body::Body>, Problem> {
         let (head, body) = request.into_parts();
-        let whole = self.intake.whole(body, most, from).await?;
+        let whole = self.request_reader.whole(body, most, from).await?;
         Ok(Request::from_parts(head, axum::body::Body::from(whole)))
     }
 
@@ -216,7 +216,10 @@ impl Gate {
             }
             Operation::Reflect => {
                 let open = open()?;
-                Ok((request.map(|body| Body::new(self.intake.begun(body))), Admission::Stream(Some(open))))
+                Ok((
+                    request.map(|body| Body::new(self.request_reader.begun(body))),
+                    Admission::Stream(Some(open)),
+                ))
             }
             // A service is counted once it is known.
             Operation::WatchRevocations => Ok((request.map(Body::new), Admission::Stream(None))),
@@ -234,7 +237,7 @@ impl Gate {
         let recognized = self.home.spawn(async move { authority.recognize(&credential).await });
         match recognized.await {
             Ok(recognized) => recognized.map_err(|error| status(&error)),
-            Err(_) => Err(refused(came_to_nothing())),
+            Err(_) => Err(refused(task_failed())),
         }
     }
 
@@ -247,31 +250,33 @@ impl Gate {
     }
 }
 
-impl Doors {
+impl CallRouter {
     /// Builds a route for each call in the access table.
-    pub(super) fn new() -> Doors {
-        let door = |row: &'static Row, label: &'static str| {
-            let door = Door {
+    pub(super) fn new() -> CallRouter {
+        let call_route = |row: &'static Row, label: &'static str| {
+            let call_route = CallRoute {
                 row,
                 rpc: label,
                 answered: metrics::counter!("ndauth_rpcs_total", "rpc" => label, "code" => "0"),
                 seconds: metrics::histogram!("ndauth_rpc_seconds", "rpc" => label),
             };
-            &*Box::leak(Box::new(door))
+            &*Box::leak(Box::new(call_route))
         };
         let (mut calls, mut pages) = (HashMap::new(), HashMap::new());
         // A call about the caller's items and an org's has two rows, and one route.
         for (row, call) in TABLE.iter().flat_map(|row| row.calls.iter().map(move |call| (row, *call))) {
-            let _: &Door = match call.split_once(' ') {
-                Some(page) => pages.entry(page).or_insert_with(|| door(row, call)),
-                None => calls.entry(call.trim_end_matches('*')).or_insert_with(|| door(row, row.calls[0])),
+            let _: &CallRoute = match call.split_once(' ') {
+                Some(page) => pages.entry(page).or_insert_with(|| call_route(row, call)),
+                None => {
+                    calls.entry(call.trim_end_matches('*')).or_insert_with(|| call_route(row, row.calls[0]))
+                }
             };
         }
-        Doors { calls, pages }
+        CallRouter { calls, pages }
     }
 
     /// Finds the route of a call by its path `/package.Service/Method`.
-    pub(super) fn find(&self, path: &str) -> Option<&'static Door> {
+    pub(super) fn find(&self, path: &str) -> Option<&'static CallRoute> {
         let call = path.strip_prefix('/')?;
         let (service, method) = call.split_at(call.find('/')? + 1);
         if method.is_empty() || method.contains('/') {
@@ -281,7 +286,7 @@ impl Doors {
     }
 
     /// Finds the route of a page. `HEAD` finds that of `GET`.
-    pub(super) fn page(&self, method: &Method, path: &str) -> Option<&'static Door> {
+    pub(super) fn page(&self, method: &Method, path: &str) -> Option<&'static CallRoute> {
         let method = if *method == Method::HEAD { "GET" } else { method.as_str() };
         self.pages.get(&(method, path)).copied()
     }
@@ -297,31 +302,41 @@ fn plain(id: &HeaderValue) -> bool {
         && id.as_bytes().iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
 }
 
-impl Gated {
+impl ConnectionGate {
     /// Starts to answer a call.
-    pub(crate) fn call(&mut self, request: Request<Received>) -> Answering {
+    pub(crate) fn call(&mut self, request: Request<Received>) -> PendingCall {
         let begun = Instant::now();
         let gate = &self.gate;
         let given = request.headers().get(REQUEST_ID);
         if !is_grpc(&request) {
             let id = gate.id(given);
-            let door = gate.doors.page(request.method(), request.uri().path());
-            let reply = match door {
-                Some(door) => Reply::Later(self.answer_page(request, door.rpc, span(door, &id))),
-                None => Reply::Now(Some(unknown_page(&gate.doors.allowed(request.uri().path())))),
+            let call_route = gate.call_router.page(request.method(), request.uri().path());
+            let reply = match call_route {
+                Some(call_route) => {
+                    Reply::Later(self.answer_page(request, call_route.rpc, span(call_route, &id)))
+                }
+                None => Reply::Now(Some(unknown_page(&gate.call_router.allowed(request.uri().path())))),
             };
             let deadline = Deadline::After(PAGE_WITHIN);
             let is_secure = gate.is_secure;
-            return Answering { reply, deadline, begun, door, page: true, is_secure, id: Some(id) };
+            return PendingCall { reply, deadline, begun, call_route, page: true, is_secure, id: Some(id) };
         }
         let deadline = deadline(request.headers());
-        let Some(door) = gate.doors.find(request.uri().path()) else {
+        let Some(call_route) = gate.call_router.find(request.uri().path()) else {
             let problem = Problem::new(Reason::CallUnknown, "this server has no such RPC");
-            let reply = Reply::Now(Some(tonics(status_from_problem(&problem).into_http())));
+            let reply = Reply::Now(Some(tonic_response(status_from_problem(&problem).into_http())));
             let id = Some(gate.id(given));
-            return Answering { reply, deadline, begun, door: None, page: false, is_secure: false, id };
+            return PendingCall {
+                reply,
+                deadline,
+                begun,
+                call_route: None,
+                page: false,
+                is_secure: false,
+                id,
+            };
         };
-        let (reply, id) = match door.row.operation {
+        let (reply, id) = match call_route.row.operation {
             // A log span costs more than it is worth here: failures log a line of their own.
             operation @ (Operation::ValidateToken | Operation::ValidateTokens | Operation::Resolve) => {
                 let id = given.map(|_| gate.id(given));
@@ -329,22 +344,32 @@ impl Gated {
             }
             operation => {
                 let id = gate.id(given);
-                let span = span(door, &id);
-                let reply = match self.presents_something(door.row, request.headers()) {
-                    Ok(credential) => Reply::Later(self.answer_at_home(request, credential, operation, span)),
-                    Err(status) => Reply::Now(Some(tonics(status.into_http()))),
+                let span = span(call_route, &id);
+                let reply = match self.required_credential(call_route.row, request.headers()) {
+                    Ok(credential) => {
+                        Reply::Later(self.answer_on_runtime(request, credential, operation, span))
+                    }
+                    Err(status) => Reply::Now(Some(tonic_response(status.into_http()))),
                 };
                 (reply, Some(id))
             }
         };
-        Answering { reply, deadline, begun, door: Some(door), page: false, is_secure: false, id }
+        PendingCall {
+            reply,
+            deadline,
+            begun,
+            call_route: Some(call_route),
+            page: false,
+            is_secure: false,
+            id,
+        }
     }
 
     /// Answers a validation: at once, if the request is there and the mirror is fresh enough.
     fn validate(&mut self, operation: Operation, mut request: Request<Received>) -> Reply {
         let credential = match self.credential(request.headers()) {
             Ok(credential) => credential,
-            Err(status) => return Reply::Now(Some(tonics(status.into_http()))),
+            Err(status) => return Reply::Now(Some(tonic_response(status.into_http()))),
         };
         if operation == Operation::ValidateToken
             && let Some(whole) = request.body_mut().whole().filter(|whole| whole.len() <= MAX_REQUEST)
@@ -400,7 +425,7 @@ impl Gated {
 
     /// Returns the credential of a call. A missing credential is refused here, unless unauthenticated callers
     /// may call.
-    fn presents_something(&self, row: &Row, headers: &HeaderMap) -> Result<Credential, Status> {
+    fn required_credential(&self, row: &Row, headers: &HeaderMap) -> Result<Credential, Status> {
         if row.nobody == Rule::Yes {
             return Ok(Credential::Nothing);
         }
@@ -412,7 +437,7 @@ impl Gated {
     }
 
     /// Answers a call on the runtime of the database's connections.
-    fn answer_at_home(
+    fn answer_on_runtime(
         &self,
         request: Request<Received>,
         credential: Credential,
@@ -425,7 +450,7 @@ impl Gated {
         Box::pin(async move {
             let (mut request, taken) = match gate.take(request, operation, &credential, from).await {
                 Ok(taken) => taken,
-                Err(problem) => return tonics(refused(problem).into_http()),
+                Err(problem) => return tonic_response(refused(problem).into_http()),
             };
             let (call, stream) = match taken {
                 Admission::Nothing => (None, None),
@@ -434,11 +459,11 @@ impl Gated {
             };
             let large = stream.is_none() && request.body().size_hint().lower() > SMALL;
             if large && let Err(status) = gate.recognize(&credential).await {
-                return tonics(status.into_http());
+                return tonic_response(status.into_http());
             }
             request.extensions_mut().insert(TcpConnectInfo { local_addr: None, remote_addr: Some(peer) });
-            let Lives(life) = Lives::default();
-            request.extensions_mut().insert(Lives(Arc::clone(&life)));
+            let ReportedLife(life) = ReportedLife::default();
+            request.extensions_mut().insert(ReportedLife(Arc::clone(&life)));
             let mut routes = gate.routes.clone();
             // The caller may hang up or exceed its deadline: the task is finished all the same.
             let answer = gate.home.spawn(
@@ -455,22 +480,22 @@ impl Gated {
                     let stopped = gate.service.stopped();
                     response.map(|body| ResponseBody::Endless { body, stopped, _share: open })
                 }
-                (Ok(Ok(response)), None) if is_undecoded(&response) => {
+                (Ok(Ok(response)), None) if is_decode_failure(&response) => {
                     let recognized = gate.recognize(&credential).await;
-                    tonics(recognized.err().unwrap_or_else(unary::undecodable).into_http())
+                    tonic_response(recognized.err().unwrap_or_else(unary::undecodable).into_http())
                 }
                 (Ok(Ok(response)), None) => match life.get() {
                     Some(life) => response.map(|body| ResponseBody::Told(body, life.clone())),
-                    None => tonics(response),
+                    None => tonic_response(response),
                 },
                 (Ok(Err(never)), _) => match never {},
-                (Err(_), _) => tonics(status_from_problem(&came_to_nothing()).into_http()),
+                (Err(_), _) => tonic_response(status_from_problem(&task_failed()).into_http()),
             }
         })
     }
 }
 
-impl Gated {
+impl ConnectionGate {
     /// Answers a page on the runtime of the database's connections.
     fn answer_page(
         &self,
@@ -485,7 +510,7 @@ impl Gated {
             let (mut request, call) = match taken {
                 Ok(taken) => taken,
                 Err(problem) => {
-                    return tonics(http::refused(name, &problem).map(Body::new));
+                    return tonic_response(http::refused(name, &problem).map(Body::new));
                 }
             };
             request.extensions_mut().insert(Peer(client));
@@ -502,14 +527,14 @@ impl Gated {
             let response = match answer.await {
                 Ok(Ok(response)) => response,
                 Ok(Err(never)) => match never {},
-                Err(_) => http::refused(name, &came_to_nothing()),
+                Err(_) => http::refused(name, &task_failed()),
             };
-            tonics(response.map(Body::new))
+            tonic_response(response.map(Body::new))
         })
     }
 }
 
-impl Future for Answering {
+impl Future for PendingCall {
     type Output = Response<ResponseBody>;
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
@@ -522,12 +547,12 @@ impl Future for Answering {
             Poll::Ready(response) => response,
             Poll::Pending => {
                 std::task::ready!(call.deadline.poll(call.begun, context));
-                match call.door.filter(|_| call.page) {
-                    Some(door) => {
-                        let late = http::refused(door.rpc, &deadline_exceeded());
-                        tonics(late.map(Body::new))
+                match call.call_route.filter(|_| call.page) {
+                    Some(call_route) => {
+                        let late = http::refused(call_route.rpc, &deadline_exceeded());
+                        tonic_response(late.map(Body::new))
                     }
-                    None => tonics(status_from_problem(&deadline_exceeded()).into_http()),
+                    None => tonic_response(status_from_problem(&deadline_exceeded()).into_http()),
                 }
             }
         };
@@ -535,7 +560,7 @@ impl Future for Answering {
     }
 }
 
-impl Answering {
+impl PendingCall {
     /// Counts a response, and adds the request id to it.
     fn end(&mut self, response: Response<ResponseBody>) -> Response<ResponseBody> {
         let elapsed = self.begun.elapsed().as_secs_f64();
@@ -546,13 +571,13 @@ impl Answering {
             return self.sign(response);
         }
         let code = response.headers().get("grpc-status").and_then(|code| code.to_str().ok());
-        match (&self.door, code) {
-            (Some(door), None | Some("0")) => {
-                door.answered.increment(1);
-                door.seconds.record(elapsed);
+        match (&self.call_route, code) {
+            (Some(call_route), None | Some("0")) => {
+                call_route.answered.increment(1);
+                call_route.seconds.record(elapsed);
             }
-            (door, code) => {
-                let rpc = door.as_ref().map_or("unknown", |door| door.rpc);
+            (call_route, code) => {
+                let rpc = call_route.as_ref().map_or("unknown", |call_route| call_route.rpc);
                 let code = code.unwrap_or("-").to_owned();
                 metrics::counter!("ndauth_rpcs_total", "rpc" => rpc, "code" => code).increment(1);
                 metrics::histogram!("ndauth_rpc_seconds", "rpc" => rpc).record(elapsed);
@@ -563,7 +588,7 @@ impl Answering {
 
     /// Counts the response of a page, by its HTTP status.
     fn count_page(&self, response: &Response<ResponseBody>, elapsed: f64) {
-        let route = self.door.map_or("unknown", |door| door.rpc);
+        let route = self.call_route.map_or("unknown", |call_route| call_route.rpc);
         let status = response.status().as_str().to_owned();
         metrics::counter!("ndauth_http_requests_total", "route" => route, "status" => status).increment(1);
         metrics::histogram!("ndauth_http_seconds", "route" => route).record(elapsed);
@@ -616,30 +641,34 @@ async fn validate(
     body: Received,
     from: ClientNetwork,
 ) -> Response<ResponseBody> {
-    let Gate { intake, service, .. } = &*gate;
+    let Gate { request_reader, service, .. } = &*gate;
     let answer = async {
         // The request is read only once its caller may validate.
         service.admit(&credential, operation).await?;
         match operation {
             Operation::ValidateTokens => {
-                let whole = intake.whole(body, MAX_BATCH, from).await.map_err(refused)?;
+                let whole = request_reader.whole(body, MAX_BATCH, from).await.map_err(refused)?;
                 service.validate_tokens(&credential, validation::questions(&whole)?).await
             }
             Operation::Resolve => {
-                service.resolve(&credential, &intake.read(body, MAX_REQUEST, from).await?).await
+                service.resolve(&credential, &request_reader.read(body, MAX_REQUEST, from).await?).await
             }
-            _ => service.validate_token(&credential, &intake.read(body, MAX_REQUEST, from).await?).await,
+            _ => {
+                service
+                    .validate_token(&credential, &request_reader.read(body, MAX_REQUEST, from).await?)
+                    .await
+            }
         }
     };
     unary::response(answer.await)
 }
 
-fn tonics(response: Response<Body>) -> Response<ResponseBody> {
+fn tonic_response(response: Response<Body>) -> Response<ResponseBody> {
     response.map(ResponseBody::Tonic)
 }
 
 /// Returns true for tonic's response to a message that it cannot decode. Our own failures carry details.
-fn is_undecoded(response: &Response<Body>) -> bool {
+fn is_decode_failure(response: &Response<Body>) -> bool {
     let headers = response.headers();
     headers.get("grpc-status").is_some_and(|code| code == "13")
         && !headers.contains_key("grpc-status-details-bin")
@@ -666,11 +695,11 @@ fn unknown_page(allowed: &[&str]) -> Response<ResponseBody> {
     response
 }
 
-fn span(door: &Door, id: &HeaderValue) -> tracing::Span {
-    tracing::info_span!("rpc", rpc = door.rpc, request_id = id.to_str().unwrap_or_default())
+fn span(call_route: &CallRoute, id: &HeaderValue) -> tracing::Span {
+    tracing::info_span!("rpc", rpc = call_route.rpc, request_id = id.to_str().unwrap_or_default())
 }
 
-fn came_to_nothing() -> Problem {
+fn task_failed() -> Problem {
     Problem::new(Reason::Internal, "the call ended without a response")
 }
 

@@ -39,7 +39,7 @@ pub(super) fn credential<T>(request: &Request<T>) -> Result<Credential, Status> 
     if let Credential::Secret { client: named, life: told, .. } = &mut credential {
         let agent = request.metadata().get("user-agent").and_then(|agent| agent.to_str().ok());
         *named = agent.and_then(ClientName::of_user_agent);
-        if let Some(Lives(life)) = request.extensions().get() {
+        if let Some(ReportedLife(life)) = request.extensions().get() {
             *told = Arc::clone(life);
         }
     }
@@ -48,14 +48,14 @@ pub(super) fn credential<T>(request: &Request<T>) -> Result<Credential, Status> 
 
 /// The begin and the end of the validity of a call's credential, which the response reports.
 #[derive(Clone, Default)]
-pub(super) struct Lives(pub(super) Arc<OnceLock<Life>>);
+pub(super) struct ReportedLife(pub(super) Arc<OnceLock<Life>>);
 
 /// Resolves when endless responses must end.
 pub(super) type Stopped = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// The time after the server began to stop at which streams are cut. Clients that watch its health learn of
 /// it first.
-const FAREWELL: Duration = Duration::from_millis(500);
+const STREAM_GRACE: Duration = Duration::from_millis(500);
 
 impl GrpcService {
     /// Returns a future that resolves when endless responses must end.
@@ -63,7 +63,7 @@ impl GrpcService {
         let mut stopped = self.stopped.clone();
         Box::pin(async move {
             let _ = stopped.wait_for(|stopped| *stopped).await;
-            tokio::time::sleep(FAREWELL).await;
+            tokio::time::sleep(STREAM_GRACE).await;
         })
     }
 }
@@ -139,7 +139,7 @@ pub(super) fn presents(value: &[u8], credential: &Credential) -> bool {
 
 /// Returns the status of an error. Logs the error if it is ndauth's own.
 pub(super) fn status(error: &AuthorityError) -> Status {
-    if error.is_ours() {
+    if error.is_internal() {
         tracing::error!(error = %Causes(error), "the request failed");
     }
     refused(Problem::from(error))

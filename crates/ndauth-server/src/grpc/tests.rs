@@ -1,7 +1,7 @@
 use axum::http::Method;
 use ndauth_authority::access::TABLE;
 
-use super::gate::Doors;
+use super::gate::CallRouter;
 use ndauth_proto::DESCRIPTOR;
 use prost::Message;
 use prost_types::FileDescriptorSet;
@@ -30,10 +30,10 @@ fn rpcs() -> Vec<String> {
 /// Wall 5.
 #[test]
 fn every_rpc_has_its_row_and_every_row_its_rpc() {
-    let (rpcs, doors) = (rpcs(), Doors::new());
+    let (rpcs, call_router) = (rpcs(), CallRouter::new());
     assert!(rpcs.len() >= 11, "{rpcs:?}");
     for rpc in &rpcs {
-        assert!(doors.find(rpc).is_some(), "{rpc} has no row in the access table");
+        assert!(call_router.find(rpc).is_some(), "{rpc} has no row in the access table");
     }
     // The name of a page has a space in it. Pages have their own test.
     for named in TABLE.iter().flat_map(|row| row.calls).filter(|rpc| !rpc.contains(' ')) {
@@ -46,8 +46,8 @@ fn every_rpc_has_its_row_and_every_row_its_rpc() {
 }
 
 #[test]
-fn what_has_no_row_is_told_apart() {
-    let doors = Doors::new();
+fn unknown_operations_are_distinguished() {
+    let call_router = CallRouter::new();
     for path in [
         "/",
         "",
@@ -64,17 +64,17 @@ fn what_has_no_row_is_told_apart() {
         "/grpc.health.v1.Health/a/b",
         "ndauth.v1.TokenService/CreateToken",
     ] {
-        assert!(doors.find(path).is_none(), "{path}");
+        assert!(call_router.find(path).is_none(), "{path}");
     }
 }
 
 #[test]
 fn a_page_is_found_by_its_method_and_its_path_alone() {
-    let doors = Doors::new();
+    let call_router = CallRouter::new();
     for (method, path) in
         [(Method::GET, "/sign-in"), (Method::HEAD, "/sign-in"), (Method::POST, "/oauth2/token")]
     {
-        assert!(doors.page(&method, path).is_some(), "{method} {path}");
+        assert!(call_router.page(&method, path).is_some(), "{method} {path}");
     }
     for (method, path) in [
         (Method::GET, "/oauth2/token"),
@@ -86,9 +86,9 @@ fn a_page_is_found_by_its_method_and_its_path_alone() {
         (Method::GET, "/ndauth.v1.TokenService/CreateToken"),
         (Method::POST, "/ndauth.v1.TokenService/CreateToken"),
     ] {
-        assert!(doors.page(&method, path).is_none(), "{method} {path}");
+        assert!(call_router.page(&method, path).is_none(), "{method} {path}");
     }
-    assert!(doors.find("/sign-in").is_none() && doors.find("GET /sign-in").is_none());
-    assert_eq!(doors.allowed("/sign-in"), ["GET", "POST"]);
-    assert_eq!(doors.allowed("/nowhere"), [""; 0]);
+    assert!(call_router.find("/sign-in").is_none() && call_router.find("GET /sign-in").is_none());
+    assert_eq!(call_router.allowed("/sign-in"), ["GET", "POST"]);
+    assert_eq!(call_router.allowed("/nowhere"), [""; 0]);
 }

@@ -17,7 +17,7 @@ use super::fields::{address_from_proto, label, minted_when, optional, page_token
 use super::service::{Failed, GrpcService, answer, taken};
 
 /// The most tokens used today that a response lists.
-const MOST_TOLD: usize = 1000;
+const MOST_LISTED: usize = 1000;
 
 #[async_trait]
 impl TokenService for GrpcService {
@@ -256,7 +256,11 @@ impl TokenService for GrpcService {
                 not_before: Some(timestamp_to_proto(not_before)),
                 tokens: count(tokens),
                 used_today_count: count(used_today.len()),
-                used_today: used_today.iter().take(MOST_TOLD).map(|view| token_to_proto(view, now)).collect(),
+                used_today: used_today
+                    .iter()
+                    .take(MOST_LISTED)
+                    .map(|view| token_to_proto(view, now))
+                    .collect(),
                 changed,
                 sequence,
                 evaluated_at: Some(timestamp_to_proto(now)),

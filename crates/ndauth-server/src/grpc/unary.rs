@@ -32,7 +32,7 @@ pub(crate) enum ResponseBody {
     /// One message, followed by the trailers of success.
     Message(Option<Bytes>),
     /// The trailers of success.
-    Well,
+    Success,
     /// The end.
     Over,
     /// A body that tonic made.
@@ -47,7 +47,7 @@ pub(crate) enum ResponseBody {
 const HEAD: usize = 5;
 
 /// The reader of requests. A slow sender takes no permit of a call, and its memory is limited.
-pub(super) struct Intake {
+pub(super) struct RequestReader {
     /// The timeout of a request.
     client_timeout: Duration,
     incoming: Arc<Shares<IpAddr>>,
@@ -83,9 +83,9 @@ impl Body for BegunInTime {
     }
 }
 
-impl Intake {
-    pub(super) fn new(client_timeout: Duration) -> Intake {
-        Intake { client_timeout, incoming: Shares::new(INCOMING_BYTES) }
+impl RequestReader {
+    pub(super) fn new(client_timeout: Duration) -> RequestReader {
+        RequestReader { client_timeout, incoming: Shares::new(INCOMING_BYTES) }
     }
 
     /// Reads a request whose message has at most `most` bytes. Returns the message with its header.
@@ -243,10 +243,10 @@ impl Body for ResponseBody {
         match answer {
             ResponseBody::Message(message) => {
                 let message = message.take().unwrap_or_default();
-                *answer = ResponseBody::Well;
+                *answer = ResponseBody::Success;
                 Poll::Ready(Some(Ok(Frame::data(message))))
             }
-            ResponseBody::Well => {
+            ResponseBody::Success => {
                 *answer = ResponseBody::Over;
                 let mut trailers = HeaderMap::with_capacity(1);
                 trailers.insert(HeaderName::from_static("grpc-status"), HeaderValue::from_static("0"));
@@ -283,7 +283,7 @@ impl Body for ResponseBody {
 
     fn is_end_stream(&self) -> bool {
         match self {
-            ResponseBody::Message(_) | ResponseBody::Well => false,
+            ResponseBody::Message(_) | ResponseBody::Success => false,
             ResponseBody::Over => true,
             ResponseBody::Tonic(body) | ResponseBody::Told(body, _) | ResponseBody::Endless { body, .. } => {
                 body.is_end_stream()
@@ -296,7 +296,7 @@ impl Body for ResponseBody {
             ResponseBody::Tonic(body) | ResponseBody::Told(body, _) | ResponseBody::Endless { body, .. } => {
                 body.size_hint()
             }
-            ResponseBody::Message(_) | ResponseBody::Well | ResponseBody::Over => SizeHint::default(),
+            ResponseBody::Message(_) | ResponseBody::Success | ResponseBody::Over => SizeHint::default(),
         }
     }
 }

@@ -20,14 +20,14 @@ use crate::grpc::service::{GrpcService, refused, status};
 use crate::grpc::unary::{Framed, count_fields, message, unframed};
 
 /// The approximate size of a verdict, in bytes.
-const ANSWER: usize = 320;
+const VERDICT_SIZE: usize = 320;
 /// The approximate size of the fields that describe the state it is of, in bytes.
-const STATE: usize = 32;
+const STATE_SIZE: usize = 32;
 /// The most questions of a batch.
 const MOST_QUESTIONS: usize = 1000;
 /// The largest response to a batch, in bytes. Clients accept 4 MiB; the rest is reserved for the results that
 /// do not fit.
-const MAX_ANSWER: usize = 4 * 1024 * 1024 - 128 * MOST_QUESTIONS;
+const MAX_RESPONSE: usize = 4 * 1024 * 1024 - 128 * MOST_QUESTIONS;
 
 impl GrpcService {
     /// Returns an error if the caller may not validate.
@@ -41,7 +41,7 @@ impl GrpcService {
         credential: &Credential,
         request: &ValidateTokenRequest,
     ) -> Result<Framed, Status> {
-        let (requirement, client_address, client) = circumstances(request).map_err(refused)?;
+        let (requirement, client_address, client) = parse_question(request).map_err(refused)?;
         let question =
             Question { secret: &request.secret, requirement: &requirement, client_address, client };
         response(self.authority.validation().validate(credential, &question, tell).await)
@@ -53,8 +53,8 @@ impl GrpcService {
         credential: &Credential,
         request: &ValidateTokenRequest,
     ) -> Option<Result<Framed, Status>> {
-        let (requirement, client_address, client) = match circumstances(request) {
-            Ok(circumstances) => circumstances,
+        let (requirement, client_address, client) = match parse_question(request) {
+            Ok(parse_question) => parse_question,
             Err(problem) => return Some(Err(refused(problem))),
         };
         let question =
@@ -70,14 +70,14 @@ impl GrpcService {
     ) -> Result<Framed, Status> {
         let asked = request.question.as_ref().ok_or_else(|| Problem::invalid("question", "it is missing"));
         let asked = asked.map_err(refused)?;
-        let (requirement, client_address, client) = circumstances(asked).map_err(refused)?;
+        let (requirement, client_address, client) = parse_question(asked).map_err(refused)?;
         let question = Question { secret: &asked.secret, requirement: &requirement, client_address, client };
         let answer = self.authority.validation().resolve(
             credential,
             &question,
             request.at_least_sequence,
             |verdict, resolved| {
-                let mut fields = Vec::with_capacity(ANSWER);
+                let mut fields = Vec::with_capacity(VERDICT_SIZE);
                 write_verdict(&mut fields, &verdict, 5);
                 let told = resolved
                     .map(|resolved| (inputs_to_proto(&resolved.inputs, &resolved.rules), resolved.state));
@@ -86,7 +86,7 @@ impl GrpcService {
         );
         let ((mut verdict, inputs), state) = answer.await.map_err(|error| status(&error))?.split();
         write_state(&mut verdict, &state);
-        let mut framed = Framed::begin(2 * verdict.len() + ANSWER);
+        let mut framed = Framed::begin(2 * verdict.len() + VERDICT_SIZE);
         write_message(framed.fields(), 1, |fields| fields.extend_from_slice(&verdict));
         if let Some((inputs, state)) = inputs {
             write_message(framed.fields(), 2, |fields| fields.extend(inputs.encode_to_vec()));
@@ -105,7 +105,7 @@ impl GrpcService {
         if requests.is_empty() || requests.len() > MOST_QUESTIONS {
             return Err(too_many(requests.len()));
         }
-        let asked: Vec<_> = requests.iter().map(circumstances).collect();
+        let asked: Vec<_> = requests.iter().map(parse_question).collect();
         let questions: Vec<Question<'_>> = requests
             .iter()
             .zip(&asked)
@@ -116,19 +116,19 @@ impl GrpcService {
             })
             .collect();
         let answer = self.authority.validation().validate_all(credential, &questions, |verdict| {
-            let mut fields = Vec::with_capacity(ANSWER);
+            let mut fields = Vec::with_capacity(VERDICT_SIZE);
             write_verdict(&mut fields, &verdict, 4);
             fields
         });
         let Answer { told, sequence, evaluated_at, stale } = answer.await.map_err(|error| status(&error))?;
         let mut framed =
-            Framed::begin(told.iter().flatten().map(|told| told.len() + 4).sum::<usize>() + STATE);
+            Framed::begin(told.iter().flatten().map(|told| told.len() + 4).sum::<usize>() + STATE_SIZE);
         let fields = framed.fields();
         let mut told = told.into_iter();
         for asked in &asked {
             let one = match asked {
                 Ok(_) => match told.next() {
-                    Some(Ok(told)) if fields.len() + told.len() > MAX_ANSWER => too_long().encode_to_vec(),
+                    Some(Ok(told)) if fields.len() + told.len() > MAX_RESPONSE => too_long().encode_to_vec(),
                     Some(Ok(told)) => told,
                     Some(Err(error)) => undecided(&error).encode_to_vec(),
                     None => {
@@ -170,7 +170,7 @@ fn write_state<T>(fields: &mut Vec<u8>, answer: &Answer<T>) {
 /// Frames a verdict at once, since the data that it borrows does not outlive the call.
 #[expect(clippy::needless_pass_by_value, reason = "it is passed on by name")]
 fn tell(verdict: CacheableVerdict<'_>) -> Framed {
-    let mut framed = Framed::begin(ANSWER);
+    let mut framed = Framed::begin(VERDICT_SIZE);
     write_verdict(framed.fields(), &verdict, 5);
     framed
 }
@@ -189,7 +189,7 @@ fn write_verdict(fields: &mut Vec<u8>, verdict: &CacheableVerdict<'_>, age: u32)
 }
 
 /// Reads a question: its requirement, and the address and the name of the client that presented the secret.
-fn circumstances(
+fn parse_question(
     request: &ValidateTokenRequest,
 ) -> Result<(Requirement, Option<IpAddr>, Option<ClientName>), Problem> {
     let requirement = requirement_from_proto(request)?;

@@ -51,12 +51,12 @@ impl WatchService for GrpcService {
         let first = first.ok_or_else(|| refused(Problem::invalid("probe", "it is missing")))?;
         if let Some(after) = &first.after {
             let heard = head_from_proto("after", after).map_err(refused)?;
-            watcher.go_on_from(heard).await.map_err(|error| status(&error))?;
+            watcher.resume_after(heard).await.map_err(|error| status(&error))?;
         }
         let (tell, told) = mpsc::channel(WAITING);
         let mut stream = WatcherStream { watcher, probe: 0, tell, bound: self.authority.bound() };
         stream.hear(&first)?;
-        stream.tell_news(true).await?;
+        stream.send_changes(true).await?;
         let mut stopped = self.stopped.clone();
         tokio::spawn(async move {
             let ended = tokio::select! {
@@ -87,7 +87,7 @@ impl WatcherStream {
                 }
                 () = self.watcher.changed() => false,
             };
-            self.tell_news(asked).await?;
+            self.send_changes(asked).await?;
         }
     }
 
@@ -121,7 +121,7 @@ impl WatcherStream {
 
     /// Sends the changes that the client has not received yet. Sends nothing if the client sent no probe and
     /// no change concerns it.
-    async fn tell_news(&mut self, asked: bool) -> Result<(), Status> {
+    async fn send_changes(&mut self, asked: bool) -> Result<(), Status> {
         let News { reset, rules, changes, head, age, now, state } =
             self.watcher.catch_up().map_err(|error| status(&error))?;
         if !asked && !reset && rules.is_none() && changes.is_empty() {

@@ -8,7 +8,7 @@ use axum::extract::State;
 use axum::http::header::CONTENT_SECURITY_POLICY;
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::Response;
-use ndauth_authority::{CodeAsked, Visit};
+use ndauth_authority::{CodeRequest, Visit};
 use ndauth_core::{Challenge, DisplayName};
 
 use super::device::decision;
@@ -45,7 +45,7 @@ pub(super) struct Redirect {
 
 /// The error for an invalid authorization request.
 #[derive(Debug)]
-pub(super) enum Misasked {
+pub(super) enum InvalidAuthorization {
     /// The client or the redirect URI is invalid: only the person sees an error.
     Here(String),
     /// The program receives the error.
@@ -53,9 +53,9 @@ pub(super) enum Misasked {
 }
 
 /// The shortest `max_age` after a required sign-in: the time to get from the sign-in to this page.
-const JUST_NOW: Duration = Duration::from_secs(60);
+const SIGN_IN_GRACE: Duration = Duration::from_secs(60);
 /// The time that a person may look at the consent page.
-const LOOKING: Duration = Duration::from_secs(10 * 60);
+const CONSENT_TIME: Duration = Duration::from_secs(10 * 60);
 /// The longest state, in bytes. It identifies a request, and stores no data.
 const LONGEST_STATE: usize = 1024;
 
@@ -85,8 +85,8 @@ impl Redirect {
 
 impl AuthorizationRequest {
     /// Reads the request.
-    pub(super) fn read(fields: &Fields) -> Result<AuthorizationRequest, Misasked> {
-        let here = |why: &str| Err(Misasked::Here(why.to_owned()));
+    pub(super) fn read(fields: &Fields) -> Result<AuthorizationRequest, InvalidAuthorization> {
+        let here = |why: &str| Err(InvalidAuthorization::Here(why.to_owned()));
         if ["client_id", "redirect_uri"].iter().any(|name| fields.repeats(name)) {
             return here("`client_id` or `redirect_uri` is given more than once.");
         }
@@ -102,7 +102,7 @@ impl AuthorizationRequest {
         let state =
             fields.get("state").filter(|state| state.len() <= LONGEST_STATE && !fields.repeats("state"));
         AuthorizationRequest::read_trusted(fields, redirect.clone()).map_err(
-            |OAuthError { error, description, .. }| Misasked::Back {
+            |OAuthError { error, description, .. }| InvalidAuthorization::Back {
                 redirect,
                 state: state.map(str::to_owned),
                 error,
@@ -160,8 +160,8 @@ impl AuthorizationRequest {
     /// just now meets.
     fn fields(&self, signing_in: bool) -> Vec<(&'static str, String)> {
         let max_age = match (self.login, self.max_age) {
-            (true, _) => Some(JUST_NOW),
-            (false, Some(most)) if signing_in => Some(most.max(JUST_NOW)),
+            (true, _) => Some(SIGN_IN_GRACE),
+            (false, Some(most)) if signing_in => Some(most.max(SIGN_IN_GRACE)),
             (false, most) => most,
         };
         let fixed = [
@@ -185,14 +185,14 @@ impl AuthorizationRequest {
     }
 }
 
-impl Misasked {
+impl InvalidAuthorization {
     fn answer(self, site: &Site) -> PageResult {
         match self {
-            Misasked::Here(why) => {
+            InvalidAuthorization::Here(why) => {
                 let title = "Unknown program";
                 Err(PageError::new(StatusCode::BAD_REQUEST, title, why))
             }
-            Misasked::Back { redirect, state, error, description } => {
+            InvalidAuthorization::Back { redirect, state, error, description } => {
                 let description = plain(&description);
                 let fields = [("error", error), ("error_description", description.as_str())];
                 Ok(redirect.back(site, state.as_deref(), &fields))
@@ -235,14 +235,14 @@ pub(super) async fn decide(State(site): State<Arc<Site>>, request: VisitorReques
         Ok(authorization) => authorization,
         Err(misasked) => return misasked.answer(&site),
     };
-    let visit = request.visit(&site).await?.filter(|(_, visit)| authorization.is_proved(visit, LOOKING));
+    let visit = request.visit(&site).await?.filter(|(_, visit)| authorization.is_proved(visit, CONSENT_TIME));
     let Some((cookie, _)) = visit else { return Ok(go(&authorization.sign_in())) };
     let back =
         |fields: &[(&str, &str)]| authorization.redirect.back(&site, Some(&authorization.state), fields);
     if !decision(&fields)? {
         return Ok(back(&[("error", "access_denied"), ("error_description", "the person denied it")]));
     }
-    let code = CodeAsked {
+    let code = CodeRequest {
         redirect_uri: authorization.redirect.text.clone(),
         challenge: authorization.challenge,
         device: authorization.device.clone(),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use axum::http::StatusCode;
-use ndauth_authority::{AuthorityError, DeviceAsked, Visit};
+use ndauth_authority::{AuthorityError, Visit, WaitingDevice};
 use ndauth_core::{DisplayName, UserCode};
 
 use super::fields::Fields;
@@ -29,11 +29,11 @@ pub(super) async fn look(State(site): State<Arc<Site>>, request: VisitorRequest)
     let Some((cookie, visit)) = request.visit(&site).await? else { return Ok(go(&sign_in("/device"))) };
     let fields = request.form()?;
     let typed = fields.text("user_code");
-    let waits = match site.authority.logins().asked_by_device(&cookie, &request.visitor, typed).await {
+    let waits = match site.authority.logins().find_waiting_device(&cookie, &request.visitor, typed).await {
         Ok(waits) => waits,
         Err(error) => return again(&visit, typed, error),
     };
-    let DeviceAsked { device, address, asked_at, now } = waits;
+    let WaitingDevice { device, address, asked_at, now } = waits;
     let shown = pages::DeviceDecisionPage {
         device: device.as_ref().map(DisplayName::as_str),
         address: &address.map_or("an unknown address".to_owned(), |address| address.to_string()),

@@ -15,14 +15,14 @@ use super::site::Site;
 pub(super) async fn show(State(site): State<Arc<Site>>, request: VisitorRequest) -> PageResult {
     let fields = request.query()?;
     let code = fields.text("code");
-    let account = site.authority.logins().whose_link(code).await?;
+    let account = site.authority.logins().account_of_link(code).await?;
     Ok(page(StatusCode::OK, &pages::InvitationPage { handle: account.handle.as_str(), code, wrong: None }))
 }
 
 pub(super) async fn accept(State(site): State<Arc<Site>>, request: VisitorRequest) -> PageResult {
     let fields = request.form()?;
     let (code, password) = (fields.text("code"), fields.text("password"));
-    let account = site.authority.logins().whose_link(code).await?;
+    let account = site.authority.logins().account_of_link(code).await?;
     let again = |why: &str| {
         let shown = pages::InvitationPage { handle: account.handle.as_str(), code, wrong: Some(why) };
         Ok(page(StatusCode::BAD_REQUEST, &shown))

@@ -7,7 +7,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use serde_json::json;
 
-use super::problem::told_in_json;
+use super::problem::uncached_json;
 use super::site::Site;
 use super::token::{AUTHORIZATION_CODE, DEVICE_CODE, REFRESH_TOKEN, TOKEN_EXCHANGE};
 
@@ -33,5 +33,5 @@ pub(super) async fn show(State(site): State<Arc<Site>>) -> Response {
     if site.device {
         told["device_authorization_endpoint"] = json!(at("/oauth2/device_authorization"));
     }
-    told_in_json(StatusCode::OK, &told)
+    uncached_json(StatusCode::OK, &told)
 }

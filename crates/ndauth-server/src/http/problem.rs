@@ -59,7 +59,7 @@ impl PageError {
 }
 
 /// Returns the error for a request that another site had a browser send.
-pub(super) fn from_elsewhere() -> PageError {
+pub(super) fn cross_site() -> PageError {
     let text =
         "Another site had your browser send this, and nothing was done. Begin again on a page of this one.";
     PageError::new(StatusCode::FORBIDDEN, "Refused", text)
@@ -67,7 +67,7 @@ pub(super) fn from_elsewhere() -> PageError {
 
 /// Logs an error, if it is ndauth's own.
 fn note(error: &AuthorityError) -> Problem {
-    if error.is_ours() {
+    if error.is_internal() {
         tracing::error!(error = %Causes(error), "the request failed");
     }
     Problem::from(error)
@@ -206,7 +206,7 @@ impl From<AuthorityError> for OAuthError {
 
 /// Returns the error for a secret that was not revoked (RFC 7009, section 2.2.1). A revocation that is not
 /// confirmed is to be retried.
-pub(super) fn not_revoked(error: AuthorityError) -> OAuthError {
+pub(super) fn revocation_error(error: AuthorityError) -> OAuthError {
     if let AuthorityError::Refused(Refusal::Kind(_)) = error {
         return OAuthError::new("unsupported_token_type", "only the operator can revoke a service's secret");
     }
@@ -241,7 +241,7 @@ impl From<&Problem> for OAuthError {
 impl IntoResponse for OAuthError {
     fn into_response(self) -> Response {
         let body = json!({ "error": self.error, "error_description": plain(&self.description) });
-        let mut response = told_in_json(self.status, &body);
+        let mut response = uncached_json(self.status, &body);
         if self.challenge {
             response
                 .headers_mut()
@@ -252,7 +252,7 @@ impl IntoResponse for OAuthError {
 }
 
 /// Returns a JSON response that must not be cached (RFC 6749, section 5.1).
-pub(super) fn told_in_json(status: StatusCode, body: &serde_json::Value) -> Response {
+pub(super) fn uncached_json(status: StatusCode, body: &serde_json::Value) -> Response {
     let json = [("content-type", "application/json")];
     let mut response = (status, json, body.to_string()).into_response();
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));

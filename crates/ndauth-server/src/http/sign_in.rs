@@ -49,7 +49,7 @@ pub(super) async fn sign_in(State(site): State<Arc<Site>>, request: VisitorReque
 pub(super) async fn show_link(State(site): State<Arc<Site>>, request: VisitorRequest) -> PageResult {
     let fields = request.query()?;
     let (code, to) = (fields.text("code"), after_sign_in(fields.text("to")));
-    let account = site.authority.logins().whose_link(code).await?;
+    let account = site.authority.logins().account_of_link(code).await?;
     let visit = request.visit(&site).await?;
     let other = visit.as_ref().filter(|(_, visit)| visit.account.id != account.id);
     let instead_of = other.map(|(_, visit)| visit.account.handle.as_str());

@@ -6,7 +6,7 @@ use ndauth_authority::StaleCause;
 use ndauth_authority::access::TABLE;
 use ndauth_core::Networks;
 
-use super::authorize::{AuthorizationRequest, Misasked, Redirect};
+use super::authorize::{AuthorizationRequest, InvalidAuthorization, Redirect};
 use super::fields::{Fields, InvalidFields};
 use super::links::{after_sign_in, parse_public_url};
 use super::problem::{OAuthError, PageError, lasting, plain, sentence};
@@ -23,7 +23,7 @@ fn every_route_has_its_row_and_every_row_its_route() {
 }
 
 #[test]
-fn after_signing_in_nobody_is_sent_elsewhere() {
+fn signing_in_never_redirects_to_another_site() {
     for to in [
         "/",
         "/device",
@@ -57,7 +57,7 @@ fn after_signing_in_nobody_is_sent_elsewhere() {
 }
 
 #[test]
-fn codes_are_brought_to_programs_on_the_persons_machine_alone() {
+fn codes_are_sent_only_to_programs_on_the_persons_machine() {
     for good in [
         "http://127.0.0.1:1/callback",
         "http://127.0.0.1:54321/callback",
@@ -249,7 +249,7 @@ fn what_strangers_write_is_shown_and_never_obeyed() {
 }
 
 #[test]
-fn pages_run_nothing_load_nothing_and_say_it_in_words() {
+fn pages_load_nothing_but_the_style() {
     for text in [
         include_str!("../../templates/base.html"),
         include_str!("../../templates/sign_in.html"),
@@ -273,7 +273,7 @@ fn pages_run_nothing_load_nothing_and_say_it_in_words() {
 }
 
 #[test]
-fn the_address_is_the_last_that_a_trusted_proxy_vouches_for() {
+fn the_client_address_is_the_last_untrusted_one() {
     let trusted: Networks =
         Networks::only(["10.0.0.0/8", "::1"].map(|text| text.parse().expect("a network"))).expect("some");
     for (peer, told, address) in [
@@ -359,7 +359,7 @@ fn a_public_url_is_an_origin() {
 }
 
 #[test]
-fn failures_are_told_to_people_and_to_programs() {
+fn failures_are_reported_to_people_and_to_programs() {
     use ndauth_authority::limits::LimitReached;
     use ndauth_authority::{AuthorityError, GrantError};
     use std::time::Duration;
@@ -401,7 +401,7 @@ fn failures_are_told_to_people_and_to_programs() {
 }
 
 #[test]
-fn texts_fit_where_they_stand() {
+fn texts_are_formatted_for_their_place() {
     use std::time::Duration;
     assert_eq!(sentence("the org `a` is `b`"), "The org “a” is “b”.");
     assert_eq!(plain("a \"b\" \\ c\r\nd é"), "a 'b' ? c??d ?");

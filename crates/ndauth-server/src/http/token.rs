@@ -6,12 +6,12 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use ndauth_authority::{ExchangeAsked, Granted, Visitor};
+use ndauth_authority::{ExchangeRequest, Granted, Visitor};
 use ndauth_core::{DisplayName, OrgSlug, Scope};
 use serde_json::json;
 
 use super::fields::Fields;
-use super::problem::{OAuthError, not_revoked, seconds, told_in_json};
+use super::problem::{OAuthError, revocation_error, seconds, uncached_json};
 use super::request::VisitorRequest;
 use super::site::{CLIENT, Site};
 
@@ -30,7 +30,7 @@ type OAuthResult = Result<Response, OAuthError>;
 pub(super) async fn issue(State(site): State<Arc<Site>>, request: VisitorRequest) -> OAuthResult {
     let fields = form(&request)?;
     client(&request, &fields, true)?;
-    let (authority, visitor) = (&site.authority, by_program(&request, None));
+    let (authority, visitor) = (&site.authority, program_visitor(&request, None));
     let granted = match fields.get("grant_type") {
         Some(AUTHORIZATION_CODE) => {
             let code = needed(&fields, "code")?;
@@ -56,7 +56,7 @@ pub(super) async fn issue(State(site): State<Arc<Site>>, request: VisitorRequest
         "expires_in": lasts.as_secs(),
         "refresh_token": refresh.expose(),
     });
-    Ok(told_in_json(StatusCode::OK, &told))
+    Ok(uncached_json(StatusCode::OK, &told))
 }
 
 /// Derives a token from a session (RFC 8693, section 2).
@@ -83,7 +83,7 @@ async fn exchange(site: &Site, visitor: &Visitor, fields: &Fields) -> OAuthResul
         org.parse::<OrgSlug>()
             .map_err(|why| OAuthError::new("invalid_target", format!("the org's name {why}")))
     });
-    let request = ExchangeAsked { scope: scope.transpose()?, org: org.transpose()? };
+    let request = ExchangeRequest { scope: scope.transpose()?, org: org.transpose()? };
     let made = site.authority.logins().exchange(subject, visitor, &request).await?;
     let told = json!({
         "access_token": made.secret.expose(),
@@ -92,7 +92,7 @@ async fn exchange(site: &Site, visitor: &Visitor, fields: &Fields) -> OAuthResul
         "expires_in": made.lasts.as_secs(),
         "scope": made.scope.as_str(),
     });
-    Ok(told_in_json(StatusCode::OK, &told))
+    Ok(uncached_json(StatusCode::OK, &told))
 }
 
 /// Begins the authorization of a device (RFC 8628, section 3.1).
@@ -103,7 +103,7 @@ pub(super) async fn begin_device(State(site): State<Arc<Site>>, request: Visitor
         return Err(OAuthError::new("unauthorized_client", "this server does not authorize devices by code"));
     }
     whole(&fields)?;
-    let visitor = by_program(&request, device_name(&fields)?);
+    let visitor = program_visitor(&request, device_name(&fields)?);
     let begun = site.authority.logins().begin_device(&visitor).await?;
     let told = json!({
         "device_code": begun.device_code.expose(),
@@ -112,7 +112,7 @@ pub(super) async fn begin_device(State(site): State<Arc<Site>>, request: Visitor
         "expires_in": begun.lasts.as_secs(),
         "interval": seconds(begun.interval),
     });
-    Ok(told_in_json(StatusCode::OK, &told))
+    Ok(uncached_json(StatusCode::OK, &told))
 }
 
 /// Revokes the token or session of a secret. Possession of the secret is enough, and an unknown secret counts
@@ -120,8 +120,8 @@ pub(super) async fn begin_device(State(site): State<Arc<Site>>, request: Visitor
 pub(super) async fn revoke(State(site): State<Arc<Site>>, request: VisitorRequest) -> OAuthResult {
     let fields = form(&request)?;
     client(&request, &fields, false)?;
-    let shown = site.authority.logins().revoke_shown(needed(&fields, "token")?, &request.visitor).await;
-    shown.map(|()| StatusCode::OK.into_response()).map_err(not_revoked)
+    let shown = site.authority.logins().revoke_presented(needed(&fields, "token")?, &request.visitor).await;
+    shown.map(|()| StatusCode::OK.into_response()).map_err(revocation_error)
 }
 
 /// Returns the name that a program gives itself, for people.
@@ -185,6 +185,6 @@ fn missing(name: &str) -> OAuthError {
 
 /// Returns the visitor of a program, with the name that it gives itself. The `User-Agent` of its library
 /// would say nothing to people.
-fn by_program(request: &VisitorRequest, device: Option<DisplayName>) -> Visitor {
+fn program_visitor(request: &VisitorRequest, device: Option<DisplayName>) -> Visitor {
     Visitor { address: request.visitor.address, device }
 }

@@ -121,7 +121,7 @@ on_both! {
         assert_eq!(store.read().await.expect("a view").now(), at(101));
     }
 
-    async fn the_database_tells_the_time(scratch: &Scratch) {
+    async fn the_database_gives_the_time(scratch: &Scratch) {
         let store = scratch.store(Clock::Database).await;
         let first = store.read().await.expect("a view").now();
         let second = store.read().await.expect("a view").now();

@@ -45,7 +45,7 @@ on_both! {
         }
     }
 
-    async fn people_are_read_run_by_run(scratch: &Scratch) {
+    async fn accounts_are_read_run_by_run(scratch: &Scratch) {
         let (store, _, mut rng) = open(scratch).await;
         let (ada, ops) = member(&store, &mut rng).await;
         let write = store.write("test").await.expect("a change begins");
@@ -60,7 +60,7 @@ on_both! {
         let read = store.read().await.expect("a view");
         for limit in 1..=6_u64 {
             let (mut after, mut seen) = (None, Vec::new());
-            while let Some(page) = read.next_people(after, limit).await.expect("read") {
+            while let Some(page) = read.next_accounts(after, limit).await.expect("read") {
                 after = Some(page.last);
                 let mut found = page.read.sound;
                 assert!(found.len() <= limit as usize, "{limit}");

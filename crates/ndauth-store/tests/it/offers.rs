@@ -61,7 +61,7 @@ on_both! {
     }
 
     /// An offer is not made to an account that was created later, even if that takes the handle.
-    async fn an_offer_is_to_nobody_who_came_after_it(scratch: &Scratch) {
+    async fn an_offer_is_not_for_later_accounts(scratch: &Scratch) {
         let (store, _, mut rng) = open(scratch).await;
         let (ada, ops) = member(&store, &mut rng).await;
         let made = offer(&mut rng, ops.id, "bob", &ada);
@@ -75,7 +75,7 @@ on_both! {
     }
 
     /// An offer ends when its account is given a role, and when its maker or its org goes.
-    async fn offers_end_with_what_they_stand_on(scratch: &Scratch) {
+    async fn offers_end_with_their_maker_or_org(scratch: &Scratch) {
         let (store, _, mut rng) = open(scratch).await;
         let (ada, ops) = member(&store, &mut rng).await;
         let (bob, dev) = (account(&mut rng, "bob"), org(&mut rng, "dev"));

@@ -127,7 +127,7 @@ on_both! {
         assert_eq!(read.find_secret(&secret(&mut rng).1).await.expect("read"), None);
     }
 
-    async fn a_name_is_held_by_one_and_given_up(scratch: &Scratch) {
+    async fn a_name_belongs_to_one_token_until_released(scratch: &Scratch) {
         let (store, _, mut rng) = open(scratch).await;
         let (ada, _) = member(&store, &mut rng).await;
         let first = token(&mut rng, &ada, "ci");
@@ -154,7 +154,7 @@ on_both! {
 
     /// All tokens whose secrets were minted before are revoked at once. Those with a later secret stay, and
     /// so do other owners' tokens.
-    async fn all_that_was_minted_before_is_revoked_at_once(scratch: &Scratch) {
+    async fn tokens_minted_before_are_revoked_at_once(scratch: &Scratch) {
         let (store, clock, mut rng) = open(scratch).await;
         let (ada, ops) = member(&store, &mut rng).await;
         let eve = account(&mut rng, "eve");
@@ -468,7 +468,7 @@ on_both! {
         assert_eq!((places.len(), places[99].last_at), (100, at(1020)));
     }
 
-    async fn nonsense_in_a_row_is_named_not_guessed(scratch: &Scratch) {
+    async fn a_corrupt_row_is_reported(scratch: &Scratch) {
         let (store, _, mut rng) = open(scratch).await;
         let (ada, _) = member(&store, &mut rng).await;
         let ci = token(&mut rng, &ada, "ci");

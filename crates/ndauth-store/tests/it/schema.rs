@@ -1,5 +1,5 @@
 use ndauth_core::{Networks, OrgId, Orgs, Policies, Role, Services, Timestamp, TokenId};
-use ndauth_store::testing::{execute_fallibly, migrate_some};
+use ndauth_store::testing::{migrate_some, try_execute};
 use ndauth_store::{Clock, DatabaseUrl, Store, StoreError};
 
 use uuid::Uuid;
@@ -8,7 +8,7 @@ use crate::on_both;
 use crate::world::{any_event, open};
 
 on_both! {
-    async fn several_that_start_at_once_all_come_up(scratch: &Scratch) {
+    async fn instances_that_start_at_once_all_come_up(scratch: &Scratch) {
         let starts: Vec<_> = (0..4)
             .map(|_| {
                 let url = scratch.url.clone();
@@ -24,7 +24,7 @@ on_both! {
         }
     }
 
-    async fn migrations_tell_their_state(scratch: &Scratch) {
+    async fn migrations_report_their_state(scratch: &Scratch) {
         let store = Store::create(&scratch.url, Clock::Database).await.expect("connected");
         assert!(store.migrations().await.expect("told").iter().all(|step| !step.applied));
         assert!(store.read().await.is_err(), "without its schema a database answers nothing");
@@ -34,7 +34,7 @@ on_both! {
         store.migrate().await.expect("a second time changes nothing");
     }
 
-    async fn the_schema_refuses_what_makes_no_sense(scratch: &Scratch) {
+    async fn the_schema_refuses_invalid_rows(scratch: &Scratch) {
         let (store, _, mut rng) = open(scratch).await;
         crate::world::member(&store, &mut rng).await;
         for nonsense in [

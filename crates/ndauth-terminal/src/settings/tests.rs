@@ -37,7 +37,7 @@ fn layer(text: &str) -> Result<Layer, Failure> {
 }
 
 #[test]
-fn flag_variable_file_and_default_stand_in_this_order() {
+fn flags_override_variables_files_and_defaults() {
     let layer = layer("drain-seconds = 20\nplain = true\nlevel = \"debug\"").expect("settings");
     let known = known();
     let drain = known.iter().find(|setting| setting.key == "drain-seconds").expect("known");
@@ -59,7 +59,7 @@ fn flag_variable_file_and_default_stand_in_this_order() {
 }
 
 #[test]
-fn what_a_file_cannot_set_is_refused_with_what_may_be_meant() {
+fn invalid_settings_in_a_file_are_refused_with_a_suggestion() {
     for (text, message, hint) in [
         ("levle = \"debug\"", "`it.toml`: there is no setting `levle`", "did you mean `level`?"),
         ("config = \"x\"", "`it.toml`: there is no setting `config`", "available: "),

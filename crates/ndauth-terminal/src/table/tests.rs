@@ -26,7 +26,7 @@ fn the_table_has_the_documented_look() {
 }
 
 #[test]
-fn a_hostile_name_keeps_the_table_straight() {
+fn control_characters_and_wide_text_keep_the_table_aligned() {
     let rows = Rows {
         titles: ["NAME", "STATUS"],
         rows: vec![
@@ -99,7 +99,7 @@ fn ids_and_prefixes_are_never_broken() {
 }
 
 #[test]
-fn what_runs_from_right_to_left_is_kept_by_itself() {
+fn right_to_left_text_is_isolated() {
     let rows = Rows {
         titles: ["NAME", "STATUS"],
         rows: vec![["שלום".to_owned(), "active".to_owned()]],

@@ -15,10 +15,10 @@ use super::logins::Login;
 use super::loopback::{AuthorizationResponse, Loopback};
 use super::oauth::{self, AuthorizationParameters, ErrorResponse, Issuer};
 use crate::settings::CommonOptions;
-use crate::terminal::left_told;
+use crate::terminal::format_remaining;
 
 /// The timeout of the whole login.
-const PATIENCE: Duration = Duration::from_secs(10 * 60);
+const TIME_LIMIT: Duration = Duration::from_secs(10 * 60);
 /// The maximum length of a device's name on the server.
 const LONGEST_NAME: usize = 64;
 
@@ -55,12 +55,15 @@ pub(crate) async fn log_in(common: &CommonOptions, issuer: &Issuer, recent: bool
     );
     aside(&format!("to log in, open this address in a browser on this machine:\n    {url}"));
     let failed = open(url);
-    aside(&format!("waiting for the browser, for {} at the most; Ctrl-C stops", left_told(PATIENCE)));
+    aside(&format!(
+        "waiting for the browser, for {} at the most; Ctrl-C stops",
+        format_remaining(TIME_LIMIT)
+    ));
     let late = |_| {
         let hint = "log in again: `ndcli auth login`; without a browser here: `--device`";
         Failure::failed("the login timed out", Some(hint))
     };
-    match timeout(PATIENCE, heard(&loopback, failed)).await.map_err(late)?? {
+    match timeout(TIME_LIMIT, received(&loopback, failed)).await.map_err(late)?? {
         AuthorizationResponse::Code(code) => {
             // The port is closed from here on.
             drop(loopback);
@@ -80,25 +83,28 @@ pub(crate) async fn log_in(common: &CommonOptions, issuer: &Issuer, recent: bool
 }
 
 /// Waits for the browser's response. Reports in the meantime if no browser opens.
-async fn heard(loopback: &Loopback, failed: oneshot::Receiver<()>) -> Result<AuthorizationResponse, Failure> {
-    let heard = loopback.heard();
-    tokio::pin!(heard);
+async fn received(
+    loopback: &Loopback,
+    failed: oneshot::Receiver<()>,
+) -> Result<AuthorizationResponse, Failure> {
+    let received = loopback.received();
+    tokio::pin!(received);
     tokio::select! {
-        heard = &mut heard => return heard,
+        received = &mut received => return received,
         Ok(()) = failed => aside("no browser can be opened: open the address yourself"),
     }
-    heard.await
+    received.await
 }
 
 /// Opens a browser on a thread of its own, because some openers return only when the browser is closed. The
 /// receiver gets a message if none opens.
 fn open(url: String) -> oneshot::Receiver<()> {
-    let (tell, told) = oneshot::channel();
+    let (sender, told) = oneshot::channel();
     thread::spawn(move || {
         let mut options = BrowserOptions::new();
         options.with_suppress_output(true);
         if webbrowser::open_browser_with_options(Browser::Default, &url, &options).is_err() {
-            let _ = tell.send(());
+            let _ = sender.send(());
         }
     });
     told

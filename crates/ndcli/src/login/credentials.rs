@@ -31,7 +31,7 @@ pub(crate) struct ResolvedCredential {
 
 /// The reason to refresh a stored login.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Due {
+pub(crate) enum RefreshReason {
     /// It ends soon.
     Soon,
     /// The server refused it.
@@ -46,7 +46,9 @@ pub(crate) async fn fresh(common: &CommonOptions) -> Result<ResolvedCredential, 
         WARNED.call_once(|| exposed.warn(credential.source));
     }
     match &credential.login {
-        Some(stored) if stored.login.is_due(now()) => refreshed(common, &credential.secret, Due::Soon).await,
+        Some(stored) if stored.login.needs_refresh(now()) => {
+            refreshed(common, &credential.secret, RefreshReason::Soon).await
+        }
         _ => Ok(credential),
     }
 }
@@ -56,14 +58,14 @@ pub(crate) async fn fresh(common: &CommonOptions) -> Result<ResolvedCredential, 
 pub(crate) async fn refreshed(
     common: &CommonOptions,
     old: &Secret,
-    due: Due,
+    due: RefreshReason,
 ) -> Result<ResolvedCredential, Failure> {
     let server = &common.server;
     let lock = logins::lock(common.timeout).await?;
     let stored = logins::find(server)?.ok_or_else(|| missing(server))?;
     let replaced = !stored.login.secret().reads(old.expose().as_bytes());
     let Login::Session { refresh, .. } = &stored.login else { return of_login(stored) };
-    if replaced && (due == Due::Refused || !stored.login.is_due(now())) {
+    if replaced && (due == RefreshReason::Refused || !stored.login.needs_refresh(now())) {
         return of_login(stored);
     }
     match oauth::refresh(common, refresh).await {
@@ -77,7 +79,9 @@ pub(crate) async fn refreshed(
             Err(Failure::not_authenticated(message, "log in again: `ndcli auth login`"))
         }
         // The session still works for a moment.
-        Err(error) if error.is_undecided() && due == Due::Soon && !stored.login.has_ended(now()) => {
+        Err(error)
+            if error.is_undecided() && due == RefreshReason::Soon && !stored.login.has_ended(now()) =>
+        {
             of_login(stored)
         }
         Err(error) => Err(error.into()),

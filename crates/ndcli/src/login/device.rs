@@ -9,7 +9,7 @@ use super::browser::device_name;
 use super::logins::Login;
 use super::oauth::{self, Error, Issuer};
 use crate::settings::CommonOptions;
-use crate::terminal::left_told;
+use crate::terminal::format_remaining;
 
 /// The amount by which the polling interval grows when the server replies `slow_down` (RFC 8628, section
 /// 3.5).
@@ -54,7 +54,7 @@ pub(crate) async fn log_in(common: &CommonOptions, issuer: &Issuer) -> Result<Lo
         return Err(Failure::failed(message, Some(hint)));
     }
     let device = oauth::begin_device(common, issuer, &device_name()).await?;
-    let lasts = left_told(device.lasts);
+    let lasts = format_remaining(device.lasts);
     aside(&format!(
         "to log in, open this address in a browser on any machine:\n    {}\nand type this code there:\n    {}\n\
          waiting for it, for {lasts} at the most; Ctrl-C stops",

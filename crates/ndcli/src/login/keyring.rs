@@ -7,7 +7,7 @@ use std::time::Duration;
 use ndauth_client::ServerUrl;
 
 /// The timeout of a keyring operation.
-const PATIENCE: Duration = Duration::from_secs(5);
+const TIME_LIMIT: Duration = Duration::from_secs(5);
 /// The service name of ndcli's entries.
 #[cfg(feature = "keyring")]
 const SERVICE: &str = "ndcli";
@@ -32,9 +32,9 @@ pub(crate) fn remove(server: &ServerUrl) -> Result<(), String> {
 
 /// Runs a keyring operation on a thread of its own, which is abandoned after the timeout.
 fn within<T: Send + 'static>(ask: impl FnOnce() -> Result<T, String> + Send + 'static) -> Result<T, String> {
-    let (tell, told) = mpsc::channel();
-    thread::spawn(move || tell.send(ask()));
-    told.recv_timeout(PATIENCE).unwrap_or_else(|_| Err("it does not answer".to_owned()))
+    let (sender, receiver) = mpsc::channel();
+    thread::spawn(move || sender.send(ask()));
+    receiver.recv_timeout(TIME_LIMIT).unwrap_or_else(|_| Err("it does not answer".to_owned()))
 }
 
 #[cfg(feature = "keyring")]

@@ -71,7 +71,7 @@ impl Login {
     }
 
     /// Returns true if the login can be refreshed.
-    pub(crate) fn is_refreshed(&self) -> bool {
+    pub(crate) fn is_refreshable(&self) -> bool {
         matches!(self, Login::Session { .. })
     }
 
@@ -89,7 +89,7 @@ impl Login {
     }
 
     /// Returns true if the login must be refreshed before it is used.
-    pub(crate) fn is_due(&self, now: Timestamp) -> bool {
+    pub(crate) fn needs_refresh(&self, now: Timestamp) -> bool {
         match self {
             Login::Session { access_ends_at, .. } => access_ends_at.since(now) <= SOON,
             Login::Secret(_) => false,
@@ -179,11 +179,11 @@ pub(crate) fn find(server: &ServerUrl) -> Result<Option<Stored>, Failure> {
 }
 
 /// Waits for the lock on the stored logins.
-pub(crate) async fn lock(patience: Duration) -> Result<Locked, Failure> {
+pub(crate) async fn lock(time_limit: Duration) -> Result<Locked, Failure> {
     let path = folder()?.join("credentials.lock");
     make_folder(&path)?;
     let file = OpenOptions::new().create(true).append(true).mode(0o600).open(&path)?;
-    let give_up = Instant::now() + patience;
+    let give_up = Instant::now() + time_limit;
     loop {
         match file.try_lock() {
             Ok(()) => return Ok(Locked { _file: file }),
@@ -286,7 +286,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_kept_comes_back() {
+    fn a_stored_login_is_read_back() {
         let session =
             json!({ "access": SESSION, "refresh": REFRESH, "access_ends_at": "2027-01-31T12:00:00Z" });
         for kept in [json!(TOKEN), json!(SESSION), session] {
@@ -298,7 +298,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_damaged_is_no_login() {
+    fn a_damaged_login_is_refused() {
         for damaged in [
             json!("ndpat_cut"),
             json!(17),
@@ -329,9 +329,9 @@ mod tests {
             ("2027-01-31T12:00:00Z", true, true),
             ("2027-02-01T12:00:00Z", true, true),
         ] {
-            assert_eq!((login.is_due(at(now)), login.has_ended(at(now))), (due, ended), "{now}");
+            assert_eq!((login.needs_refresh(at(now)), login.has_ended(at(now))), (due, ended), "{now}");
         }
-        assert!(!Login::Secret(secret(SESSION)).is_due(at("2027-01-31T12:00:00Z")));
+        assert!(!Login::Secret(secret(SESSION)).needs_refresh(at("2027-01-31T12:00:00Z")));
     }
 
     #[test]

@@ -53,7 +53,7 @@ const PATH: &str = "/callback";
 /// The maximum size of a request.
 const LARGEST: usize = 16 * 1024;
 /// The timeout to read a request, and to write its response.
-const PATIENCE: Duration = Duration::from_secs(10);
+const TIME_LIMIT: Duration = Duration::from_secs(10);
 /// The pause after a failure to accept a connection.
 const PAUSE: Duration = Duration::from_millis(50);
 /// The maximum number of concurrent connections.
@@ -81,7 +81,7 @@ impl Loopback {
     }
 
     /// Waits for the authorization response.
-    pub(crate) async fn heard(&self) -> Result<AuthorizationResponse, Failure> {
+    pub(crate) async fn received(&self) -> Result<AuthorizationResponse, Failure> {
         let mut open = JoinSet::new();
         loop {
             tokio::select! {
@@ -96,8 +96,8 @@ impl Loopback {
                     }
                 }
                 Some(served) = open.join_next() => {
-                    if let Ok(Some(heard)) = served {
-                        return Ok(heard);
+                    if let Ok(Some(received)) = served {
+                        return Ok(received);
                     }
                 }
             }
@@ -107,12 +107,12 @@ impl Loopback {
 
 /// Reads a request and responds to it. Returns the authorization response, if the request is one.
 async fn serve(mut stream: TcpStream, expected: Expected) -> Option<AuthorizationResponse> {
-    let request = timeout(PATIENCE, read(&mut stream, &expected)).await.unwrap_or(Request::Incomplete);
-    let (response, heard) = match request {
+    let request = timeout(TIME_LIMIT, read(&mut stream, &expected)).await.unwrap_or(Request::Incomplete);
+    let (response, received) = match request {
         Request::Incomplete => return None,
         Request::Stray(status) => (response(status, "This is not the response that ndcli waits for."), None),
-        Request::Answer(heard) => {
-            let text = match &heard {
+        Request::Answer(received) => {
+            let text = match &received {
                 AuthorizationResponse::Code(_) => {
                     "ndcli has the response. You may close this page and go back to the terminal."
                 }
@@ -120,16 +120,16 @@ async fn serve(mut stream: TcpStream, expected: Expected) -> Option<Authorizatio
                     "You are not logged in. The terminal shows why; you may close this page."
                 }
             };
-            (response("200 OK", text), Some(heard))
+            (response("200 OK", text), Some(received))
         }
     };
     // The authorization response counts even if the browser does not receive the page.
-    let _ = timeout(PATIENCE, async {
+    let _ = timeout(TIME_LIMIT, async {
         stream.write_all(response.as_bytes()).await?;
         stream.shutdown().await
     })
     .await;
-    heard
+    received
 }
 
 async fn read(stream: &mut TcpStream, expected: &Expected) -> Request {
@@ -140,7 +140,7 @@ async fn read(stream: &mut TcpStream, expected: &Expected) -> Request {
             Ok(0) | Err(_) => return Request::Incomplete,
             Ok(length) => bytes.extend_from_slice(&some[..length]),
         }
-        match judge(&bytes, expected) {
+        match classify(&bytes, expected) {
             Request::Incomplete if bytes.len() > LARGEST => {
                 return Request::Stray("431 Request Header Fields Too Large");
             }
@@ -151,7 +151,7 @@ async fn read(stream: &mut TcpStream, expected: &Expected) -> Request {
 }
 
 /// Classifies the request that begins with these bytes.
-fn judge(bytes: &[u8], expected: &Expected) -> Request {
+fn classify(bytes: &[u8], expected: &Expected) -> Request {
     let mut headers = [httparse::EMPTY_HEADER; 100];
     let mut request = httparse::Request::new(&mut headers);
     match request.parse(bytes) {
@@ -225,7 +225,7 @@ mod tests {
     }
 
     fn judged(text: &str) -> Request {
-        judge(text.as_bytes(), &expected("127.0.0.1:4711"))
+        classify(text.as_bytes(), &expected("127.0.0.1:4711"))
     }
 
     fn get(target: &str) -> Request {
@@ -235,13 +235,13 @@ mod tests {
     const MALFORMED: Request = Request::Stray("400 Bad Request");
 
     #[test]
-    fn the_answer_is_heard() {
+    fn the_authorization_response_is_received() {
         let code = Request::Answer(AuthorizationResponse::Code("a b".to_owned()));
         assert_eq!(get(&format!("/callback?code=a+b&state=s&{ISS}")), code);
         assert_eq!(get(&format!("/callback?{ISS}&state=s&code=a%20b&more=1")), code);
         let text =
             format!("GET /callback?code=a+b&state=s&{ISS} HTTP/1.1\r\nhOST: [::1]:4711\r\nX: y\r\n\r\n");
-        assert_eq!(judge(text.as_bytes(), &expected("[::1]:4711")), code);
+        assert_eq!(classify(text.as_bytes(), &expected("[::1]:4711")), code);
         let refused = AuthorizationResponse::Refused {
             code: "access_denied".to_owned(),
             description: "no\n!".to_owned(),
@@ -251,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn another_server_is_told_from_the_one_that_was_asked() {
+    fn a_response_from_another_issuer_is_foreign() {
         let foreign = |name: &str| Request::Answer(AuthorizationResponse::Foreign(name.to_owned()));
         assert_eq!(get("/callback?code=c&state=s"), foreign(""));
         assert_eq!(get("/callback?code=c&state=s&iss=https://evil.example"), foreign("https://evil.example"));
@@ -260,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_the_answer_is_turned_away() {
+    fn stray_requests_are_rejected() {
         let callback = format!("/callback?code=c&state=s&{ISS}");
         for (target, status) in [
             ("/favicon.ico", "404 Not Found"),
@@ -288,7 +288,7 @@ mod tests {
     }
 
     #[test]
-    fn a_request_by_another_name_is_turned_away() {
+    fn requests_with_another_host_are_rejected() {
         for host in [
             "",
             "Host: localhost:4711\r\n",
@@ -306,7 +306,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_http_is_turned_away_and_what_is_not_all_there_is_waited_for() {
+    fn invalid_http_is_rejected_and_partial_requests_are_awaited() {
         assert_eq!(judged("\u{16}\u{3}\u{1}"), MALFORMED);
         assert_eq!(judged("GET\r\n\r\n"), MALFORMED);
         let whole = format!("GET /callback?code=c&state=s&{ISS} HTTP/1.1\r\nHost: 127.0.0.1:4711\r\n\r\n");
@@ -337,7 +337,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn neither_silence_nor_noise_keeps_the_answer_out() {
+    async fn stray_connections_do_not_block_the_authorization_response() {
         let loopback = Loopback::bind("s", ISSUER).await.expect("a port");
         let address = loopback.listener.local_addr().expect("an address");
         assert_eq!(loopback.redirect_uri(), format!("http://{address}/callback"));
@@ -357,8 +357,8 @@ mod tests {
             assert_eq!(send(address, &answer).await, "HTTP/1.1 200 OK");
             drop((silent, slow));
         };
-        let (heard, ()) = tokio::join!(loopback.heard(), browser);
-        assert_eq!(heard.expect("no failure"), AuthorizationResponse::Code("c".to_owned()));
+        let (received, ()) = tokio::join!(loopback.received(), browser);
+        assert_eq!(received.expect("no failure"), AuthorizationResponse::Code("c".to_owned()));
         drop(loopback);
         assert!(TcpStream::connect(address).await.is_err(), "the port is closed");
     }

@@ -82,8 +82,8 @@ pub(crate) async fn discover(common: &CommonOptions) -> Result<Issuer, Failure> 
         let hint = "it may be older than ndcli: `ndcli auth login --with-token` takes a session or a token";
         return Err(Failure::failed(message, Some(hint)));
     }
-    let told = read(&answer).map_err(Failure::from)?;
-    let name = told.get("issuer").and_then(Value::as_str).ok_or_else(|| nonsense("it names no issuer"))?;
+    let object = read(&answer).map_err(Failure::from)?;
+    let name = object.get("issuer").and_then(Value::as_str).ok_or_else(|| nonsense("it names no issuer"))?;
     if !is_same(&common.server, name) {
         let message = format!("the server `{}` calls itself `{}`", common.server, shown(name));
         let hint = format!(
@@ -92,7 +92,7 @@ pub(crate) async fn discover(common: &CommonOptions) -> Result<Issuer, Failure> 
         );
         return Err(Failure::failed(message, Some(&hint)));
     }
-    Ok(Issuer { name: name.to_owned(), device: told.get("device_authorization_endpoint").is_some() })
+    Ok(Issuer { name: name.to_owned(), device: object.get("device_authorization_endpoint").is_some() })
 }
 
 /// Returns true if the issuer is the address that the server was reached at.
@@ -150,20 +150,20 @@ pub(crate) async fn begin_device(
     issuer: &Issuer,
     device_name: &str,
 ) -> Result<DeviceAuthorization, Error> {
-    let told = ask(common, "/oauth2/device_authorization", &[("device_name", device_name)]).await?;
-    let address = text(&told, "verification_uri")?;
+    let object = ask(common, "/oauth2/device_authorization", &[("device_name", device_name)]).await?;
+    let address = text(&object, "verification_uri")?;
     // The person may only type the code at the server that they log in to.
     let own = address.strip_prefix(issuer.name.trim_end_matches('/'));
     if !own.is_some_and(|path| path.starts_with('/')) {
-        return Err(makes_no_sense(&format!("`{}` is another server's page", shown(&address))));
+        return Err(malformed_response(&format!("`{}` is another server's page", shown(&address))));
     }
     Ok(DeviceAuthorization {
-        code: text(&told, "device_code")?,
-        user_code: text(&told, "user_code")?,
+        code: text(&object, "device_code")?,
+        user_code: text(&object, "user_code")?,
         address,
-        lasts: seconds(&told, "expires_in")?,
+        lasts: seconds(&object, "expires_in")?,
         // The default is 5 seconds (RFC 8628, section 3.2).
-        interval: seconds(&told, "interval").unwrap_or(Duration::from_secs(5)),
+        interval: seconds(&object, "interval").unwrap_or(Duration::from_secs(5)),
     })
 }
 
@@ -187,11 +187,11 @@ pub(crate) async fn exchange(
     ];
     fields.extend(scope.map(|scope| ("scope", scope)));
     fields.extend(org.map(|org| ("org", org.as_str())));
-    let told = ask(common, TOKEN, &fields).await?;
+    let object = ask(common, TOKEN, &fields).await?;
     Ok(AccessToken {
-        secret: secret(&told, "access_token", SecretKind::Access)?,
-        scope: text(&told, "scope")?,
-        lasts: seconds(&told, "expires_in")?,
+        secret: secret(&object, "access_token", SecretKind::Access)?,
+        scope: text(&object, "scope")?,
+        lasts: seconds(&object, "expires_in")?,
     })
 }
 
@@ -222,10 +222,10 @@ async fn post(
 
 /// Reads the JSON of a response.
 fn read(answer: &HttpResponse) -> Result<Value, Error> {
-    let told: Option<Value> = serde_json::from_slice(&answer.body).ok();
-    let field = |name| Some(told.as_ref()?.get(name)?.as_str()?.to_owned());
+    let object: Option<Value> = serde_json::from_slice(&answer.body).ok();
+    let field = |name| Some(object.as_ref()?.get(name)?.as_str()?.to_owned());
     match (answer.status, field("error")) {
-        (200, _) => told.filter(Value::is_object).ok_or_else(|| makes_no_sense("it is not JSON")),
+        (200, _) => object.filter(Value::is_object).ok_or_else(|| malformed_response("it is not JSON")),
         (400..500, Some(code)) => Err(Error::Refused(ErrorResponse {
             code,
             description: field("error_description").unwrap_or_default(),
@@ -235,37 +235,37 @@ fn read(answer: &HttpResponse) -> Result<Value, Error> {
             let why = field("error_description").unwrap_or("it could not be decided".to_owned());
             Err(Error::Failed(Problem::new(Reason::Unavailable, cut(&why)).into()))
         }
-        (status, _) => Err(makes_no_sense(&format!("it has the status {status}"))),
+        (status, _) => Err(malformed_response(&format!("it has the status {status}"))),
     }
 }
 
-fn login(told: &Value) -> Result<Login, Error> {
-    let ends_at = now().checked_add(seconds(told, "expires_in")?);
+fn login(object: &Value) -> Result<Login, Error> {
+    let ends_at = now().checked_add(seconds(object, "expires_in")?);
     Ok(Login::Session {
-        access: secret(told, "access_token", SecretKind::Session)?,
-        refresh: secret(told, "refresh_token", SecretKind::Refresh)?,
-        access_ends_at: ends_at.ok_or_else(|| makes_no_sense("it has no expiry"))?,
+        access: secret(object, "access_token", SecretKind::Session)?,
+        refresh: secret(object, "refresh_token", SecretKind::Refresh)?,
+        access_ends_at: ends_at.ok_or_else(|| malformed_response("it has no expiry"))?,
     })
 }
 
-fn text(told: &Value, name: &str) -> Result<String, Error> {
-    let text = told.get(name).and_then(Value::as_str).map(str::to_owned);
-    text.ok_or_else(|| makes_no_sense(&format!("it has no `{name}`")))
+fn text(object: &Value, name: &str) -> Result<String, Error> {
+    let text = object.get(name).and_then(Value::as_str).map(str::to_owned);
+    text.ok_or_else(|| malformed_response(&format!("it has no `{name}`")))
 }
 
-fn seconds(told: &Value, name: &str) -> Result<Duration, Error> {
-    let seconds = told.get(name).and_then(Value::as_u64).map(Duration::from_secs);
-    seconds.ok_or_else(|| makes_no_sense(&format!("it has no `{name}`")))
+fn seconds(object: &Value, name: &str) -> Result<Duration, Error> {
+    let seconds = object.get(name).and_then(Value::as_u64).map(Duration::from_secs);
+    seconds.ok_or_else(|| malformed_response(&format!("it has no `{name}`")))
 }
 
-fn secret(told: &Value, name: &str, kind: SecretKind) -> Result<Secret, Error> {
-    let secret = text(told, name)?.parse::<Secret>().ok().filter(|secret| secret.kind() == kind);
+fn secret(object: &Value, name: &str, kind: SecretKind) -> Result<Secret, Error> {
+    let secret = text(object, name)?.parse::<Secret>().ok().filter(|secret| secret.kind() == kind);
     secret.ok_or_else(|| {
-        makes_no_sense(&format!("`{name}` is not a secret that begins with `{}`", kind.marker()))
+        malformed_response(&format!("`{name}` is not a secret that begins with `{}`", kind.marker()))
     })
 }
 
-fn makes_no_sense(what: &str) -> Error {
+fn malformed_response(what: &str) -> Error {
     Error::Failed(nonsense(what).into())
 }
 
@@ -348,7 +348,7 @@ mod tests {
     }
 
     #[test]
-    fn the_browser_is_sent_to_ask_for_what_is_meant() {
+    fn the_authorization_url_has_the_required_parameters() {
         let challenge = Challenge::of("dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk").expect("a verifier");
         let mut asked = AuthorizationParameters {
             redirect_uri: "http://127.0.0.1:4711/callback",
@@ -386,8 +386,11 @@ mod tests {
     #[test]
     fn answers_are_read() {
         let refused = r#"{"error":"invalid_grant","error_description":"the code was used"}"#;
-        let Err(Error::Refused(told)) = read(&answer(400, refused)) else { panic!("it is a refusal") };
-        assert_eq!((told.code.as_str(), told.description.as_str()), ("invalid_grant", "the code was used"));
+        let Err(Error::Refused(object)) = read(&answer(400, refused)) else { panic!("it is a refusal") };
+        assert_eq!(
+            (object.code.as_str(), object.description.as_str()),
+            ("invalid_grant", "the code was used")
+        );
         for (status, body, code) in [
             (200, "nothing", 1),
             (200, "[]", 1),
@@ -408,7 +411,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_server_says_commands_no_terminal() {
+    fn a_servers_text_cannot_control_the_terminal() {
         let refused = ErrorResponse {
             code: "x\u{1b}[2J".to_owned(),
             description: format!("no\n\u{1b}]0;owned\u{7}{}", "a".repeat(1000)),
@@ -424,13 +427,13 @@ mod tests {
     fn only_the_kinds_that_belong_there_are_taken() {
         let session = "ndses_Jj8IYRumwQ9GV4nfqrymvLBbUUnY8LAkuEecJnIrk1U";
         let refresh = "ndref_Jj8IYRumwQ9GV4nfqrymvLBbUUnY8LAkuEecJnIrk1U";
-        let told = |access: &str, refresh: &str| {
+        let object = |access: &str, refresh: &str| {
             login(
                 &serde_json::json!({ "access_token": access, "refresh_token": refresh, "expires_in": 3600 }),
             )
         };
-        assert!(told(session, refresh).is_ok());
-        assert!(told(refresh, session).is_err());
-        assert!(told(session, "").is_err());
+        assert!(object(session, refresh).is_ok());
+        assert!(object(refresh, session).is_err());
+        assert!(object(session, "").is_err());
     }
 }

@@ -73,7 +73,7 @@ impl<'a> Comparison<'a> {
                     DatedPolicy { set_at, takes_hold_at, policy }
                 },
             );
-            if !Policies::new(recorded).says_the_same_as(&policies) {
+            if !Policies::new(recorded).has_same_policies_as(&policies) {
                 self.faults.push(format!("the policies of the org `{}` differ from the log", org.slug));
             }
         }

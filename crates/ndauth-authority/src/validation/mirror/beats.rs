@@ -80,7 +80,7 @@ mod tests {
     /// One row per answer: when it was queried, the beat that it showed, and the moment as of which the
     /// database is known to be the primary.
     #[test]
-    fn a_beat_counts_from_the_last_question_that_did_not_show_it() {
+    fn a_beat_counts_from_the_last_query_that_did_not_show_it() {
         let mut beats = Beats::default();
         for (asked, shown, since) in [
             (10, None, Some(10)),

@@ -6,7 +6,9 @@ use std::iter::Chain;
 use std::net::IpAddr;
 use std::{option, vec};
 
-use ndauth_core::{ClientName, LastUse, Noted, OrgId, Refusal, Scope, SecretId, SecretRecord, Timestamp};
+use ndauth_core::{
+    ClientName, LastUse, OrgId, RecordedUses, Refusal, Scope, SecretId, SecretRecord, Timestamp,
+};
 
 use super::state::TokenFamily;
 
@@ -23,7 +25,7 @@ pub(crate) enum Effect<'a> {
     /// The use of a token's secret that was allowed.
     Passed {
         /// The last recorded use.
-        noted: &'a Noted<ClientName>,
+        noted: &'a RecordedUses<ClientName>,
         /// The token.
         family: &'a TokenFamily,
         /// The index of the secret.

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, VecDeque};
 
 use ndauth_core::{Concern, Entry, Head, Owner, Token, TokenId};
-use ndauth_store::{Kin, StoredEvent};
+use ndauth_store::{StoredEvent, WithSecrets};
 
 /// The last events that were applied to a state.
 #[derive(Debug)]
@@ -39,8 +39,8 @@ impl Recent {
     }
 
     /// Adds the next events, and drops the first ones beyond [`KEPT`].
-    pub(super) fn push(&mut self, heard: Vec<FeedEvent>) {
-        for next in heard {
+    pub(super) fn push(&mut self, feed_events: Vec<FeedEvent>) {
+        for next in feed_events {
             if self.events.len() == KEPT
                 && let Some(first) = self.events.pop_front()
             {
@@ -80,7 +80,7 @@ impl FeedEvent {
     /// Returns the feed's form of events with these entries, given the owners of the tokens that they
     /// concern.
     pub(super) fn list(events: &[StoredEvent], entries: &[Option<Entry>], owners: &Owners) -> Vec<FeedEvent> {
-        let heard = |(event, entry): (&StoredEvent, &Option<Entry>)| {
+        let feed_events = |(event, entry): (&StoredEvent, &Option<Entry>)| {
             let concern = Concern::of(entry.as_ref());
             let owner = match concern {
                 Concern::Token(token) => owners.get(&token).copied(),
@@ -88,12 +88,12 @@ impl FeedEvent {
             };
             FeedEvent { hash: event.hash, concern, owner }
         };
-        events.iter().zip(entries).map(heard).collect()
+        events.iter().zip(entries).map(feed_events).collect()
     }
 }
 
 /// Returns the owners of tokens that were read.
-pub(super) fn owners(tokens: &[Kin<Token>]) -> Owners {
+pub(super) fn owners(tokens: &[WithSecrets<Token>]) -> Owners {
     tokens.iter().map(|kin| (kin.of.id, kin.of.owner)).collect()
 }
 

@@ -30,7 +30,7 @@ const STEP: Duration = Duration::from_secs(5);
 /// The timeout of loading one part.
 const PAGE_STEP: Duration = Duration::from_secs(60);
 /// The interval at which the progress of loading is logged.
-const TELL: Duration = Duration::from_secs(2);
+const PROGRESS_INTERVAL: Duration = Duration::from_secs(2);
 
 /// A state that was read as of one moment.
 pub(super) struct Loaded {
@@ -45,7 +45,7 @@ pub(super) struct Loaded {
 pub(super) async fn load(
     store: &Store,
     room: Option<u64>,
-    tell: impl Fn(u64, u64),
+    report_progress: impl Fn(u64, u64),
 ) -> Result<Loaded, AuthorityError> {
     let begun = Instant::now();
     let asked = SinceBoot::now();
@@ -53,7 +53,7 @@ pub(super) async fn load(
     let moment = read.moment();
     read.use_simple_protocol();
     // From here on only the timeouts of this side apply.
-    in_time(STEP, read.take_time()).await?;
+    in_time(STEP, read.lift_timeouts()).await?;
     let census = in_time(PAGE_STEP, read.census(KEPT_WHOLE)).await?;
     let needed =
         needed(census.tokens.saturating_sub(census.dead).saturating_add(census.accounts), census.dead);
@@ -66,7 +66,7 @@ pub(super) async fn load(
     let (recent, seen) = in_time(PAGE_STEP, recent(&read)).await?;
     let state = State::new(recent);
     let rules = in_time(PAGE_STEP, DecisionRules::read(&read)).await?;
-    let places = in_time(PAGE_STEP, read.every_place()).await?;
+    let places = in_time(PAGE_STEP, read.every_org_with_policies()).await?;
     let services = in_time(PAGE_STEP, read.every_service()).await?;
     state.fill(Fresh {
         rules: Some(rules),
@@ -75,18 +75,18 @@ pub(super) async fn load(
         ..Fresh::default()
     });
     let mut after = None;
-    while let Some(page) = in_time(PAGE_STEP, read.next_people(after, PAGE)).await? {
+    while let Some(page) = in_time(PAGE_STEP, read.next_accounts(after, PAGE)).await? {
         after = Some(page.last);
         state.fill(Fresh { people: Some(page.read), ..Fresh::default() });
     }
-    let (mut after, mut loaded, mut told) = (None, 0, begun);
+    let (mut after, mut loaded, mut reported_at) = (None, 0, begun);
     while let Some(page) = in_time(PAGE_STEP, read.next_tokens(after, PAGE)).await? {
         after = Some(page.last);
         loaded += page.read.sound.len() as u64;
         state.fill(Fresh { tokens: Some(page.read), read_at: Some(moment.now), ..Fresh::default() });
-        tell(loaded, census.tokens);
-        if told.elapsed() >= TELL {
-            told = Instant::now();
+        report_progress(loaded, census.tokens);
+        if reported_at.elapsed() >= PROGRESS_INTERVAL {
+            reported_at = Instant::now();
             tracing::info!(loaded, tokens = census.tokens, "loading");
         }
         // Other tasks run meanwhile.

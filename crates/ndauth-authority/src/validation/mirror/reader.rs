@@ -34,7 +34,7 @@ pub struct Reader {
 struct Follower {
     authority: Arc<Authority>,
     /// The runtime of all other work.
-    home: Handle,
+    main_runtime: Handle,
     /// Its own connection.
     store: Store,
     /// The last event that was applied.
@@ -73,21 +73,21 @@ impl Authority {
     /// thread of its own. Fails if the mirror needs more than `room` bytes.
     pub async fn follow(self: &Arc<Self>, room: Option<u64>) -> Result<Reader, AuthorityError> {
         let (alive, stopped) = oneshot::channel();
-        let (loaded, told) = oneshot::channel();
+        let (loaded, load_finished) = oneshot::channel();
         let (end, ended) = oneshot::channel();
-        let (authority, home) = (Arc::clone(self), Handle::current());
+        let (authority, main_runtime) = (Arc::clone(self), Handle::current());
         let runtime = Builder::new_current_thread().enable_all().build().map_err(AuthorityError::Thread)?;
         let run = move || {
             runtime.block_on(async {
                 tokio::select! {
-                    why = run(authority, home, room, loaded) => drop(end.send(why)),
+                    why = run(authority, main_runtime, room, loaded) => drop(end.send(why)),
                     _ = stopped => {}
                 }
             });
         };
         thread::Builder::new().name("reader".to_owned()).spawn(run).map_err(AuthorityError::Thread)?;
         let mut reader = Reader { _alive: alive, ended };
-        match told.await {
+        match load_finished.await {
             Ok(()) => Ok(reader),
             Err(_) => Err(reader.end().await),
         }
@@ -105,17 +105,17 @@ impl Reader {
 /// Loads the mirror, reports that on `loaded`, and follows the log. Returns the reason why that ended.
 async fn run(
     authority: Arc<Authority>,
-    home: Handle,
+    main_runtime: Handle,
     room: Option<u64>,
     loaded: oneshot::Sender<()>,
 ) -> AuthorityError {
     let follower = async {
         let store = authority.store.apart()?;
-        let tell = |loaded, of| authority.mirror.tell_loaded(loaded, of);
-        let first = load(&store, room, tell).await?;
+        let report_progress = |loaded, of| authority.mirror.set_loading_progress(loaded, of);
+        let first = load(&store, room, report_progress).await?;
         let mut follower = Follower {
             authority: Arc::clone(&authority),
-            home,
+            main_runtime,
             store,
             head: Head::EMPTY,
             catalogue_hash: [0; 32],
@@ -199,7 +199,7 @@ impl Follower {
             let mirror = Arc::clone(self.mirror());
             mirror.called(last + SPACING, last + period).await;
             if self.store.is_replaced() {
-                self.mirror().state.load().doubt();
+                self.mirror().state.load().mark_stale();
                 return AuthorityError::Replaced;
             }
             last = Instant::now();
@@ -304,7 +304,7 @@ impl Follower {
         let more = head != read.head();
         if more {
             // The rows are newer than the events, so nobody reads the state until all events are applied.
-            self.mirror().state.load().doubt();
+            self.mirror().state.load().mark_stale();
         }
         let mut fresh = rows.read(&read).await?;
         if read.catalogue_hash() != self.catalogue_hash
@@ -314,8 +314,8 @@ impl Follower {
             self.catalogue_hash = read.catalogue_hash();
         }
         let owners = owners(fresh.tokens.as_ref().map_or(&[], |tokens| &tokens.sound));
-        let heard = FeedEvent::list(&events, &entries, &owners);
-        self.mirror().state.load().apply(&head, fresh, heard);
+        let feed_events = FeedEvent::list(&events, &entries, &owners);
+        self.mirror().state.load().apply(&head, fresh, feed_events);
         self.mirror().news.send_replace(head.sequence);
         (self.head, self.mixed) = (head, more);
         let at = entries.iter().flatten().last().map_or(Timestamp::MAX, |entry| entry.at);
@@ -328,7 +328,7 @@ impl Follower {
     async fn reload(&mut self) -> Result<(), AuthorityError> {
         tracing::info!("an event affects everything: loading a new snapshot beside the one in use");
         if self.mixed {
-            self.mirror().state.load().doubt();
+            self.mirror().state.load().mark_stale();
         }
         let loaded = load(&self.store, None, |_, _| {}).await?;
         self.begin(loaded);
@@ -338,10 +338,10 @@ impl Follower {
     /// Loads everything of another log than the one that was followed. The present state is no longer
     /// answered from.
     async fn rewound(&mut self) -> Result<(), AuthorityError> {
-        self.mirror().state.load().doubt();
+        self.mirror().state.load().mark_stale();
         self.beats.forget();
         let authority = Arc::clone(&self.authority);
-        let looked = self.home.spawn(async move { authority.look().await });
+        let looked = self.main_runtime.spawn(async move { authority.look().await });
         looked.await.unwrap_or(Err(AuthorityError::ReaderLost))?;
         self.reload().await
     }
@@ -398,7 +398,7 @@ impl Follower {
                 if synchronous.wait_for(|synchronous| *synchronous).await.is_err() {
                     return;
                 }
-                let beaten = match own_store.take().map_or_else(|| store.for_beats(), Ok) {
+                let beaten = match own_store.take().map_or_else(|| store.with_beat_connection(), Ok) {
                     Ok(own) => {
                         let beaten = own.beat(period * 3 / 4).await;
                         own_store = beaten.is_ok().then_some(own);
@@ -425,7 +425,7 @@ impl Follower {
         }
         (self.looked, self.look_due) = (Instant::now(), false);
         let authority = Arc::clone(&self.authority);
-        self.looking = Some(self.home.spawn(async move {
+        self.looking = Some(self.main_runtime.spawn(async move {
             if let Err(error) = authority.look().await {
                 tracing::warn!(error = %Causes(&error), "the end of the log was not recorded");
             }

@@ -6,15 +6,15 @@ use ndauth_core::{
     AccountId, Catalogue, Change, Concern, Entry, Installation, OrgId, RulesVersion, SecretHash, Service,
     ServiceId, SessionId, Timestamp, Token, TokenId,
 };
-use ndauth_store::{Kin, Person, Place, Read, Sorted, StoreError};
+use ndauth_store::{Partitioned, Person, Place, Read, StoreError, WithSecrets};
 
 /// Rows that were read, or read again.
 #[derive(Debug, Default)]
 pub(super) struct Fresh {
-    pub(super) tokens: Option<Sorted<Kin<Token>, SecretHash>>,
-    pub(super) services: Option<Sorted<Kin<Service>, SecretHash>>,
-    pub(super) people: Option<Sorted<Person, AccountId>>,
-    pub(super) places: Option<Sorted<Place, OrgId>>,
+    pub(super) tokens: Option<Partitioned<WithSecrets<Token>, SecretHash>>,
+    pub(super) services: Option<Partitioned<WithSecrets<Service>, SecretHash>>,
+    pub(super) people: Option<Partitioned<Person, AccountId>>,
+    pub(super) places: Option<Partitioned<Place, OrgId>>,
     pub(super) rules: Option<DecisionRules>,
     /// The hashes of secrets that were removed.
     pub(super) gone: Vec<SecretHash>,

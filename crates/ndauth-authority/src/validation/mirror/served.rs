@@ -98,7 +98,7 @@ impl Mirror {
     }
 
     /// Records the progress of loading.
-    pub(super) fn tell_loaded(&self, loaded: u64, of: u64) {
+    pub(super) fn set_loading_progress(&self, loaded: u64, of: u64) {
         self.loaded.0.store(loaded, Ordering::Relaxed);
         self.loaded.1.store(of, Ordering::Relaxed);
     }

@@ -13,10 +13,10 @@ use arc_swap::{ArcSwap, ArcSwapOption};
 use ndauth_clock::SinceBoot;
 use ndauth_core::{
     AccountId, Catalogue, CatalogueDocument, ClientName, EffectiveGrants, Expiry, Grants, Head, Installation,
-    Noted, OrgId, OrgSlug, Refusal, RulesVersion, SecretHash, SecretId, SecretRecord, Service, ServiceId,
-    Since, Timestamp, Token,
+    OrgId, OrgSlug, RecordedUses, Refusal, RulesVersion, SecretHash, SecretId, SecretRecord, Service,
+    ServiceId, Since, Timestamp, Token,
 };
-use ndauth_store::{Kin, Person, Place, Sorted};
+use ndauth_store::{Partitioned, Person, Place, WithSecrets};
 use papaya::{Compute, HashMap, Operation};
 use seize::Collector;
 
@@ -49,7 +49,7 @@ pub(crate) struct State {
 #[derive(Debug)]
 pub(crate) enum Known {
     /// A token, the index of the secret among its secrets, and its last recorded use.
-    Token(Arc<TokenFamily>, u32, Noted<ClientName>),
+    Token(Arc<TokenFamily>, u32, RecordedUses<ClientName>),
     /// A service, with the record of the secret.
     Service(Box<(SecretRecord, Arc<Service>)>),
     /// A token's secret that is long dead.
@@ -103,11 +103,11 @@ const _: () = assert!(size_of::<TokenFamily>() <= 240);
 
 /// A hasher for keys that are evenly spread already: hashes, and ids that end in random bits.
 #[derive(Default)]
-pub(crate) struct Spread(u64);
+pub(crate) struct IdentityHasher(u64);
 
-type Uniform = BuildHasherDefault<Spread>;
+type Uniform = BuildHasherDefault<IdentityHasher>;
 
-impl Hasher for Spread {
+impl Hasher for IdentityHasher {
     fn write(&mut self, bytes: &[u8]) {
         if let Some(last) = bytes.last_chunk() {
             self.0 = u64::from_ne_bytes(*last);
@@ -239,7 +239,7 @@ impl State {
     }
 
     /// Marks the state as stale, because it may lack events.
-    pub(super) fn doubt(&self) {
+    pub(super) fn mark_stale(&self) {
         self.confirmed.store(SinceBoot::NEVER.micros(), Ordering::Release);
         self.asked.store(SinceBoot::NEVER.micros(), Ordering::Release);
     }
@@ -300,8 +300,8 @@ impl State {
         for hash in gone {
             left(self.secrets.remove(&hash, &guard));
         }
-        if let Some(Sorted { sound, broken }) = tokens {
-            for Kin { of, mut secrets } in sound {
+        if let Some(Partitioned { sound, broken }) = tokens {
+            for WithSecrets { of, mut secrets } in sound {
                 secrets.retain(|(hash, record)| {
                     let dead = read_at.and_then(|now| DeadSecret::of(record, &of, now));
                     let lives = dead.is_none();
@@ -318,7 +318,7 @@ impl State {
                 let rest = (!is_plain).then(|| Box::new(FamilyRest { older, effective_grants }));
                 let family = Arc::new(TokenFamily { token: of, newest, rest });
                 for (which, hash) in (0..).zip(hashes.into_iter().chain([hash])) {
-                    let known = Known::Token(Arc::clone(&family), which, Noted::default());
+                    let known = Known::Token(Arc::clone(&family), which, RecordedUses::default());
                     left(self.secrets.insert(hash, known, &guard));
                 }
             }
@@ -326,8 +326,8 @@ impl State {
                 left(self.secrets.insert(hash, Known::Broken, &guard));
             }
         }
-        if let Some(Sorted { sound, broken }) = services {
-            for Kin { of, secrets } in sound {
+        if let Some(Partitioned { sound, broken }) = services {
+            for WithSecrets { of, secrets } in sound {
                 let service = Arc::new(of);
                 for (hash, record) in secrets {
                     let known = Known::Service(Box::new((record, Arc::clone(&service))));
@@ -339,7 +339,7 @@ impl State {
                 self.secrets.insert(hash, Known::Broken, &guard);
             }
         }
-        if let Some(Sorted { sound, broken }) = people {
+        if let Some(Partitioned { sound, broken }) = people {
             for person in sound {
                 self.people.insert(person.account.id, person, &guard);
             }
@@ -347,7 +347,7 @@ impl State {
                 self.people.remove(&account, &guard);
             }
         }
-        if let Some(Sorted { sound, broken }) = places {
+        if let Some(Partitioned { sound, broken }) = places {
             for place in sound {
                 self.slugs.insert(place.org.slug.clone(), place.org.id, &guard);
                 self.places.insert(place.org.id, place, &guard);
@@ -363,9 +363,9 @@ impl State {
     }
 
     /// Applies events up to a head, so that a view sees all of them or none.
-    pub(super) fn apply(&self, head: &Head, fresh: Fresh, heard: Vec<FeedEvent>) {
+    pub(super) fn apply(&self, head: &Head, fresh: Fresh, feed_events: Vec<FeedEvent>) {
         // First, so that the feed has every event that shows in the rows.
-        self.recent.lock().unwrap_or_else(PoisonError::into_inner).push(heard);
+        self.recent.lock().unwrap_or_else(PoisonError::into_inner).push(feed_events);
         self.version.fetch_add(1, Ordering::Relaxed);
         fence(Ordering::Release);
         self.fill(fresh);

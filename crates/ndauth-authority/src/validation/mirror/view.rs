@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use ndauth_clock::SinceBoot;
 use ndauth_core::{
-    Account, AccountId, Asker, EffectiveGrants, Handle, InputGround, InputOwner, InputPlace, Inputs,
-    Installation, Label, LastUse, Level, Names, Org, OrgId, OrgSlug, OrgView, Orgs, Owner, OwnerView,
+    Account, AccountId, Asker, EffectiveGrants, Handle, InputOwner, InputPlace, Inputs, Installation, Label,
+    LastUse, Level, Names, Org, OrgId, OrgSlug, OrgView, OrgWithPolicies, Orgs, Owner, OwnerView,
     PolicyWarning, Requirement, Role, RulesVersion, SecretHash, SecretId, SecretRecord, SecretView, Service,
     ServiceId, Services, Timestamp, Token, TokenView, Viewer,
 };
@@ -217,13 +217,15 @@ impl<'a> View<'a> {
         asked: Option<&OrgSlug>,
     ) -> Result<Inputs, StoreError> {
         let token = &family.token;
-        let ground =
-            |place: &Place| InputGround { org: place.org.clone(), policies: place.policies.since(self.now) };
+        let ground = |place: &Place| OrgWithPolicies {
+            org: place.org.clone(),
+            policies: place.policies.since(self.now),
+        };
         let mut places = Vec::new();
         if let Some(slug) = asked {
             places.push(match self.ground(token.owner, slug)? {
                 OrgView::Org(org, role, policies) if service.orgs.contain(&org.id) => {
-                    let ground = InputGround { org: org.clone(), policies: policies.since(self.now) };
+                    let ground = OrgWithPolicies { org: org.clone(), policies: policies.since(self.now) };
                     InputPlace::In(Arc::new(ground), role)
                 }
                 OrgView::Org(..) | OrgView::None => InputPlace::Nowhere(slug.clone()),

@@ -173,7 +173,7 @@ impl World {
     }
 
     /// Records the tokens' power from now on.
-    fn tell_truth(&mut self) {
+    fn record_truth(&mut self) {
         for token in 0..TOKENS {
             let power = power(&self.log, token);
             if self.truth[token].last().is_some_and(|(_, last)| *last != power) {
@@ -198,11 +198,11 @@ impl World {
             Step::Turn(token) => {
                 self.events += 1;
                 self.log.push((self.events, token));
-                self.tell_truth();
+                self.record_truth();
             }
             Step::Rewind(events) => {
                 self.log.truncate(self.log.len().saturating_sub(events));
-                self.tell_truth();
+                self.record_truth();
             }
             Step::Read(instance) => {
                 self.instances[instance] = Instance { history: self.log.clone(), confirmed: Some(self.now) };
@@ -227,7 +227,7 @@ impl World {
                 let Question { token, instance, asked, .. } = question;
                 let stamp = self.memory.stamp(asked, instance as u64, sequence, moment(until));
                 let stamp = stamp.filter(|stamp| {
-                    self.memory.judge(stamp, &self.inputs[token], moment(self.now)) != Worth::Nothing
+                    self.memory.judge(stamp, &self.inputs[token], moment(self.now)) != Validity::Nothing
                 });
                 if let Some(stamp) = stamp {
                     self.kept[token] = Some((stamp, power));
@@ -293,12 +293,12 @@ impl World {
         let Some((stamp, power)) = &self.kept[token] else { return };
         let power = *power;
         match self.memory.judge(stamp, &self.inputs[token], moment(self.now)) {
-            Worth::Good => {
+            Validity::Good => {
                 self.used += 1;
                 assert!(self.was(token, power), "token {token} had {power} longer ago than the bound");
             }
-            Worth::Unproven => {}
-            Worth::Nothing => self.kept[token] = None,
+            Validity::Unproven => {}
+            Validity::Nothing => self.kept[token] = None,
         }
     }
 
@@ -345,7 +345,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 4000, ..ProptestConfig::default() })]
 
     #[test]
-    fn nothing_kept_is_later_than_the_bound(steps in prop::collection::vec(step(), 1..120)) {
+    fn no_entry_is_staler_than_the_bound(steps in prop::collection::vec(step(), 1..120)) {
         let mut world = World::new();
         for step in steps {
             world.step(step);
@@ -367,7 +367,7 @@ fn the_model_is_not_empty() {
 
 /// An entry is invalid if more changes have been received since than are remembered.
 #[test]
-fn what_was_checked_too_long_ago_is_worth_nothing() {
+fn an_entry_checked_too_long_ago_is_invalid() {
     let mut world = World::new();
     world.settle();
     for _ in 0..REMEMBERED + 1 {

@@ -9,11 +9,11 @@ fn type_examples(page: &mut Page, binary: &str, but: &[&str], before: &[(&str, &
     let mut examples = page.rest();
     examples.retain(|line| line.starts_with(binary) && !but.iter().any(|other| line.starts_with(other)));
     assert!(examples.len() >= 40, "{examples:?}");
-    let is_ours = |line: &str| line.starts_with("ndcli ");
+    let is_internal = |line: &str| line.starts_with("ndcli ");
     for example in examples {
         let before = before.iter().find(|(of, _)| example.starts_with(of)).map(|(_, typed)| *typed);
         for line in before.into_iter().chain([example.as_str()]) {
-            if is_ours(line) {
+            if is_internal(line) {
                 page.log_in();
             }
             page.type_in(line);
@@ -51,14 +51,14 @@ async fn those_of_the_operator_work() {
 async fn those_of_ndcli_work() {
     let mut page = Page::open("docs/cli.md").await;
     page.serve(&[]);
-    page.at.operate("account create ada --email ada@example.org --operator");
-    page.at.operate("account create eve --email eve@example.org");
-    page.at.operate("org create lab --admin eve");
+    page.at.run_admin("account create ada --email ada@example.org --operator");
+    page.at.run_admin("account create eve --email eve@example.org");
+    page.at.run_admin("org create lab --admin eve");
     choose_password(
         page.server(),
-        word(&page.at.operate("account invite ada"), "code=").trim_start_matches("code="),
+        word(&page.at.run_admin("account invite ada"), "code=").trim_start_matches("code="),
     );
-    page.set("SERVICE_SECRET", page.at.operate("service create asset-registry"));
+    page.set("SERVICE_SECRET", page.at.run_admin("service create asset-registry"));
     page.log_in();
     let create = "ndcli org create acme --name 'Acme Ltd'";
     page.type_in(create);

@@ -123,13 +123,14 @@ fn at_once(times: usize, server: &Running, ask: &str, form: &[(&str, &str)]) -> 
 }
 
 /// Sends the same token request fifty times at the same moment.
-fn fifty(server: &Running, form: &[(&str, &str)]) -> Vec<Answer> {
+fn post_fifty_at_once(server: &Running, form: &[(&str, &str)]) -> Vec<Answer> {
     at_once(50, server, "POST /oauth2/token", form)
 }
 
 /// Returns the granted responses. All others must be refused as `invalid_grant`.
-fn given(answers: &[Answer]) -> Vec<&Answer> {
-    let (given, refused): (Vec<&Answer>, Vec<_>) = answers.iter().partition(|answer| answer.status == 200);
+fn granted_responses(answers: &[Answer]) -> Vec<&Answer> {
+    let (granted_responses, refused): (Vec<&Answer>, Vec<_>) =
+        answers.iter().partition(|answer| answer.status == 200);
     for answer in refused {
         assert_eq!(
             (answer.status, answer.field("error").as_str()),
@@ -138,11 +139,11 @@ fn given(answers: &[Answer]) -> Vec<&Answer> {
             answer.body
         );
     }
-    given
+    granted_responses
 }
 
 /// Returns true if ndauth accepts the secret of a session.
-async fn lives(server: &Running, secret: &str) -> bool {
+async fn is_accepted(server: &Running, secret: &str) -> bool {
     let secret: Secret = secret.parse().expect("a secret");
     match server.client(&secret).await.who_am_i().await {
         Ok(_) => true,
@@ -160,48 +161,48 @@ async fn sessions(server: &Running, secret: &str) -> usize {
 }
 
 on_both! {
-    async fn sec_14_of_fifty_at_once_one_is_let_in(at: &Installation) {
+    async fn sec_14_one_of_fifty_concurrent_redemptions_succeeds(at: &Installation) {
         at.people();
         let server = at.serve();
         let cookie = with_password(at, &server, "ada");
 
         let code = code(&server, &cookie);
-        let answers = fifty(&server, &redemption(&code));
-        let given_one = given(&answers);
+        let answers = post_fifty_at_once(&server, &redemption(&code));
+        let given_one = granted_responses(&answers);
         assert_eq!(given_one.len(), 1, "a code is redeemed once");
         // The second redeemer may be the legitimate one, so the session ends (RFC 6749, section 4.1.2).
-        assert!(!lives(&server, &given_one[0].secrets().access).await);
+        assert!(!is_accepted(&server, &given_one[0].secrets().access).await);
 
         let (device_code, user_code) = device(&server, "a machine");
         let decision = [("user_code", user_code.as_str()), ("decision", "allow")];
         assert_eq!(http(&server, "POST /device/decision", Some(&cookie), Some(&decision)).status, 200);
-        let answers = fifty(&server, &grant(DEVICE, &[("device_code", &device_code)]));
-        let given_one = given(&answers);
+        let answers = post_fifty_at_once(&server, &grant(DEVICE, &[("device_code", &device_code)]));
+        let given_one = granted_responses(&answers);
         assert_eq!(given_one.len(), 1, "a device is let in once");
         let Secrets { access, refresh } = given_one[0].secrets();
-        assert!(lives(&server, &access).await);
+        assert!(is_accepted(&server, &access).await);
         let many = sessions(&server, &access).await;
 
         // A response may have been lost, so a refresh may be repeated while its result is unused. But only
         // one of the resulting pairs works.
-        let answers = fifty(&server, &refreshment(&refresh));
+        let answers = post_fifty_at_once(&server, &refreshment(&refresh));
         let mut serving = Vec::new();
-        for answer in given(&answers) {
+        for answer in granted_responses(&answers) {
             let secrets = answer.secrets();
-            if lives(&server, &secrets.access).await {
+            if is_accepted(&server, &secrets.access).await {
                 serving.push(secrets);
             }
         }
-        assert!(!lives(&server, &access).await, "what serves still serves nobody who has the new one");
+        assert!(!is_accepted(&server, &access).await, "what serves still serves nobody who has the new one");
         assert_eq!(serving.len(), 1, "one session goes on, once");
         assert_eq!(sessions(&server, &serving[0].access).await, many, "and no other has begun");
 
         // Once the new pair is used, a request with the old secret shows that one of the two was copied.
         let next = refreshed(&server, &serving[0].refresh).secrets();
-        assert!(given(&fifty(&server, &refreshment(&refresh))).is_empty());
-        assert!(!lives(&server, &next.access).await);
+        assert!(granted_responses(&post_fifty_at_once(&server, &refreshment(&refresh))).is_empty());
+        assert!(!is_accepted(&server, &next.access).await);
         assert_eq!(refreshed(&server, &next.refresh).field("error"), "invalid_grant");
-        let checked = at.operate("check");
+        let checked = at.run_admin("check");
         assert!(checked.contains("no problems found"), "{checked}");
     }
 
@@ -239,7 +240,7 @@ on_both! {
             let cookie = with_password(at, &server, "ada");
             let Secrets { access, refresh } = redeemed(&server, &code(&server, &cookie)).secrets();
             let for_services = derived(&server, &access).field("access_token");
-            assert!(lives(&server, &access).await);
+            assert!(is_accepted(&server, &access).await);
             soon(&None, async || refused(&server, &service, &for_services).await).await;
             let client = server.client(&access.parse().expect("a secret")).await;
             let revoked = |which| v1::RevokeSessionsRequest { which: Some(which) };
@@ -260,18 +261,18 @@ on_both! {
                     let form = [("client_id", "ndcli"), ("token", token.as_str())];
                     assert_eq!(http(&server, "POST /oauth2/revoke", None, Some(&form)).status, 200);
                 }
-                how => drop(at.operate(how)),
+                how => drop(at.run_admin(how)),
             }
             let home = http(&server, "GET /", Some(&cookie), None);
             assert_eq!(home.status, if all { 303 } else { 200 }, "{how}");
             let consent = http(&server, &format!("GET {}", asking(&query())), Some(&cookie), None);
             assert_eq!(consent.status, if all { 303 } else { 200 }, "{how}");
-            assert!(!lives(&server, &access).await, "{how}");
+            assert!(!is_accepted(&server, &access).await, "{how}");
             assert_eq!(refreshed(&server, &refresh).field("error"), "invalid_grant", "{how}");
             assert_eq!(derived(&server, &access).field("error"), "invalid_grant", "{how}");
             soon(&true, async || refused(&server, &service, &for_services).await.is_some()).await;
-            at.operate("account enable ada");
-            assert!(!lives(&server, &access).await && refreshed(&server, &refresh).status == 400, "{how}");
+            at.run_admin("account enable ada");
+            assert!(!is_accepted(&server, &access).await && refreshed(&server, &refresh).status == 400, "{how}");
             assert!(refused(&server, &service, &for_services).await.is_some(), "{how}");
         }
     }
@@ -302,7 +303,7 @@ on_both! {
         let form = [("code", code), ("password", PASSWORD), ("password_again", PASSWORD)];
         assert_eq!(http(&server, "POST /invitation", None, Some(&form)).status, 303);
         assert_eq!((looked(), sign_in(&server, "operator", PASSWORD).status), (410, 303));
-        let accounts = at.operate("account list");
+        let accounts = at.run_admin("account list");
         assert!(accounts.contains("operator@localhost"), "{accounts}");
         ended(&server);
         let log = std::fs::read_to_string(log).expect("the log");
@@ -331,7 +332,7 @@ on_both! {
         let three = granted(&server, &grant(DEVICE, &[("device_code", &device_code)])).secrets();
         assert_eq!(redeemed(&server, &code).status, 400);
         assert_eq!(http(&server, "POST /sign-out", Some(&first), Some(&[])).status, 303);
-        assert!(lives(&server, &three.access).await);
+        assert!(is_accepted(&server, &three.access).await);
         let log = ended(&server);
         assert!(log.lines().count() > 20, "it says something: {log}");
         let value = |cookie: &str| cookie.split_once('=').expect("a value").1.to_owned();
@@ -351,9 +352,9 @@ on_both! {
     }
 
     /// A caller that guesses too often must wait. Callers from other addresses and signed-in people need not.
-    async fn who_guesses_too_often_waits(at: &Installation) {
+    async fn frequent_guesses_are_limited(at: &Installation) {
         at.people();
-        at.operate("account create bob --email bob@example.org");
+        at.run_admin("account create bob --email bob@example.org");
         let server = at.serve_as(at.command("NDAUTH_TEST_NDAUTHD"), &["--trusted-proxies", "127.0.0.1"]);
         let cookie = with_password(at, &server, "ada");
         with_password(at, &server, "bob");
@@ -416,7 +417,7 @@ fn ended(server: &Running) -> String {
 /// SEC-29: a link alone authorizes nothing. The page names the requesting program and its address, and waits
 /// for a click.
 #[tokio::test]
-async fn sec_29_being_let_in_takes_a_click_on_our_page() {
+async fn sec_29_authorization_requires_a_click_on_our_page() {
     let at = Installation::new(Engine::Sqlite).await;
     at.people();
     let server = at.serve_as(at.command("NDAUTH_TEST_NDAUTHD"), &["--trusted-proxies", "127.0.0.1"]);
@@ -482,7 +483,7 @@ async fn sec_29_being_let_in_takes_a_click_on_our_page() {
 }
 
 /// Returns the address that the browser returns to, and the state.
-fn awaited(url: &str) -> (String, String) {
+fn redirect_target(url: &str) -> (String, String) {
     let fields: Vec<(String, String)> = {
         let query = url.split_once('?').expect("a query").1;
         form_urlencoded::parse(query.as_bytes()).into_owned().collect()
@@ -515,7 +516,7 @@ async fn sec_30_a_login_completes_while_others_hold_the_port() {
     let cookie = with_password(&at, &server, "ada");
     let mut ndcli = Waiting::begin(&at, &server, &[]);
     let url = ndcli.told();
-    let (address, _) = awaited(&url);
+    let (address, _) = redirect_target(&url);
     let port: u16 = address.rsplit_once(':').expect("a port").1.parse().expect("a port");
     let listening = std::fs::read_to_string("/proc/net/tcp").expect("the kernel's table");
     let ours = u32::from(Ipv4Addr::LOCALHOST).to_be();
@@ -565,7 +566,7 @@ async fn sec_31_a_foreign_answer_logs_nobody_in() {
         ),
     ] {
         let mut ndcli = Waiting::begin(&at, &server, &[]);
-        let (address, state) = awaited(&ndcli.told());
+        let (address, state) = redirect_target(&ndcli.told());
         let page = call_back(&address, &format!("{answer}&state={state}"));
         assert!(page.starts_with("HTTP/1.1 200") && !page.contains("script>"), "{page}");
         let ended = ndcli.ended();

@@ -9,11 +9,11 @@ use ndauth_terminal::{Failure, json_text, print_once};
 use serde_json::json;
 
 use crate::commands::candidates;
-use crate::login::credentials::{Due, fresh, refreshed};
+use crate::login::credentials::{RefreshReason, fresh, refreshed};
 use crate::login::oauth::{self, AccessToken};
 use crate::settings::values::org;
 use crate::settings::{CommonOptions, Format};
-use crate::terminal::left_told;
+use crate::terminal::format_remaining;
 
 #[derive(clap::Args)]
 pub(crate) struct PrintAccessToken {
@@ -52,10 +52,10 @@ pub(crate) async fn run(common: &CommonOptions, asked: &PrintAccessToken) -> Res
         return Err(Problem::new(Reason::SessionRequired, message).into());
     }
     let (scope, for_org) = (Some(asked.scope.as_str()), asked.for_org.as_ref());
-    let refreshes = credential.login.as_ref().is_some_and(|stored| stored.login.is_refreshed());
+    let refreshes = credential.login.as_ref().is_some_and(|stored| stored.login.is_refreshable());
     let exchanged = match oauth::exchange(common, &credential.secret, scope, for_org).await {
         Err(error) if error.is_invalid_grant() && refreshes => {
-            let again = refreshed(common, &credential.secret, Due::Refused).await?;
+            let again = refreshed(common, &credential.secret, RefreshReason::Refused).await?;
             oauth::exchange(common, &again.secret, scope, for_org).await
         }
         exchanged => exchanged,
@@ -87,7 +87,7 @@ async fn take_back(common: &CommonOptions, exchanged: &AccessToken, error: &io::
     let end = match oauth::revoke(common, &exchanged.secret).await {
         Ok(()) => "is revoked again".to_owned(),
         Err(error) => {
-            format!("stays valid for {}: {}", left_told(exchanged.lasts), Failure::from(error).message)
+            format!("stays valid for {}: {}", format_remaining(exchanged.lasts), Failure::from(error).message)
         }
     };
     Failure::failed(

@@ -11,7 +11,7 @@ use super::whoami::{KnownBy, ask};
 use crate::login::logins::KeptIn;
 use crate::settings::values::span;
 use crate::settings::{CommonOptions, Format};
-use crate::terminal::left_told;
+use crate::terminal::format_remaining;
 
 #[derive(clap::Args)]
 pub(crate) struct Status {
@@ -40,7 +40,7 @@ pub(crate) async fn run(common: &CommonOptions, status: &Status) -> Result<(), F
     let file = credential.path.map(|path| path.display().to_string());
     let (account, kind, expiry) = (who.name(), who.known.credential(), who.known.expiry());
     let left = left(expiry, who.now);
-    let left_shown = left.map_or("-".to_owned(), left_told);
+    let left_shown = left.map_or("-".to_owned(), format_remaining);
     let token = match &who.known {
         KnownBy::Token(token) => Some(token),
         KnownBy::Session { .. } | KnownBy::Service { .. } => None,
@@ -85,7 +85,7 @@ pub(crate) async fn run(common: &CommonOptions, status: &Status) -> Result<(), F
             let message = format!(
                 "the credential in {} ends in {} ({})",
                 credential.source,
-                left_told(left),
+                format_remaining(left),
                 minute(expiry)
             );
             annotate(&message);

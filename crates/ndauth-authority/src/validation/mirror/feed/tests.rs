@@ -10,9 +10,9 @@ fn head(sequence: u64) -> Head {
 fn feed(events: u64) -> Recent {
     let mut recent = Recent::after(head(10));
     for batch in (11..11 + events).collect::<Vec<_>>().chunks(1000) {
-        let heard =
+        let received =
             |sequence: &u64| FeedEvent { hash: head(*sequence).hash, concern: Concern::Nothing, owner: None };
-        recent.push(batch.iter().map(heard).collect());
+        recent.push(batch.iter().map(received).collect());
     }
     recent
 }
@@ -20,9 +20,9 @@ fn feed(events: u64) -> Recent {
 /// One row per case: the number of events, the event before the news, the last event of the view, and the
 /// first and the last event of the news.
 #[test]
-fn a_watcher_hears_of_each_event_after_its_own() {
+fn a_watcher_receives_each_event_after_its_own() {
     let kept = KEPT as u64;
-    for (events, after, until, told) in [
+    for (events, after, until, expected) in [
         (0, head(10), 10, Some(None)),
         (0, head(9), 10, None),
         (0, head(11), 11, None),
@@ -41,11 +41,11 @@ fn a_watcher_hears_of_each_event_after_its_own() {
     ] {
         let recent = feed(events);
         assert_eq!(recent.events.capacity(), KEPT, "it never grows");
-        let heard = recent.between(after, until).map(|heard| {
-            let heard: Vec<_> = heard.collect();
-            assert!(heard.iter().all(|(sequence, heard)| heard.hash == head(*sequence).hash));
-            heard.first().zip(heard.last()).map(|((first, _), (last, _))| (*first, *last))
+        let received = recent.between(after, until).map(|received| {
+            let received: Vec<_> = received.collect();
+            assert!(received.iter().all(|(sequence, received)| received.hash == head(*sequence).hash));
+            received.first().zip(received.last()).map(|((first, _), (last, _))| (*first, *last))
         });
-        assert_eq!(heard, told, "{events} events, {after:?} to {until}");
+        assert_eq!(received, expected, "{events} events, {after:?} to {until}");
     }
 }
