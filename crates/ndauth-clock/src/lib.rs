@@ -80,8 +80,8 @@ impl RemoteClock {
 
     /// Sets the clock from a response that has just arrived: the remote time that it states, and the moment
     /// at which the request was sent.
-    pub fn set(&self, told: Timestamp, asked: SinceBoot) {
-        self.adjust(told.micros(), asked.0, SinceBoot::now().0);
+    pub fn set(&self, remote: Timestamp, asked: SinceBoot) {
+        self.adjust(remote.micros(), asked.0, SinceBoot::now().0);
     }
 
     /// Sets the clock from a remote time, and the moments of the request and the response.
@@ -89,8 +89,8 @@ impl RemoteClock {
     /// The remote clock was read at an unknown moment between the request and the response. If the present
     /// offset is possible, it stays. Otherwise the greatest possible offset is taken: the clock is then fast
     /// by at most one round trip, and nothing that has expired counts as live.
-    fn adjust(&self, told: i64, asked: i64, answered: i64) {
-        let (least, most) = (told - answered.max(asked), told - asked);
+    fn adjust(&self, remote: i64, asked: i64, answered: i64) {
+        let (least, most) = (remote - answered.max(asked), remote - asked);
         let before = self.offset.load(Ordering::Acquire);
         let offset = if (least..=most).contains(&before) { before } else { most };
         if before != UNSET && offset < before {
@@ -101,8 +101,8 @@ impl RemoteClock {
 
     /// Returns the remote time at a moment.
     pub fn at(&self, moment: SinceBoot) -> Timestamp {
-        let told = moment.0.saturating_add(self.offset.load(Ordering::Acquire));
-        let micros = told.max(self.floor.load(Ordering::Acquire));
+        let remote = moment.0.saturating_add(self.offset.load(Ordering::Acquire));
+        let micros = remote.max(self.floor.load(Ordering::Acquire));
         Timestamp::from_micros(micros.max(0)).unwrap_or(Timestamp::MAX)
     }
 }
@@ -121,10 +121,10 @@ mod tests {
 
     /// Returns the time that a clock shows at a moment, after it was set from these responses (remote time,
     /// request, response).
-    fn tells(answers: &[(i64, i64, i64)], moment: i64) -> i64 {
+    fn shown(answers: &[(i64, i64, i64)], moment: i64) -> i64 {
         let watch = RemoteClock::new();
-        for (told, asked, answered) in answers {
-            watch.adjust(*told, *asked, *answered);
+        for (remote, asked, answered) in answers {
+            watch.adjust(*remote, *asked, *answered);
         }
         watch.at(SinceBoot(moment)).micros()
     }
@@ -134,7 +134,7 @@ mod tests {
         let at = 1_000_000_000;
         for skew in [0, 10 * MINUTE, -10 * MINUTE] {
             let there = at + skew;
-            assert_eq!(tells(&[(there, at, at)], at + 500), there + 500, "{skew}");
+            assert_eq!(shown(&[(there, at, at)], at + 500), there + 500, "{skew}");
         }
     }
 
@@ -144,12 +144,12 @@ mod tests {
         // The database read its clock at the very moment of the request, or of the response.
         let quick = (at, at, at + 100);
         for slow in [(at + 1000, at + 1000, at + 801_000), (at + 801_000, at + 1000, at + 801_000)] {
-            assert_eq!(tells(&[quick, slow], at + 900_000), at + 900_000, "{slow:?}");
+            assert_eq!(shown(&[quick, slow], at + 900_000), at + 900_000, "{slow:?}");
         }
         // If the first response was slow, the next quick one corrects the clock.
-        assert_eq!(tells(&[(at + 800, at, at + 800)], at + 900), at + 1700);
+        assert_eq!(shown(&[(at + 800, at, at + 800)], at + 900), at + 1700);
         assert_eq!(
-            tells(&[(at + 800, at, at + 800), (at + 5000, at + 5000, at + 5001)], at + 6000),
+            shown(&[(at + 800, at, at + 800), (at + 5000, at + 5000, at + 5001)], at + 6000),
             at + 6000
         );
     }
@@ -159,11 +159,11 @@ mod tests {
         let at = 10_000_000_000;
         let first = (at, at, at + 100);
         let ahead = (at + 10 * MINUTE, at + 1000, at + 1100);
-        assert_eq!(tells(&[first, ahead], at + 1000), at + 10 * MINUTE);
+        assert_eq!(shown(&[first, ahead], at + 1000), at + 10 * MINUTE);
         // If the database's clock is set back, this clock stands still until it has caught up.
         let back = (at - 10 * MINUTE, at + 1000, at + 1100);
-        assert_eq!(tells(&[first, back], at + 1100), at + 1100);
-        assert_eq!(tells(&[first, back], at + 1000 + 9 * MINUTE), at + 1100);
-        assert_eq!(tells(&[first, back], at + 1000 + 11 * MINUTE), at + MINUTE);
+        assert_eq!(shown(&[first, back], at + 1100), at + 1100);
+        assert_eq!(shown(&[first, back], at + 1000 + 9 * MINUTE), at + 1100);
+        assert_eq!(shown(&[first, back], at + 1000 + 11 * MINUTE), at + MINUTE);
     }
 }
