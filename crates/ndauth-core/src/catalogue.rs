@@ -156,13 +156,13 @@ impl Catalogue {
     pub fn new(document: &CatalogueDocument) -> Result<Catalogue, InvalidCatalogue> {
         let mut catalogue =
             Catalogue { entries: BTreeMap::new(), former: BTreeMap::new(), types: BTreeMap::new() };
-        for (name, told) in &document.types {
+        for (name, type_document) in &document.types {
             let resource_type: ResourceType =
                 name.parse().map_err(|why| InvalidCatalogue::Type(name.clone(), why))?;
             if is_own_resource_type(&resource_type) {
                 return Err(InvalidCatalogue::Own(resource_type));
             }
-            catalogue.add_type(resource_type, told)?;
+            catalogue.add_type(resource_type, type_document)?;
         }
         for (former, name) in &catalogue.former {
             if catalogue.entries.contains_key(former) {
@@ -188,16 +188,20 @@ impl Catalogue {
         Ok(catalogue)
     }
 
-    fn add_type(&mut self, resource_type: ResourceType, told: &TypeDocument) -> Result<(), InvalidCatalogue> {
+    fn add_type(
+        &mut self,
+        resource_type: ResourceType,
+        document: &TypeDocument,
+    ) -> Result<(), InvalidCatalogue> {
         let line = |of: &str, text: &str| {
             let description = text.parse::<Description>();
             description.map_err(|why| InvalidCatalogue::Description(of.to_owned(), why))
         };
-        if told.actions.is_empty() {
+        if document.actions.is_empty() {
             return Err(InvalidCatalogue::NoActions(resource_type));
         }
-        self.types.insert(resource_type.clone(), line(resource_type.as_str(), &told.description)?);
-        for (action, told) in &told.actions {
+        self.types.insert(resource_type.clone(), line(resource_type.as_str(), &document.description)?);
+        for (action, described) in &document.actions {
             let invalid =
                 |text: &str, why| InvalidCatalogue::Action(resource_type.clone(), text.to_owned(), why);
             let name = PermissionName {
@@ -205,7 +209,7 @@ impl Catalogue {
                 action: action.parse().map_err(|why| invalid(action, why))?,
             };
             let mut formerly = BTreeSet::new();
-            for text in &told.formerly {
+            for text in &described.formerly {
                 let former: PermissionName = text.parse().map_err(|why| invalid(text, why))?;
                 if is_own_resource_type(&former.resource_type) {
                     return Err(InvalidCatalogue::Own(former.resource_type));
@@ -215,8 +219,8 @@ impl Catalogue {
                 }
                 formerly.insert(former);
             }
-            let description = line(&name.to_string(), &told.description)?;
-            self.entries.insert(name, CatalogueEntry { least_role: told.role, description, formerly });
+            let description = line(&name.to_string(), &described.description)?;
+            self.entries.insert(name, CatalogueEntry { least_role: described.role, description, formerly });
         }
         Ok(())
     }
@@ -228,8 +232,9 @@ impl Catalogue {
             if is_own_resource_type(&name.resource_type) {
                 continue;
             }
-            let told = document.types.entry(name.resource_type.to_string()).or_insert_with(|| TypeDocument {
-                description: self.describe(&name.resource_type).map(ToString::to_string).unwrap_or_default(),
+            let resource_type = &name.resource_type;
+            let described = document.types.entry(resource_type.to_string()).or_insert_with(|| TypeDocument {
+                description: self.describe(resource_type).map(ToString::to_string).unwrap_or_default(),
                 actions: BTreeMap::new(),
             });
             let action = ActionDocument {
@@ -237,7 +242,7 @@ impl Catalogue {
                 description: entry.description.to_string(),
                 formerly: entry.formerly.iter().map(ToString::to_string).collect(),
             };
-            told.actions.insert(name.action.to_string(), action);
+            described.actions.insert(name.action.to_string(), action);
         }
         document
     }

@@ -10,16 +10,16 @@ pub struct Causes<'a>(pub &'a dyn Error);
 
 impl fmt::Display for Causes<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut told = self.0.to_string();
-        f.write_str(&told)?;
+        let mut previous = self.0.to_string();
+        f.write_str(&previous)?;
         let mut cause = self.0.source();
         while let Some(next) = cause {
             let text = next.to_string();
             // Some errors repeat their cause in their own text.
-            if !told.contains(&text) {
+            if !previous.contains(&text) {
                 write!(f, ": {text}")?;
             }
-            told = text;
+            previous = text;
             cause = next.source();
         }
         Ok(())

@@ -211,13 +211,13 @@ pub fn permit(case: &Case<'_>) -> Result<(), Refusal> {
 /// token's owner has no role, it leaves out the lockdown and the policy.
 pub fn explain<'a>(case: &Case<'a>) -> Vec<Finding<'a>> {
     let outside = case.role().is_none();
-    let told = |factor: &Factor| !(outside && matches!(factor, Factor::Lockdown | Factor::Policy));
+    let included = |factor: &Factor| !(outside && matches!(factor, Factor::Lockdown | Factor::Policy));
     let finding = |factor: Factor| Finding {
         factor,
         allowed: factor.allowance(case),
         refusal: factor.judge(case).err(),
     };
-    Factor::ALL.into_iter().filter(told).map(finding).collect()
+    Factor::ALL.into_iter().filter(included).map(finding).collect()
 }
 
 /// The position of a secret's use relative to a set of networks.

@@ -528,23 +528,23 @@ mod tests {
         let org = OrgId::from_uuid(Uuid::from_u128(1));
         let policies = vec![AnnouncedPolicy { takes_hold_at: entry().at, policy }];
         let change = Change::PolicySet { org, policies };
-        let told = serde_json::to_string(&change).expect("plain data");
+        let json = serde_json::to_string(&change).expect("plain data");
         assert_eq!(
-            told,
+            json,
             "{\"kind\":\"org.policy_set\",\"org\":\"00000000-0000-0000-0000-000000000001\",\
              \"policies\":[{\"takes_hold_at\":1795305600000000,\"policy\":{\"longest_lifetime\":{\"for\":{\"secs\":30,\"nanos\":0}},\
              \"personal_tokens\":false,\"networks\":{\"only\":[]},\"login_within\":\"endless\"}}]}"
         );
-        assert_eq!(serde_json::from_str::<Change>(&told).expect("it reads"), change);
+        assert_eq!(serde_json::from_str::<Change>(&json).expect("it reads"), change);
         let text = "{\"kind\":\"catalogue.applied\",\"catalogue\":{\"types\":{\"assets\":{\"description\":\"A\",\
                     \"actions\":{\"read\":{\"role\":\"RO\",\"description\":\"R\",\"formerly\":[\"view:assets\"]}}}}}}";
         let change: Change = serde_json::from_str(text).expect("it reads");
         assert_eq!(serde_json::to_string(&change).expect("plain data"), text);
         let hashes = vec![SecretHash::from_bytes([0xa5; 32])];
         let change = Change::FamiliesRemoved { tokens: vec![], sessions: vec![], services: vec![], hashes };
-        let told = serde_json::to_string(&change).expect("plain data");
-        assert_eq!(told, format!("{{\"kind\":\"families.removed\",\"hashes\":[\"{}\"]}}", "a5".repeat(32)));
-        assert_eq!(serde_json::from_str::<Change>(&told).expect("it reads"), change);
+        let json = serde_json::to_string(&change).expect("plain data");
+        assert_eq!(json, format!("{{\"kind\":\"families.removed\",\"hashes\":[\"{}\"]}}", "a5".repeat(32)));
+        assert_eq!(serde_json::from_str::<Change>(&json).expect("it reads"), change);
     }
 
     /// Two links, computed by another program from the definition above.

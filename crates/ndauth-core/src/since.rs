@@ -37,7 +37,7 @@ mod tests {
     #[test]
     fn ages_are_written_in_words() {
         let as_of: Timestamp = "2026-08-27T12:00:00Z".parse().expect("an instant");
-        for (at, told) in [
+        for (at, expected) in [
             ("2026-08-27T12:00:00Z", "just now (2026-08-27)"),
             ("2026-08-27T11:59:01Z", "just now (2026-08-27)"),
             ("2026-08-27T11:59:00Z", "1 minute ago (2026-08-27)"),
@@ -50,7 +50,7 @@ mod tests {
             ("2026-08-27T12:00:05Z", "just now (2026-08-27)"),
         ] {
             let at = at.parse().expect("an instant");
-            assert_eq!(Since { at, as_of }.to_string(), told);
+            assert_eq!(Since { at, as_of }.to_string(), expected);
         }
     }
 }

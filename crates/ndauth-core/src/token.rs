@@ -147,9 +147,9 @@ pub struct TokenView {
     pub revocation: Option<Revocation>,
     /// The places from which it was used; empty if the viewer may not see them.
     pub used_from: Vec<UsedFrom>,
-    /// The announced policies under which it will be refused, where they are told.
+    /// The announced policies under which it will be refused, where the viewer may see them.
     pub policy_warnings: Vec<PolicyWarning>,
-    /// The uses of it that are told.
+    /// The uses of it that the viewer may see.
     pub uses: VisibleUses,
 }
 

@@ -14,13 +14,13 @@ fn catalogue(lines: &[&str]) -> Catalogue {
         let mut words = line.split(' ');
         let role = words.next().and_then(|role| role.parse().ok()).expect("a role");
         let name: PermissionName = words.next().and_then(|name| name.parse().ok()).expect("a name");
-        let told = document
+        let type_document = document
             .types
             .entry(name.resource_type.to_string())
             .or_insert_with(|| TypeDocument { description: "A type".to_owned(), actions: BTreeMap::new() });
         let formerly = words.map(str::to_owned).collect();
         let action = ActionDocument { role, description: "An action".to_owned(), formerly };
-        told.actions.insert(name.action.to_string(), action);
+        type_document.actions.insert(name.action.to_string(), action);
     }
     Catalogue::new(&document).expect("a catalogue")
 }
@@ -110,8 +110,8 @@ fn invalid_documents_are_refused() {
             "`tokens` concerns ndauth itself",
         ),
     ] {
-        let told = read(&text.replace("ACTION", action)).expect_err(text);
-        assert!(told.contains(expected), "{text}: {told}");
+        let error = read(&text.replace("ACTION", action)).expect_err(text);
+        assert!(error.contains(expected), "{text}: {error}");
     }
 }
 
@@ -145,10 +145,10 @@ fn a_change_says_what_it_does() {
         "ADMIN approve:assets",
         "RW fly:kites",
     ]);
-    let told: Vec<String> =
+    let changes: Vec<String> =
         after.changes_from(&before).expect("a change").iter().map(ToString::to_string).collect();
     assert_eq!(
-        told,
+        changes,
         [
             "+ fly:kites (RW)",
             "~ read:assets is called get:assets",
@@ -169,8 +169,8 @@ fn renaming_never_widens() {
         (&["RW accept:assets approve:assets"], "it needs `RW`, and that needed `ADMIN`"),
         (&["RO list:assets view:assets"], "there was no `view:assets`"),
     ] {
-        let told = catalogue(lines).changes_from(&before).expect_err("refused").to_string();
-        assert!(told.contains(expected), "{lines:?}: {told}");
+        let refusal = catalogue(lines).changes_from(&before).expect_err("refused").to_string();
+        assert!(refusal.contains(expected), "{lines:?}: {refusal}");
     }
     // A former name of one permission never becomes a name of another.
     let renamed = catalogue(&["RO read:assets list:assets", "ADMIN approve:assets"]);
@@ -178,8 +178,8 @@ fn renaming_never_widens() {
         ["RO read:assets", "ADMIN list:assets approve:assets"].as_slice(),
         &["RO read:assets", "ADMIN approve:assets", "ADMIN list:assets"],
     ] {
-        let told = catalogue(lines).changes_from(&renamed).expect_err("refused").to_string();
-        assert!(told.contains("it stands for `read:assets`"), "{lines:?}: {told}");
+        let refusal = catalogue(lines).changes_from(&renamed).expect_err("refused").to_string();
+        assert!(refusal.contains("it stands for `read:assets`"), "{lines:?}: {refusal}");
     }
     // A renamed permission never joins the actions of another type that existed: a token may have them all.
     let two = catalogue(&["RO read:assets", "RO read:documents"]);
@@ -191,13 +191,13 @@ fn renaming_never_widens() {
     assert!(second.changes_from(&before).is_ok());
     assert!(catalogue(&["RW scan:assets list:assets read:assets"]).changes_from(&second).is_ok());
     assert!(catalogue(&["RO scan:assets list:assets"]).changes_from(&second).is_ok());
-    let told = catalogue(&["RO list:assets"]).changes_from(&second).expect("a change");
-    let told: Vec<String> = told.iter().map(ToString::to_string).collect();
-    assert_eq!(told, ["- read:assets, which list:assets was called before"]);
+    let changes = catalogue(&["RO list:assets"]).changes_from(&second).expect("a change");
+    let shown: Vec<String> = changes.iter().map(ToString::to_string).collect();
+    assert_eq!(shown, ["- read:assets, which list:assets was called before"]);
     let mut other = second.document();
     other.types.get_mut("assets").expect("it is there").description = "Other words".to_owned();
-    let told = Catalogue::new(&other).expect("a catalogue").changes_from(&second).expect("a change");
-    assert_eq!(told.len(), 1, "{told:?}");
+    let redescribed = Catalogue::new(&other).expect("a catalogue").changes_from(&second).expect("a change");
+    assert_eq!(redescribed.len(), 1, "{redescribed:?}");
 }
 
 #[test]
@@ -252,7 +252,7 @@ fn unknown_grants_come_with_a_suggestion() {
         ("read:tokens", None),
     ] {
         let Grants::Only(set) = granted(&[name]) else { panic!("a set") };
-        let told = catalogue.first_unknown(&set).map(|unknown| unknown.to_string());
-        assert_eq!(told.as_deref(), expected, "{name}");
+        let explanation = catalogue.first_unknown(&set).map(|unknown| unknown.to_string());
+        assert_eq!(explanation.as_deref(), expected, "{name}");
     }
 }

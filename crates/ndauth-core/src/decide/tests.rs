@@ -447,7 +447,7 @@ fn the_first_factor_that_refuses_is_named() {
             Some(Refusal::ServiceNotCovered("ndauth".parse().expect("a name"))),
         ),
         (
-            "for services, and ndauth tells whose it is",
+            "for services, and ndauth reports whose it is",
             |w| {
                 w.token.services = Services::only([service_id(2)]).expect("services");
                 (w.service, w.requirement) = (None, Requirement::Identity);
@@ -489,7 +489,7 @@ fn the_first_factor_that_refuses_is_named() {
             Some(Refusal::AddressUnknown),
         ),
         (
-            "from anywhere, ndauth tells whose it is",
+            "from anywhere, ndauth reports whose it is",
             |w| {
                 (w.token.networks, w.requirement) = (networks("10.0.0.0/8"), Requirement::Identity);
                 w.service = None;
@@ -695,10 +695,10 @@ fn explain_reports_what_each_factor_allows() {
     world.role = Some(Role::Ro);
     let case = world.case();
     let findings = explain(&case);
-    let told: Vec<(Factor, &Allowance<'_>, bool)> =
+    let reported: Vec<(Factor, &Allowance<'_>, bool)> =
         findings.iter().map(|f| (f.factor, &f.allowed, f.refusal.is_some())).collect();
     assert_eq!(
-        told,
+        reported,
         [
             (Factor::Secret, &Allowance::Until(Expiry::Never), false),
             (Factor::NotBefore, &Allowance::MintedSince(Timestamp::MIN), false),
@@ -813,8 +813,8 @@ fn an_announced_policy_warns_of_what_it_will_refuse() {
         world.requirement = Requirement::Survey { org: slug() };
         spoil(&mut world);
         let warning = world.case().policy_warning();
-        let told = warning.as_ref().map(|warning| (warning.takes_hold_at.micros(), warning.reason));
-        assert_eq!(told, expected, "{what}");
+        let reported = warning.as_ref().map(|warning| (warning.takes_hold_at.micros(), warning.reason));
+        assert_eq!(reported, expected, "{what}");
     }
 }
 
