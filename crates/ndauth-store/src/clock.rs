@@ -57,8 +57,8 @@ impl DatabaseClock {
 
     /// Sets the clock from a response that has just arrived: the time that it states, and the moment at which
     /// the query was sent.
-    pub fn set(&self, told: Timestamp, asked: SinceBoot) {
-        self.database.set(told, asked);
+    pub fn set(&self, remote: Timestamp, asked: SinceBoot) {
+        self.database.set(remote, asked);
     }
 
     /// Returns the database's time at a moment.

@@ -115,13 +115,13 @@ async fn prepare(copy: &Path, path: &Path) -> Result<Head, CopyError> {
     let store = Store::connect(&url, Clock::Database).await.map_err(|error| no_copy(error.bottom()))?;
     let check = Statement::from_string(store.database.get_database_backend(), "PRAGMA integrity_check");
     let row = store.database.query_one_raw(check).await.map_err(|error| no_copy(error.to_string()))?;
-    let told: String = row
+    let result: String = row
         .map(|row| row.try_get("", "integrity_check"))
         .transpose()
         .map_err(StoreError::from)?
         .unwrap_or_default();
-    if told != "ok" {
-        return Err(no_copy(format!("SQLite says `{told}`")));
+    if result != "ok" {
+        return Err(no_copy(format!("SQLite says `{result}`")));
     }
     let taken = store.migrations().await.map_err(|error| no_copy(error.bottom()))?;
     if !taken.iter().any(|step| step.applied) {

@@ -41,25 +41,25 @@ pub(crate) async fn examine(options: &PgConnectOptions) -> Result<(), StoreError
     let asked = timeout(CONNECT, raw_sql(sql).fetch_one(&mut connection)).await;
     let row = match asked {
         Ok(row) => row.map_err(|error| unreachable(options, &error))?,
-        Err(_) => return Err(told(options, Unreachable::Silent(CONNECT))),
+        Err(_) => return Err(failure(options, Unreachable::Silent(CONNECT))),
     };
     let version = row.try_get::<String, _>("version")?.parse().unwrap_or(LEAST_VERSION);
     let held = row.try_get::<String, _>("lock_timeout")? == STATEMENT_LIMIT;
     let standby: bool = row.try_get("standby")?;
     close(connection).await;
     if version < LEAST_VERSION {
-        return Err(told(options, Unreachable::TooOld(version / 10_000)));
+        return Err(failure(options, Unreachable::TooOld(version / 10_000)));
     }
     if standby {
-        return Err(told(options, Unreachable::Standby));
+        return Err(failure(options, Unreachable::Standby));
     }
-    if held { Ok(()) } else { Err(told(options, Unreachable::Pooler)) }
+    if held { Ok(()) } else { Err(failure(options, Unreachable::Pooler)) }
 }
 
 async fn connect(options: &PgConnectOptions) -> Result<PgConnection, StoreError> {
     match timeout(CONNECT, PgConnection::connect_with(options)).await {
         Ok(connected) => connected.map_err(|error| unreachable(options, &error)),
-        Err(_) => Err(told(options, Unreachable::Silent(CONNECT))),
+        Err(_) => Err(failure(options, Unreachable::Silent(CONNECT))),
     }
 }
 
@@ -68,12 +68,12 @@ async fn close(connection: PgConnection) {
     let _ = timeout(CONNECT, connection.close()).await;
 }
 
-fn told(options: &PgConnectOptions, cause: Unreachable) -> StoreError {
+fn failure(options: &PgConnectOptions, cause: Unreachable) -> StoreError {
     let database = options.get_database().unwrap_or(options.get_username());
     let place = format!("{}:{}/{database}", options.get_host(), options.get_port());
     StoreError::Unreachable { place, cause }
 }
 
 fn unreachable(options: &PgConnectOptions, error: &sqlx::Error) -> StoreError {
-    told(options, Unreachable::from(error))
+    failure(options, Unreachable::from(error))
 }

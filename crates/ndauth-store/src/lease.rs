@@ -110,7 +110,7 @@ impl Lease {
             _ => lease.open(begin, question).await,
         };
         match opened {
-            Ok(told) => Ok((lease, told)),
+            Ok(row) => Ok((lease, row)),
             Err(error) if !lease.broken.load(Ordering::Relaxed) || matches!(error, StoreError::DiskFull) => {
                 Err(error)
             }
@@ -118,8 +118,8 @@ impl Lease {
                 // Dropped first: its failure marks all connections of its age as untrusted.
                 drop(lease);
                 let mut lease = Lease::take(pool, within).await?;
-                let told = lease.open(begin, question).await?;
-                Ok((lease, told))
+                let row = lease.open(begin, question).await?;
+                Ok((lease, row))
             }
         }
     }

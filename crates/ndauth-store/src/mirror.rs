@@ -109,7 +109,7 @@ impl Store {
 
 impl Listener {
     /// Waits until a change is notified. If nothing is received for some time, it checks the connection.
-    pub async fn hear(&mut self) -> Result<(), StoreError> {
+    pub async fn wait_for_change(&mut self) -> Result<(), StoreError> {
         loop {
             match timeout(CHECK_AFTER, self.0.try_recv()).await {
                 Ok(Ok(Some(_))) => return Ok(()),

@@ -25,11 +25,11 @@ const TARGET: &str = "sqlx::postgres::notice";
 pub(crate) async fn with_warnings<T>(work: impl Future<Output = T>) -> (T, Option<String>) {
     static LISTENER: OnceLock<Dispatch> = OnceLock::new();
     let listener = LISTENER.get_or_init(|| Dispatch::new(NoticeSubscriber)).clone();
-    let heard = async {
+    let collecting = async {
         let done = work.with_subscriber(listener).await;
         (done, WARNING.with(RefCell::take))
     };
-    WARNING.scope(RefCell::default(), heard).await
+    WARNING.scope(RefCell::default(), collecting).await
 }
 
 /// A subscriber that collects warnings only.

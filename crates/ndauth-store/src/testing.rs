@@ -156,7 +156,7 @@ pub async fn find_text(scratch: &Scratch, text: &str) -> Vec<String> {
         }
     };
     let query = |sql: String| sea_orm::Statement::from_string(store.database.get_database_backend(), sql);
-    let rows = store.database.query_all_raw(query(columns.to_owned())).await.expect("the schema is told");
+    let rows = store.database.query_all_raw(query(columns.to_owned())).await.expect("the schema is read");
     let mut found = Vec::new();
     for row in rows {
         let (table, column): (String, String) =

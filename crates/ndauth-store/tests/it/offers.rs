@@ -52,7 +52,7 @@ on_both! {
         assert_eq!(offered(&store, ops.id).await, ["bob"]);
         let read = store.read().await.expect("a view");
         assert_eq!(read.count_other_offers(ops.id, &again.handle).await.expect("counted"), 0);
-        assert!(!read.has_ended_offer(at(100)).await.expect("told") && read.has_ended_offer(at(101)).await.expect("told"));
+        assert!(!read.has_ended_offer(at(100)).await.expect("read") && read.has_ended_offer(at(101)).await.expect("read"));
         drop(read);
         change(&store, &mut rng, async |write| {
             assert_eq!(write.remove_ended_offers(at(101), 10).await.expect("removed"), 1);

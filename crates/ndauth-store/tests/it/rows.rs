@@ -36,13 +36,13 @@ on_both! {
                 _ => other.email = ada.email.clone(),
             }
             let write = store.write("test").await.expect("a change begins");
-            assert_eq!(write.insert_account(&other).await.expect("told"), Err(Taken), "{spoil}");
+            assert_eq!(write.insert_account(&other).await.expect("answered"), Err(Taken), "{spoil}");
         }
         let write = store.write("test").await.expect("a change begins");
         write.delete_org(ops.id).await.expect("deleted");
         write.commit(&any_event(&mut rng)).await.expect("committed");
         let write = store.write("test").await.expect("a change begins");
-        assert_eq!(write.insert_org(&org(&mut rng, "ops")).await.expect("told"), Err(Taken));
+        assert_eq!(write.insert_org(&org(&mut rng, "ops")).await.expect("answered"), Err(Taken));
     }
 
     async fn members_come_and_go(scratch: &Scratch) {
@@ -137,12 +137,12 @@ on_both! {
         write.commit(&any_event(&mut rng)).await.expect("committed");
 
         let write = store.write("test").await.expect("a change begins");
-        assert_eq!(write.insert_token(&second).await.expect("told"), Err(Taken));
+        assert_eq!(write.insert_token(&second).await.expect("answered"), Err(Taken));
         drop(write);
 
         let write = store.write("test").await.expect("a change begins");
         assert!(write.revoke_token(first.id, &Actor::Console, NEEDLESS, None).await.expect("revoked"));
-        assert!(!write.revoke_token(first.id, &Actor::Console, NEEDLESS, None).await.expect("told"), "only once");
+        assert!(!write.revoke_token(first.id, &Actor::Console, NEEDLESS, None).await.expect("answered"), "only once");
         add_token(&write, &mut rng, &second).await;
         write.commit(&any_event(&mut rng)).await.expect("committed");
         let read = store.read().await.expect("a view");
@@ -413,7 +413,7 @@ on_both! {
         write.commit(&any_event(&mut rng)).await.expect("committed");
         let write = store.write("test").await.expect("a change begins");
         let twice = service(&mut rng, "registry", Orgs::All);
-        assert_eq!(write.insert_service(&twice).await.expect("told"), Err(Taken));
+        assert_eq!(write.insert_service(&twice).await.expect("answered"), Err(Taken));
     }
 
     async fn the_newest_use_wins_in_any_order(scratch: &Scratch) {
@@ -448,7 +448,7 @@ on_both! {
         assert_eq!(found().await.last_use, Some(last(30, "10.0.0.1")));
         let read = store.read().await.expect("a view");
         let places = read.used_from(ci.id).await.expect("read");
-        let told: Vec<_> = places
+        let listed: Vec<_> = places
             .iter()
             .map(|place| {
                 let client = place.client.as_ref().map_or("", ClientName::as_str);
@@ -457,7 +457,7 @@ on_both! {
             .collect();
         let expected =
             [("ndcli/1", 30, 30, 1, 0), ("curl/8", 5, 25, 4, 1), ("curl/8", 11, 11, 2, 1), ("curl/8", 9, 9, 2, 1), ("curl/8", 7, 7, 2, 1)];
-        assert_eq!(told, expected);
+        assert_eq!(listed, expected);
         drop(read);
         // The place whose last use is oldest is removed if there are too many.
         let many: Vec<Use> = (0..120_u8)
@@ -511,15 +511,15 @@ on_both! {
         store.record_org_uses(&batch).await.expect("recorded");
         store.record_org_uses(&[used(ops.id, last(8, "10.0.0.3"))]).await.expect("recorded");
         store.record_org_uses(&[]).await.expect("nothing to record");
-        let told = async |org| {
+        let last_use_in = async |org| {
             let uses = store.read().await.expect("a view").last_uses_in(org, &[ci.id, other.id]).await.expect("read");
             assert!(!uses.contains_key(&other.id));
             uses.get(&ci.id).copied()
         };
-        assert_eq!(told(ops.id).await, Some(last(9, "")));
-        assert_eq!(told(dev.id).await, Some(last(7, "10.0.0.2")));
-        assert_eq!(told(OrgId::from_uuid(ci.id.uuid())).await, None);
+        assert_eq!(last_use_in(ops.id).await, Some(last(9, "")));
+        assert_eq!(last_use_in(dev.id).await, Some(last(7, "10.0.0.2")));
+        assert_eq!(last_use_in(OrgId::from_uuid(ci.id.uuid())).await, None);
         store.record_org_uses(&[used(ops.id, last(10, "10.0.0.3"))]).await.expect("recorded");
-        assert_eq!(told(ops.id).await, Some(last(10, "10.0.0.3")));
+        assert_eq!(last_use_in(ops.id).await, Some(last(10, "10.0.0.3")));
     }
 }

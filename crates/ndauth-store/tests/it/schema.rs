@@ -26,10 +26,10 @@ on_both! {
 
     async fn migrations_report_their_state(scratch: &Scratch) {
         let store = Store::create(&scratch.url, Clock::Database).await.expect("connected");
-        assert!(store.migrations().await.expect("told").iter().all(|step| !step.applied));
+        assert!(store.migrations().await.expect("listed").iter().all(|step| !step.applied));
         assert!(store.read().await.is_err(), "without its schema a database answers nothing");
         store.migrate().await.expect("migrated");
-        let state = store.migrations().await.expect("told");
+        let state = store.migrations().await.expect("listed");
         assert!(!state.is_empty() && state.iter().all(|step| step.applied), "{state:?}");
         store.migrate().await.expect("a second time changes nothing");
     }
@@ -126,11 +126,11 @@ on_both! {
 }
 
 #[tokio::test]
-async fn a_place_where_nothing_can_be_is_told() {
+async fn an_unusable_url_is_reported() {
     let connect = async |url: &str| {
         let url: DatabaseUrl = url.parse().expect("a URL");
-        let told = Store::connect(&url, Clock::Database).await.map(drop).expect_err("there is none");
-        (told, Store::create(&url, Clock::Database).await.map(drop).expect_err("none can be made"))
+        let missing = Store::connect(&url, Clock::Database).await.map(drop).expect_err("there is none");
+        (missing, Store::create(&url, Clock::Database).await.map(drop).expect_err("none can be made"))
     };
     let (there, made) = connect("sqlite:/nonexistent/folder/ndauth.db").await;
     assert!(matches!(there, StoreError::Missing { .. }), "{there:?}");

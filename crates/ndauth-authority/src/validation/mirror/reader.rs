@@ -372,7 +372,7 @@ impl Follower {
                 match store.listen().await {
                     Ok(None) => return,
                     Ok(Some(mut listener)) => {
-                        while listener.hear().await.is_ok() {
+                        while listener.wait_for_change().await.is_ok() {
                             mirror.wanted.notify_one();
                         }
                     }
