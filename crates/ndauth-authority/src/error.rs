@@ -248,14 +248,14 @@ pub enum AuthorityError {
     #[error("the database's file was replaced or removed while it was open")]
     Replaced,
     /// The tokens need more memory than is free.
-    #[error("{tokens} tokens take {needed} bytes of memory, and {room} are free")]
+    #[error("{tokens} tokens take {needed} bytes of memory, and {free} are free")]
     MirrorTooLarge {
         /// The number of tokens.
         tokens: u64,
         /// The most bytes that they take.
         needed: u64,
         /// The bytes that are free.
-        room: u64,
+        free: u64,
     },
     /// The witness file, which records the end of the log that was seen, cannot be read or written.
     #[error("cannot read the recorded end of the log, `{}`", path.display())]

@@ -47,7 +47,7 @@ pub struct CacheableVerdict<'a> {
 #[derive(Debug)]
 pub struct Answer<T> {
     /// The value that was made of the verdicts.
-    pub told: T,
+    pub value: T,
     /// The sequence of the last event that the verdicts take into account.
     pub sequence: u64,
     /// The instant at which they were judged.
@@ -60,8 +60,8 @@ pub struct Answer<T> {
 impl<T> Answer<T> {
     /// Splits the value from the state that it is based on.
     pub fn split(self) -> (T, Answer<()>) {
-        let Answer { told, sequence, evaluated_at, stale } = self;
-        (told, Answer { told: (), sequence, evaluated_at, stale })
+        let Answer { value, sequence, evaluated_at, stale } = self;
+        (value, Answer { value: (), sequence, evaluated_at, stale })
     }
 }
 
@@ -101,16 +101,16 @@ impl<'a> ParsedQuestion<'a> {
 }
 
 impl ValidationWing<'_> {
-    /// Validates a secret against a requirement. `tell` converts the verdict to the response. It may be
+    /// Validates a secret against a requirement. `convert` converts the verdict to the response. It may be
     /// called more than once, and the last call counts. An error means that the verdict could not be decided.
     pub async fn validate<T>(
         self,
         credential: &Credential,
         question: &Question<'_>,
-        tell: impl Fn(CacheableVerdict<'_>) -> T,
+        convert: impl Fn(CacheableVerdict<'_>) -> T,
     ) -> Result<Answer<T>, AuthorityError> {
         let asked = ParsedQuestion::new(question);
-        let judge = self.judge(credential, Operation::ValidateToken, self.one(&asked, tell))?;
+        let judge = self.judge(credential, Operation::ValidateToken, self.one(&asked, convert))?;
         let client = |_| question.client.as_ref();
         self.counted(self.ask(Stale::WithinGrace, judge, credential.from(), client).await??)
     }
@@ -121,10 +121,10 @@ impl ValidationWing<'_> {
         self,
         credential: &Credential,
         question: &Question<'_>,
-        tell: impl Fn(CacheableVerdict<'_>) -> T,
+        convert: impl Fn(CacheableVerdict<'_>) -> T,
     ) -> Option<Result<Answer<T>, AuthorityError>> {
         let asked = ParsedQuestion::new(question);
-        let judge = match self.judge(credential, Operation::ValidateToken, self.one(&asked, tell)) {
+        let judge = match self.judge(credential, Operation::ValidateToken, self.one(&asked, convert)) {
             Ok(judge) => judge,
             Err(error) => return Some(Err(error)),
         };
@@ -132,24 +132,24 @@ impl ValidationWing<'_> {
         Some(answer.and_then(|answer| self.counted(answer)))
     }
 
-    /// Judges one secret, and passes the verdict to `tell`.
+    /// Judges one secret, and passes the verdict to `convert`.
     fn one<T>(
         self,
         asked: &ParsedQuestion<'_>,
-        tell: impl Fn(CacheableVerdict<'_>) -> T,
+        convert: impl Fn(CacheableVerdict<'_>) -> T,
     ) -> impl for<'v> Fn(&View<'v>, &'v Service, &mut Effects<'v>) -> (VerdictResult<T>, bool) {
         move |view, service, effects| {
             let mut missed = false;
             let verdict = self.verdict(view, service, (0, asked), &mut missed, effects);
-            (verdict.map(|(verdict, reason)| (tell(verdict), reason)), missed)
+            (verdict.map(|(verdict, reason)| (convert(verdict), reason)), missed)
         }
     }
 
     fn counted<T>(self, answer: Answer<VerdictResult<T>>) -> Result<Answer<T>, AuthorityError> {
-        let Answer { told, sequence, evaluated_at, stale } = answer;
-        let (told, reason) = told?;
+        let Answer { value, sequence, evaluated_at, stale } = answer;
+        let (value, reason) = value?;
         self.0.tally.count(reason);
-        Ok(Answer { told, sequence, evaluated_at, stale })
+        Ok(Answer { value, sequence, evaluated_at, stale })
     }
 
     /// Validates many secrets, each against its own requirement. Every verdict takes at least the event of
@@ -159,16 +159,16 @@ impl ValidationWing<'_> {
         self,
         credential: &Credential,
         questions: &[Question<'_>],
-        tell: impl Fn(CacheableVerdict<'_>) -> T,
+        convert: impl Fn(CacheableVerdict<'_>) -> T,
     ) -> Result<Answer<Vec<Result<T, AuthorityError>>>, AuthorityError> {
         let mut chunks = questions.chunks(CHUNK);
-        let mut all = self.validate_chunk(credential, chunks.next().unwrap_or_default(), &tell).await?;
+        let mut all = self.validate_chunk(credential, chunks.next().unwrap_or_default(), &convert).await?;
         for chunk in chunks {
             // Other tasks go first.
             tokio::task::yield_now().await;
-            let Answer { told, sequence, evaluated_at, stale } =
-                self.validate_chunk(credential, chunk, &tell).await?;
-            all.told.extend(told);
+            let Answer { value, sequence, evaluated_at, stale } =
+                self.validate_chunk(credential, chunk, &convert).await?;
+            all.value.extend(value);
             // Another state may have been loaded, of a rewound log.
             all.sequence = all.sequence.min(sequence);
             all.evaluated_at = all.evaluated_at.min(evaluated_at);
@@ -182,26 +182,26 @@ impl ValidationWing<'_> {
         self,
         credential: &Credential,
         questions: &[Question<'_>],
-        tell: &impl Fn(CacheableVerdict<'_>) -> T,
+        convert: &impl Fn(CacheableVerdict<'_>) -> T,
     ) -> Result<Answer<Vec<Result<T, AuthorityError>>>, AuthorityError> {
         let asked: Vec<ParsedQuestion<'_>> = questions.iter().map(ParsedQuestion::new).collect();
         let judge = self.judge(credential, Operation::ValidateTokens, |view, service, effects| {
             let mut missed = false;
             let verdict = |asked| {
                 let verdict = self.verdict(view, service, asked, &mut missed, effects);
-                verdict.map(|(verdict, reason)| (tell(verdict), reason))
+                verdict.map(|(verdict, reason)| (convert(verdict), reason))
             };
             (asked.iter().enumerate().map(verdict).collect::<Vec<VerdictResult<T>>>(), missed)
         })?;
         let client = |index: usize| questions.get(index).and_then(|question| question.client.as_ref());
-        let Answer { told, sequence, evaluated_at, stale } =
+        let Answer { value, sequence, evaluated_at, stale } =
             self.ask(Stale::WithinGrace, judge, credential.from(), client).await??;
-        let counted = |(told, reason)| {
+        let counted = |(value, reason)| {
             self.0.tally.count(reason);
-            told
+            value
         };
-        let told = told.into_iter().map(|told| told.map(counted)).collect();
-        Ok(Answer { told, sequence, evaluated_at, stale })
+        let value = value.into_iter().map(|verdict| verdict.map(counted)).collect();
+        Ok(Answer { value, sequence, evaluated_at, stale })
     }
 
     /// Validates a secret, and returns the inputs of the verdict if the service may cache them. The state
@@ -211,21 +211,21 @@ impl ValidationWing<'_> {
         credential: &Credential,
         question: &Question<'_>,
         at_least: u64,
-        tell: impl Fn(CacheableVerdict<'_>, Option<Resolved>) -> T,
+        convert: impl Fn(CacheableVerdict<'_>, Option<Resolved>) -> T,
     ) -> Result<Answer<T>, AuthorityError> {
         let asked = ParsedQuestion::new(question);
         let judge = self.judge(credential, Operation::Resolve, |view, service, effects| {
             // In a rewound log there may never be such an event.
             let mut missed = view.sequence < at_least;
             let verdict = self.verdict(view, service, (0, &asked), &mut missed, effects);
-            let told = verdict.and_then(|(verdict, reason)| {
+            let value = verdict.and_then(|(verdict, reason)| {
                 let kept = match &verdict.outcome {
                     Err(refusal) if refusal.is_final() => None,
                     Ok(_) | Err(_) => self.kept(view, service, &asked)?,
                 };
-                Ok((tell(verdict, kept), reason))
+                Ok((convert(verdict, kept), reason))
             });
-            (told, missed)
+            (value, missed)
         })?;
         let client = |_| question.client.as_ref();
         self.counted(self.ask(Stale::WithinGrace, judge, credential.from(), client).await??)
@@ -330,8 +330,8 @@ impl ValidationWing<'_> {
                 Err(error @ AuthorityError::Refused(Refusal::Unknown)) => return Found::Missed(Err(error)),
                 Err(error) => return Found::Held(Err(error)),
             };
-            let (told, missed) = ask(view, service, effects);
-            let answer = Answer { told, sequence: view.sequence, evaluated_at: view.now, stale: view.stale };
+            let (value, missed) = ask(view, service, effects);
+            let answer = Answer { value, sequence: view.sequence, evaluated_at: view.now, stale: view.stale };
             if missed { Found::Missed(Ok(answer)) } else { Found::Held(Ok(answer)) }
         }))
     }

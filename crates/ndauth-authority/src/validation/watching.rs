@@ -23,7 +23,7 @@ pub struct Watcher {
     secret: SecretHash,
     from: Option<IpAddr>,
     /// The last event up to which it received everything.
-    heard: Option<Head>,
+    received: Option<Head>,
     rules: Option<RulesVersion>,
     news: watch::Receiver<u64>,
     _share: Share<ServiceId>,
@@ -55,14 +55,14 @@ impl Authority {
         let validation = self.validation();
         let (secret, from) = validation.service_secret(credential, operation)?;
         let judge = validation.judge(credential, operation, |_, service, _| (service.id, false))?;
-        let service = validation.ask(Stale::Never, judge, from, |_| None).await??.told;
+        let service = validation.ask(Stale::Never, judge, from, |_| None).await??.value;
         let share = self.watches.take(Some(service), 1)?;
         let news = self.mirror.news();
         Ok(Watcher {
             authority: Arc::clone(self),
             secret,
             from,
-            heard: None,
+            received: None,
             rules: None,
             news,
             _share: share,
@@ -78,9 +78,9 @@ impl Authority {
 impl Watcher {
     /// Continues after the last event that the service received, perhaps from another instance that is ahead
     /// of this one.
-    pub async fn resume_after(&mut self, heard: Head) -> Result<(), AuthorityError> {
-        self.authority.mirror.reach(heard.sequence, self.from).await?;
-        self.heard = Some(heard);
+    pub async fn resume_after(&mut self, head: Head) -> Result<(), AuthorityError> {
+        self.authority.mirror.reach(head.sequence, self.from).await?;
+        self.received = Some(head);
         Ok(())
     }
 
@@ -107,7 +107,7 @@ impl Watcher {
             }
             std::hint::spin_loop();
         };
-        self.heard = Some(news.head);
+        self.received = Some(news.head);
         if let Some(rules) = &news.rules {
             self.rules = Some(rules.version);
         }
@@ -122,11 +122,11 @@ impl Watcher {
         let head = recent
             .head(view.sequence)
             .ok_or(AuthorityError::Stale { age: None, cause: StaleCause::Unreachable })?;
-        let heard = self.heard.and_then(|heard| recent.between(heard, view.sequence));
-        let reset = heard.is_none();
-        let may_receive = |(_, heard): &(u64, &FeedEvent)| may_receive(service, heard, view);
-        let changes = heard.into_iter().flatten().filter(may_receive);
-        let changes = changes.map(|(sequence, heard)| (sequence, heard.concern)).collect();
+        let events = self.received.and_then(|received| recent.between(received, view.sequence));
+        let reset = events.is_none();
+        let may_receive = |(_, event): &(u64, &FeedEvent)| may_receive(service, event, view);
+        let changes = events.into_iter().flatten().filter(may_receive);
+        let changes = changes.map(|(sequence, event)| (sequence, event.concern)).collect();
         let rules = (self.rules != Some(view.rules_version())).then(|| view.rules_of(service));
         Ok(News { reset, rules, changes, head, age: Duration::ZERO, now: view.now, state: view.state_id() })
     }
@@ -139,11 +139,11 @@ impl Watcher {
 
 /// Returns true if a service receives an event, because it touches what the service may cache. That is no
 /// more than what the service may ask about.
-fn may_receive(service: &Service, heard: &FeedEvent, view: &View<'_>) -> bool {
+fn may_receive(service: &Service, event: &FeedEvent, view: &View<'_>) -> bool {
     let orgs = &service.orgs;
-    match heard.concern {
+    match event.concern {
         Concern::Everything => true,
-        Concern::Token(_) => heard.owner.is_none_or(|owner| view.may_ask(orgs, owner)),
+        Concern::Token(_) => event.owner.is_none_or(|owner| view.may_ask(orgs, owner)),
         Concern::Account(account) | Concern::Session(account, _) | Concern::Sessions(account) => {
             view.may_ask(orgs, Owner::Account(account))
         }

@@ -180,13 +180,13 @@ async fn call_about(
             authority.tokens().explain(caller, &inquiry).await.map(drop)
         }
         Operation::ValidateToken => {
-            verdict(authority.validation().validate(caller, &question, keep).await?.told)
+            verdict(authority.validation().validate(caller, &question, keep).await?.value)
         }
         Operation::ValidateTokens => {
-            verdict(authority.validation().validate_all(caller, &[question], keep).await?.told.remove(0)?)
+            verdict(authority.validation().validate_all(caller, &[question], keep).await?.value.remove(0)?)
         }
         Operation::Resolve => verdict(
-            authority.validation().resolve(caller, &question, 0, |verdict, _| keep(verdict)).await?.told,
+            authority.validation().resolve(caller, &question, 0, |verdict, _| keep(verdict)).await?.value,
         ),
         Operation::WatchRevocations => world.authority.watch(caller).await?.catch_up().map(drop),
         Operation::WhoAmI => authority.validation().who_am_i(caller).await.map(drop),
@@ -399,7 +399,7 @@ async fn callers(world: &World) -> Vec<(&'static str, Credential)> {
 }
 
 /// Returns the outcome of a call, in few letters.
-fn told(outcome: &Result<(), AuthorityError>) -> &'static str {
+fn abbreviate(outcome: &Result<(), AuthorityError>) -> &'static str {
     match outcome {
         Ok(()) => "+",
         Err(AuthorityError::NotFound { what: "org", .. }) => "hidden",
@@ -440,7 +440,7 @@ on_both! {
             matrix.push_str(&format!("\n{:28}", format!("{:?} {:?}", row.operation, row.kind)));
             for (_, caller) in &callers {
                 prepare(world, row).await;
-                matrix.push_str(&format!("{:<7}", told(&call(world, caller, row, &asked).await)));
+                matrix.push_str(&format!("{:<7}", abbreviate(&call(world, caller, row, &asked).await)));
             }
             matrix.truncate(matrix.trim_end().len());
         }
@@ -570,12 +570,12 @@ on_both! {
         let service = NewService { name: "theirs".parse().expect("a name"), orgs: orgs(&["closed"]), states_address: false };
         authority.operator().create_service(&CONSOLE, &service).await.expect("registered");
         authority.orgs().delete(&CONSOLE, &"gone".parse().expect("a slug")).await.expect("deleted");
-        let alike = |what: &str, told: [Result<(), AuthorityError>; 3], names: [&str; 3]| {
-            let told: Vec<String> = told.iter().zip(names).map(|(told, name)| match told {
+        let alike = |what: &str, outcomes: [Result<(), AuthorityError>; 3], names: [&str; 3]| {
+            let texts: Vec<String> = outcomes.iter().zip(names).map(|(outcome, name)| match outcome {
                 Ok(()) => "allowed".to_owned(),
                 Err(error) => format!("{:?}", ndauth_core::Problem::from(error)).replace(name, "?"),
             }).collect();
-            assert!(told.iter().all(|other| *other == told[0]), "{what}: {told:#?}");
+            assert!(texts.iter().all(|other| *other == texts[0]), "{what}: {texts:#?}");
         };
         for (name, caller) in callers.iter().filter(|(name, _)| *name != "console") {
             // A service that is registered for all orgs may know of them all, and operators add people to any
@@ -583,12 +583,12 @@ on_both! {
             let others = |row: &&Row| row.operation != Operation::AddMember || *name != "operator";
             let about_orgs = |row: &&Row| row.kind == Kind::Org || row.operation == Operation::ValidateToken;
             for row in TABLE.iter().filter(about_orgs).filter(others) {
-                let mut told = Vec::new();
+                let mut outcomes = Vec::new();
                 for slug in slugs {
-                    told.push(call_about(world, caller, row, &asked, slug).await);
+                    outcomes.push(call_about(world, caller, row, &asked, slug).await);
                 }
-                let told = told.try_into().expect("three");
-                alike(&format!("{:?} {:?} by {name}", row.operation, row.kind), told, slugs);
+                let outcomes = outcomes.try_into().expect("three");
+                alike(&format!("{:?} {:?} by {name}", row.operation, row.kind), outcomes, slugs);
             }
         }
         let plan = async |change: &dyn Fn(&mut NewToken), org: Option<&str>, service: Option<&str>| {
@@ -603,25 +603,25 @@ on_both! {
                 address: None,
             };
             let explained = authority.tokens().explain(&world.ada, &inquiry).await?;
-            let refused = explained.explanations.into_iter().find_map(|told| told.outcome.err());
+            let refused = explained.explanations.into_iter().find_map(|explanation| explanation.outcome.err());
             refused.map_or(Ok(()), |refusal| Err(refusal.into()))
         };
         let none = |_: &mut NewToken| ();
-        let mut told = [const { Vec::new() }; 4];
+        let mut outcomes = [const { Vec::new() }; 4];
         let services = ["theirs", "registry-2", "nobody's"];
         for slug in slugs {
-            told[0].push(plan(&|new| new.orgs = Some(orgs(&[slug])), None, None).await);
-            told[1].push(plan(&none, Some(slug), None).await);
+            outcomes[0].push(plan(&|new| new.orgs = Some(orgs(&[slug])), None, None).await);
+            outcomes[1].push(plan(&none, Some(slug), None).await);
         }
         for service in services {
             let at = |new: &mut NewToken| new.services = Services::Only([service.parse().expect("a name")].into());
-            told[2].push(plan(&at, None, None).await);
-            told[3].push(plan(&none, None, Some(service)).await);
+            outcomes[2].push(plan(&at, None, None).await);
+            outcomes[3].push(plan(&none, None, Some(service)).await);
         }
         let whats = [("restricted to", slugs), ("explained in", slugs), ("made for", services), ("explained at", services)];
-        for (told, (what, names)) in told.into_iter().zip(whats) {
-            assert!(told.iter().all(Result::is_err), "{what}: {told:?}");
-            alike(what, told.try_into().expect("three"), names);
+        for (answers, (what, names)) in outcomes.into_iter().zip(whats) {
+            assert!(answers.iter().all(Result::is_err), "{what}: {answers:?}");
+            alike(what, answers.try_into().expect("three"), names);
         }
         let remove = async |handle: &str| {
             authority.orgs().remove_member(&world.eve, &ops(), &handle.parse().expect("a handle")).await.map(drop)
@@ -669,7 +669,7 @@ on_both! {
         let ada = "ada".parse().expect("a handle");
         let token = presented(&world.create(&new_token("ci")).await.secret);
         assert!(world.authority.operator().disable_account(&CONSOLE, &ada).await.expect("disabled").changed);
-        assert!(!world.authority.operator().disable_account(&CONSOLE, &ada).await.expect("told").changed);
+        assert!(!world.authority.operator().disable_account(&CONSOLE, &ada).await.expect("unchanged").changed);
         assert_eq!(reason(who(&world.ada).await), Reason::AccountDisabled);
         assert_eq!(reason(who(&token).await), Reason::AccountDisabled);
         assert_eq!(reason(world.authority.operator().issue_session(&CONSOLE, &ada, days(1)).await), Reason::AccountDisabled);

@@ -31,8 +31,8 @@ on_both! {
         })
         .await;
         let tried = world.authority.operator().try_catalogue(&CONSOLE, &NextCatalogue::Whole(next.clone())).await.expect("tried");
-        let told: Vec<String> = tried.value.changes.iter().map(ToString::to_string).collect();
-        assert_eq!(told, ["~ read:assets is called get:assets", "- write:assets"]);
+        let changes: Vec<String> = tried.value.changes.iter().map(ToString::to_string).collect();
+        assert_eq!(changes, ["~ read:assets is called get:assets", "- write:assets"]);
         assert_eq!((tried.value.tokens, tried.changed), (1, false));
         assert_eq!(world.refused_permission(&secret, "write:assets").await, None, "nothing was changed");
 
@@ -58,7 +58,7 @@ on_both! {
         })
         .await;
         let revived = other.operator().apply_catalogue(&CONSOLE, &NextCatalogue::Whole(back.clone())).await.expect("applied").value.revived;
-        assert_eq!(revived, 1, "it is told");
+        assert_eq!(revived, 1, "it is reported");
         world.catch_up().await;
         assert_eq!(world.refused_permission(&secret, "write:assets").await, None, "as a role that is given back");
     }

@@ -35,7 +35,7 @@ on_both! {
         assert_eq!(reason(world.authority.validation().who_am_i(&world.ada).await), Reason::SessionRevoked);
         assert!(world.authority.validation().who_am_i(&world.eve).await.is_ok());
         assert_eq!(world.refused(&token).await, None);
-        let again = world.authority.operator().sign_out(&CONSOLE, &ada).await.expect("told");
+        let again = world.authority.operator().sign_out(&CONSOLE, &ada).await.expect("unchanged");
         assert_eq!((again.value, again.changed), (0, false));
     }
 
@@ -61,10 +61,10 @@ on_both! {
         let fourth = presented(&rotate(Duration::ZERO).await.expect("at once").secret);
         assert!(settle(Settling::Confirm(None)).await.expect("confirmed").changed);
         assert_eq!(reason(settle(Settling::Retire { anyway: true }).await), Reason::NoRotation);
-        for (secret, told) in [
+        for (secret, expected) in [
             (&second, Err(Reason::SecretReplaced)), (&third, Err(Reason::SecretExpired)), (&fourth, Ok(())),
         ] {
-            assert_eq!(asks(world, secret).await, told);
+            assert_eq!(asks(world, secret).await, expected);
         }
         let services = world.authority.operator().list_services(&CONSOLE).await.expect("listed").rows;
         let listed = services.iter().find(|view| view.service.name == registry()).expect("it is there");
@@ -133,7 +133,7 @@ on_both! {
         let faults = async || world.authority.operator().check(&CONSOLE).await.expect("checked").faults;
         assert_eq!(faults().await, Vec::<String>::new());
         let store = ndauth_store::Store::connect(&world.scratch.url, ndauth_store::Clock::Database).await.expect("connected");
-        for (done, undone, told) in [
+        for (done, undone, expected) in [
             (
                 "UPDATE token SET revoked_at = NULL WHERE name = 'ci'",
                 format!("UPDATE token SET revoked_at = {} WHERE name = 'ci'", at(0).micros()),
@@ -207,10 +207,10 @@ on_both! {
         ] {
             execute(&store, done).await;
             let found = faults().await;
-            if told.is_empty() {
+            if expected.is_empty() {
                 assert_eq!(found, Vec::<String>::new(), "{done}");
             } else {
-                assert!(found.iter().any(|fault| fault.contains(told)), "{done}: {found:?}");
+                assert!(found.iter().any(|fault| fault.contains(expected)), "{done}: {found:?}");
             }
             if undone.is_empty() {
                 break;
@@ -240,9 +240,9 @@ on_both! {
         };
         assert_eq!((ask(&old).await, ask(&new).await), (Some(Reason::TokenRevoked), None));
         let listed = world.authority.operator().list_every_token(&CONSOLE, None, false).await.expect("listed");
-        let told = |view: &ndauth_core::TokenView| (view.token.name.to_string(), view.status(at(10)));
-        let told: Vec<_> = listed.rows.iter().map(told).collect();
-        assert_eq!(told, [("old".into(), TokenStatus::Revoked), ("new".into(), TokenStatus::Active)]);
+        let status = |view: &ndauth_core::TokenView| (view.token.name.to_string(), view.status(at(10)));
+        let statuses: Vec<_> = listed.rows.iter().map(status).collect();
+        assert_eq!(statuses, [("old".into(), TokenStatus::Revoked), ("new".into(), TokenStatus::Active)]);
         // A revoked token keeps neither its name nor its place among the live ones.
         world.make(&ada, MINE, &new_token("old")).await;
 

@@ -44,7 +44,7 @@ async fn refused(authority: &Authority, world: &World, secret: &Secret, org: &st
     };
     let answer =
         authority.validation().validate(&world.service, &question, keep).await.expect("it is decided");
-    answer.told.outcome.err().map(|refusal| refusal.reason())
+    answer.value.outcome.err().map(|refusal| refusal.reason())
 }
 
 async fn reopened(world: &World) -> Arc<Authority> {
@@ -236,7 +236,7 @@ async fn an_export_must_reach_from_the_copy_to_what_was_seen() {
         lines.iter().enumerate().map(spoil).collect::<Vec<_>>().join("\n")
     };
     let end = lines.len();
-    for (what, export, told) in [
+    for (what, export, expected) in [
         ("nothing", String::new(), "is empty"),
         ("another text", "hello".to_owned(), "is invalid in line 1"),
         ("cut at its end", lines[..end - 1].join("\n"), "does not reach the event"),
@@ -245,7 +245,7 @@ async fn an_export_must_reach_from_the_copy_to_what_was_seen() {
         ("a gap", [&lines[..end - 3], &lines[end - 2..]].concat().join("\n"), "does not continue this log"),
     ] {
         let error = replay(&authority, &export).await.expect_err(what);
-        assert!(error.to_string().contains(told), "{what}: {error}");
+        assert!(error.to_string().contains(expected), "{what}: {error}");
         assert!(matches!(authority.may_serve().await, Err(AuthorityError::Restored)), "{what}");
     }
     assert_eq!(replay(&authority, &lines[end - 4..].join("\n")).await.expect("all that is needed"), 4);
@@ -302,7 +302,7 @@ async fn a_copy_is_put_back_whole_or_not_at_all() {
             .count()
     };
     assert_eq!(kept(path), 1);
-    for (what, bytes, told) in [
+    for (what, bytes, expected) in [
         ("text", b"not a database at all, but long enough to be looked at as one" as &[u8], "not a database"),
         ("nothing", b"", "it has none of the tables"),
     ] {
@@ -310,7 +310,7 @@ async fn a_copy_is_put_back_whole_or_not_at_all() {
         std::fs::write(&file, bytes).expect("written");
         let error = Authority::restore(url, &file).await.expect_err(what);
         assert!(matches!(error, AuthorityError::Copy(CopyError::NoCopy { .. })), "{what}: {error:?}");
-        assert!(error.to_string().contains(told), "{what}: {error}");
+        assert!(error.to_string().contains(expected), "{what}: {error}");
     }
     let read_only = folder.path().join("copy.db");
     std::fs::set_permissions(&read_only, std::os::unix::fs::PermissionsExt::from_mode(0o400)).expect("set");

@@ -83,7 +83,7 @@ on_both! {
                             address: address.parse().ok(),
                             ..asks(about(name), org, access, permission)
                         };
-                        let told = explained(world, &inquiry).await;
+                        let explanations = explained(world, &inquiry).await;
                         let requirement = needs(org, access, permission);
                         let question = ndauth_authority::Question {
                             secret: secret.expose(),
@@ -92,15 +92,15 @@ on_both! {
         client: None,
     };
                         let answer = world.authority.validation().validate(service, &question, keep).await.expect("decided");
-                        let expected = answer.told.outcome.err();
+                        let expected = answer.value.outcome.err();
                         refused += usize::from(expected.is_some());
-                        assert_eq!(told.len(), 1);
+                        assert_eq!(explanations.len(), 1);
                         assert_eq!(
-                            told[0].outcome.as_ref().err(),
+                            explanations[0].outcome.as_ref().err(),
                             expected.as_ref(),
                             "{name} {service_name} {address} {org} {access} {permission:?}"
                         );
-                        assert_eq!(first(&told[0]).map(|(_, reason)| reason), expected.map(|refusal| refusal.reason()));
+                        assert_eq!(first(&explanations[0]).map(|(_, reason)| reason), expected.map(|refusal| refusal.reason()));
                     }
                 }
             }
@@ -110,15 +110,15 @@ on_both! {
 
     async fn every_org_is_explained_separately(world: &World) {
         world.create(&new_token("ci")).await;
-        let told = explained(world, &about("ci")).await;
-        let orgs: Vec<_> = told
+        let explanations = explained(world, &about("ci")).await;
+        let orgs: Vec<_> = explanations
             .iter()
-            .map(|told| {
-                let effective = match &told.outcome {
+            .map(|explanation| {
+                let effective = match &explanation.outcome {
                     Ok(Effective::Access { access, role, .. }) => Some((*access, *role)),
                     _ => None,
                 };
-                (told.org.as_ref().map(ToString::to_string), effective)
+                (explanation.org.as_ref().map(ToString::to_string), effective)
             })
             .collect();
         assert_eq!(
@@ -128,20 +128,20 @@ on_both! {
                 (Some("ops".to_owned()), Some((Scope::Rw, Role::Rw))),
             ]
         );
-        assert_eq!(told[0].findings.len(), Factor::ALL.len());
+        assert_eq!(explanations[0].findings.len(), Factor::ALL.len());
     }
 
     async fn a_planned_token_is_explained_and_not_made(world: &World) {
         let planned = |change: fn(&mut NewToken)| {
             about_subject(Subject::Planned(Box::new(token_with("planned", change))))
         };
-        let told = explained(world, &planned(|new| {
+        let explanations = explained(world, &planned(|new| {
             new.grants = granted(&["read:assets", "write:assets", "approve:assets"]);
             (new.scope, new.networks) = (None, networks("10.0.0.0/8"));
         })).await;
-        let effective: Vec<Option<&Grants>> = told
+        let effective: Vec<Option<&Grants>> = explanations
             .iter()
-            .map(|told| match &told.outcome {
+            .map(|explanation| match &explanation.outcome {
                 Ok(Effective::Access { grants, .. }) => Some(grants),
                 _ => None,
             })
@@ -156,9 +156,9 @@ on_both! {
             expected: None,
         };
         world.authority.orgs().set_policy(&world.eve, &"ops".parse().expect("a slug"), &strict).await.expect("set");
-        let told = explained(world, &planned(|_| ())).await;
-        assert_eq!(first(&told[1]), Some((Factor::Policy, Reason::PersonalBarred)));
-        assert_eq!(first(&told[0]), None);
+        let explanations = explained(world, &planned(|_| ())).await;
+        assert_eq!(first(&explanations[1]), Some((Factor::Policy, Reason::PersonalBarred)));
+        assert_eq!(first(&explanations[0]), None);
         let wrong = planned(|new| new.grants = granted(&["read:unicorns"]));
         assert_eq!(reason(world.authority.tokens().explain(&world.ada, &wrong).await), Reason::InvalidArgument);
         let all = &TokenQuery::all(true, 10);
@@ -200,15 +200,15 @@ on_both! {
             [("anywhere", (Factor::Role, Reason::NotAMember)), ("dev", (Factor::Orgs, Reason::OrgNotCovered))]
         {
             for org in ["hidden", "nowhere"] {
-                let told = explained(world, &asks(about(name), org, Scope::Ro, None)).await;
-                assert_eq!(first(&told[0]), Some(expected), "{name} {org}");
+                let explanations = explained(world, &asks(about(name), org, Scope::Ro, None)).await;
+                assert_eq!(first(&explanations[0]), Some(expected), "{name} {org}");
             }
         }
         // A former member may know of it.
         let (ops, ada) = ("ops".parse().expect("a slug"), "ada".parse().expect("a handle"));
         world.authority.orgs().remove_member(&world.eve, &ops, &ada).await.expect("removed");
-        let told = explained(world, &asks(about("anywhere"), "ops", Scope::Ro, None)).await;
-        assert_eq!(first(&told[0]), Some((Factor::Role, Reason::NotAMember)));
+        let explanations = explained(world, &asks(about("anywhere"), "ops", Scope::Ro, None)).await;
+        assert_eq!(first(&explanations[0]), Some((Factor::Role, Reason::NotAMember)));
     }
 
     /// Only members may read an org's policy, and nobody here may read which orgs a service is for.
@@ -222,13 +222,13 @@ on_both! {
         let ops = "ops".parse().expect("a slug");
         world.authority.orgs().set_policy(&world.eve, &ops, &policy).await.expect("set");
         let secret = world.create(&new_token("ci")).await.secret;
-        let of = |told: &Explanation, wanted: Factor| {
-            told.findings.iter().find(|(factor, ..)| *factor == wanted).expect("it is told").1.clone()
+        let of = |explanation: &Explanation, wanted: Factor| {
+            explanation.findings.iter().find(|(factor, ..)| *factor == wanted).expect("it is reported").1.clone()
         };
         let inquiry = || Inquiry { service: Some("ops only".parse().expect("a name")), ..asks(about("ci"), "ops", Scope::Ro, None) };
-        let told = explained(world, &inquiry()).await;
-        assert_eq!(of(&told[0], Factor::Policy), "use from 198.51.100.0/24");
-        assert_eq!(of(&told[0], Factor::Service), "this org");
+        let explanations = explained(world, &inquiry()).await;
+        assert_eq!(of(&explanations[0], Factor::Policy), "use from 198.51.100.0/24");
+        assert_eq!(of(&explanations[0], Factor::Service), "this org");
         let elsewhere = Inquiry { service: Some("ops only".parse().expect("a name")), ..asks(about("ci"), "dev", Scope::Ro, None) };
         assert_eq!(of(&explained(world, &elsewhere).await[0], Factor::Service), "other orgs");
         // A token that is not granted it may not read it, and neither may a former member.
@@ -236,13 +236,13 @@ on_both! {
             subject: Subject::Secret(secret.expose().parse().expect("a secret")),
             ..asks(about("ci"), "ops", Scope::Ro, None)
         };
-        let told = world.authority.tokens().explain(&presented(&secret), &shown()).await.expect("explained");
-        assert_eq!(of(&told.explanations[0], Factor::Policy), "what the org's policy admits");
+        let by_itself = world.authority.tokens().explain(&presented(&secret), &shown()).await.expect("explained");
+        assert_eq!(of(&by_itself.explanations[0], Factor::Policy), "what the org's policy admits");
         world.authority.orgs().remove_member(&world.eve, &ops, &"ada".parse().expect("a handle")).await.expect("removed");
         let gone = world.authority.tokens().explain(&world.ada, &inquiry()).await;
         assert_eq!(reason(gone), Reason::NotFound, "a service of others");
-        for told in explained(world, &Inquiry { service: None, ..inquiry() }).await {
-            let factors: Vec<Factor> = told.findings.iter().map(|(factor, ..)| *factor).collect();
+        for explanation in explained(world, &Inquiry { service: None, ..inquiry() }).await {
+            let factors: Vec<Factor> = explanation.findings.iter().map(|(factor, ..)| *factor).collect();
             assert!(!factors.contains(&Factor::Policy) && !factors.contains(&Factor::Lockdown), "{factors:?}");
         }
     }
@@ -256,19 +256,19 @@ on_both! {
             ..asks(about("ci"), "ops", Scope::Ro, None)
         };
         let by_eve = async |secret: &Secret| world.authority.tokens().explain(&world.eve, &show(secret)).await;
-        let told = by_eve(&made.secret).await.expect("explained").explanations;
-        assert_eq!((told.len(), first(&told[0])), (1, None), "it lives");
+        let explanations = by_eve(&made.secret).await.expect("explained").explanations;
+        assert_eq!((explanations.len(), first(&explanations[0])), (1, None), "it lives");
         world.revoke(&world.ada, &Which::Id(made.view.token.id)).await.expect("revoked");
         for (by, findings) in [(&world.eve, 1), (&world.ada, Factor::ALL.len())] {
-            let told = world.authority.tokens().explain(by, &show(&made.secret)).await.expect("explained");
-            assert_eq!(told.explanations[0].findings.len(), findings);
-            assert_eq!(told.explanations[0].outcome.as_ref().expect_err("it is dead").reason(), Reason::TokenRevoked);
+            let answer = world.authority.tokens().explain(by, &show(&made.secret)).await.expect("explained");
+            assert_eq!(answer.explanations[0].findings.len(), findings);
+            assert_eq!(answer.explanations[0].outcome.as_ref().expect_err("it is dead").reason(), Reason::TokenRevoked);
         }
         let elsewhere = world.create(&token_with("there", |new| new.networks = networks("10.0.0.0/8"))).await.secret;
         let itself = world.authority.tokens().explain(&presented(&elsewhere), &show(&elsewhere)).await;
         assert_eq!(reason(itself), Reason::NetworkNotCovered);
-        let told = by_eve(&elsewhere).await.expect("explained").explanations;
-        assert_eq!(told[0].findings.len(), 1, "nor from elsewhere by others");
+        let explanations = by_eve(&elsewhere).await.expect("explained").explanations;
+        assert_eq!(explanations[0].findings.len(), 1, "nor from elsewhere by others");
     }
 
     /// An explanation of a secret that belongs to no token is about the secret.
@@ -278,8 +278,8 @@ on_both! {
             ("ndses_9fefK0k0r4f1UgtpuUsNmC6Fu1W2cqhyY3rNdGb8tg4", Reason::SecretKindNotAccepted),
         ] {
             let subject = Subject::Secret(text.parse().expect("a secret"));
-            let told = explained(world, &Inquiry { subject, ..about("x") }).await;
-            assert_eq!(first(&told[0]), Some((Factor::Secret, expected)));
+            let explanations = explained(world, &Inquiry { subject, ..about("x") }).await;
+            assert_eq!(first(&explanations[0]), Some((Factor::Secret, expected)));
         }
     }
 
@@ -288,10 +288,10 @@ on_both! {
         let made = world.create(&new_token("ci")).await;
         let by_id = || Inquiry { subject: Subject::Token(Which::Id(made.view.token.id)), ..about("ci") };
         world.revoke(&world.ada, &Which::Id(made.view.token.id)).await.expect("revoked");
-        let told = explained(world, &asks(by_id(), "ops", Scope::Ro, None)).await;
-        assert_eq!(first(&told[0]), Some((Factor::Life, Reason::TokenRevoked)));
+        let explanations = explained(world, &asks(by_id(), "ops", Scope::Ro, None)).await;
+        assert_eq!(first(&explanations[0]), Some((Factor::Life, Reason::TokenRevoked)));
         world.clock.set(at(60));
-        let allows = &told[0].findings.iter().find(|(factor, ..)| *factor == Factor::Life).expect("it is told").1;
+        let allows = &explanations[0].findings.iter().find(|(factor, ..)| *factor == Factor::Life).expect("it is reported").1;
         assert_eq!(*allows, format!("use until {}", at(0).minute()));
     }
 }

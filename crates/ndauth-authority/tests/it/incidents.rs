@@ -71,13 +71,13 @@ on_both! {
         let oona = world.person("oona", true, None).await;
         let (ops, account) = (in_org("ops"), of_account("ada"));
         // The owner revokes by the earlier instant, the org by the later.
-        let preview = world.authority.tokens().preview_revoke_all(&world.ada, MINE, MintedWhen::Before(at(50))).await.expect("told");
+        let preview = world.authority.tokens().preview_revoke_all(&world.ada, MINE, MintedWhen::Before(at(50))).await.expect("previewed");
         assert_eq!((preview.value.tokens, preview.value.used_today.len(), preview.changed), (1, 0, false));
         shut(&world.ada, MINE, 50).await;
         assert_eq!(world.refused(&old).await, Some(Reason::TokenRevoked));
         assert_eq!(world.refused(&new).await, None);
-        let preview = world.authority.tokens().preview_revoke_all(&world.eve, &ops, MintedWhen::Before(at(150))).await.expect("told");
-        assert_eq!((preview.value.tokens, preview.value.used_today.len()), (1, 1), "the one that was used is told of");
+        let preview = world.authority.tokens().preview_revoke_all(&world.eve, &ops, MintedWhen::Before(at(150))).await.expect("previewed");
+        assert_eq!((preview.value.tokens, preview.value.used_today.len()), (1, 1), "the one that was used is listed");
         shut(&world.eve, &ops, 150).await;
         assert_eq!(world.refused(&new).await, Some(Reason::RevokedInOrg));
         assert_eq!(refused_in(world, &new, "dev", Scope::Ro).await, None, "there alone");
@@ -109,8 +109,8 @@ on_both! {
         world.authority.tokens().revoke_all(&world.ada, MINE, MintedWhen::Ever).await.expect("revoked");
         world.authority.tokens().revoke_all(&world.eve, &ops, MintedWhen::Ever).await.expect("revoked");
         let shown = world.show(&world.ada, &Which::Id(old.view.token.id)).await.expect("shown");
-        let told = shown.revocation.clone().expect("its owner is told");
-        assert_eq!((shown.status(at(100)), told.by.as_str(), told.reason), (TokenStatus::Revoked, "ada", RevocationReason::Leaked));
+        let revocation = shown.revocation.clone().expect("its owner may see it");
+        assert_eq!((shown.status(at(100)), revocation.by.as_str(), revocation.reason), (TokenStatus::Revoked, "ada", RevocationReason::Leaked));
         let listed = async |credential: &Credential, whose: &Whose| {
             let listed = world.authority.tokens().list(credential, whose, PAGE).await;
             let views = listed.expect("listed").views.into_iter();
@@ -122,22 +122,22 @@ on_both! {
         world.make(&world.eve, &ops, &settings).await;
         // The mirror gives the same answers before and after it is loaded again.
         for _ in 0..2 {
-            let mut told = Vec::new();
+            let mut outcomes = Vec::new();
             for secret in [&old.secret, &kept.secret, &new, &own.secret] {
                 let verdict = world.ask(&world.service, secret.expose(), &needs("ops", Scope::Rw, Some("write:assets"))).await;
-                told.push(verdict.outcome.map(drop).map_err(|refusal| (refusal.to_string(), refusal.factor())));
+                outcomes.push(verdict.outcome.map(drop).map_err(|refusal| (refusal.to_string(), refusal.factor())));
             }
             let revoked = "the token was revoked with all tokens minted before 2027-01-15T08:01:40Z".to_owned();
             let refused = Err((revoked, Factor::NotBefore));
-            assert_eq!(told, [refused.clone(), refused.clone(), Ok(()), refused]);
+            assert_eq!(outcomes, [refused.clone(), refused.clone(), Ok(()), refused]);
             world.load_again().await;
         }
         world.sound().await;
         let store = ndauth_store::Store::connect(&world.scratch.url, ndauth_store::Clock::Database).await.expect("connected");
         ndauth_store::testing::execute(&store, "UPDATE token SET revoked_at = NULL").await;
         let faults = world.authority.operator().check(&CONSOLE).await.expect("checked").faults;
-        let told = |fault: &&String| fault.contains("lives, and the log says it was revoked at 2027-01-15T08:01:40Z");
-        assert_eq!(faults.iter().filter(told).count(), 2, "{faults:?}");
+        let is_reported = |fault: &&String| fault.contains("lives, and the log says it was revoked at 2027-01-15T08:01:40Z");
+        assert_eq!(faults.iter().filter(is_reported).count(), 2, "{faults:?}");
     }
 
     /// An org revokes others' tokens in the org, and they stay live elsewhere.
@@ -155,13 +155,13 @@ on_both! {
             service: None,
             address: None,
         };
-        let told = world.authority.tokens().explain(&world.ada, &inquiry).await.expect("explained").explanations;
-        let told = told.iter().map(|of| {
+        let explanations = world.authority.tokens().explain(&world.ada, &inquiry).await.expect("explained").explanations;
+        let refusals = explanations.iter().map(|of| {
             let refused = of.outcome.as_ref().err().map(ToString::to_string);
             (of.org.as_ref().map_or("", OrgSlug::as_str), refused)
         });
         let closed = "the org `ops` revoked all tokens minted before 2027-01-15T08:01:40Z".to_owned();
-        assert_eq!(told.collect::<Vec<_>>(), [("dev", None), ("ops", Some(closed))]);
+        assert_eq!(refusals.collect::<Vec<_>>(), [("dev", None), ("ops", Some(closed))]);
     }
 
     /// A rotation at another instance either comes before, and its token is live, or is refused.
@@ -274,7 +274,7 @@ on_both! {
         let freeze = async |who: &Credential| world.authority.orgs().freeze(who, &ops()).await;
         assert_eq!(reason(freeze(&world.ada).await), Reason::RoleTooLow);
         assert!(freeze(&world.eve).await.expect("frozen").changed);
-        assert!(!freeze(&world.eve).await.expect("told").changed);
+        assert!(!freeze(&world.eve).await.expect("unchanged").changed);
         assert_eq!(refused_in(world, &made.secret, "ops", Scope::Rw).await, Some(Reason::OrgFrozen));
         assert_eq!(refused_in(world, &made.secret, "ops", Scope::Ro).await, None);
         for (by, whose, new) in [
@@ -393,15 +393,15 @@ on_both! {
         near[20] = if near[20] == b'A' { b'B' } else { b'A' };
         let near = String::from_utf8(near).expect("text");
         let far = "ndpat_Jj8IYRumwQ9GV4nfqrymvLBbUUnY8LAkuEecJnIrk1U";
-        let told = async |text: &str| {
+        let refusal_of = async |text: &str| {
             let verdict = world.ask(&world.service, text, &needs("ops", Scope::Ro, None)).await;
             let refusal = verdict.outcome.expect_err("refused");
             (refusal.to_string(), refusal.since())
         };
-        assert_eq!(told(&near).await, told(far).await);
-        assert_eq!(told(&near).await.1, None);
+        assert_eq!(refusal_of(&near).await, refusal_of(far).await);
+        assert_eq!(refusal_of(&near).await.1, None);
         world.clock.set(at(3 * DAY));
-        let (text, since) = told(dead.expose()).await;
+        let (text, since) = refusal_of(dead.expose()).await;
         assert_eq!((text.as_str(), since), ("the token was revoked 3 days ago (2027-01-15)", Some(at(0))));
     }
 
@@ -416,8 +416,8 @@ on_both! {
             let id = revoked.expect("revoked").value.token.id;
             assert_eq!(world.refused(&secret).await, Some(Reason::TokenRevoked));
             let shown = world.show(&world.ada, &Which::Id(id)).await.expect("shown");
-            let told = shown.revocation.clone().expect("its owner is told");
-            assert_eq!((told.by.as_str(), told.reason, told.note), ("ada", why.reason, note));
+            let revocation = shown.revocation.clone().expect("its owner may see it");
+            assert_eq!((revocation.by.as_str(), revocation.reason, revocation.note), ("ada", why.reason, note));
             assert_eq!(shown.status(at(0)), TokenStatus::Revoked);
         }
         let all = [world.create(&new_token("a")).await.secret, world.create(&new_token("b")).await.secret];
@@ -434,16 +434,16 @@ on_both! {
         world.create(&token_with("there", |new| new.orgs = Some(orgs(&["dev"])))).await;
         let page = TokenPage { include_revoked: false, after: None, limit: 100 };
         let listed = world.authority.tokens().list_personal_tokens(&world.eve, &ops(), page).await.expect("listed");
-        let mut told: Vec<_> = listed
+        let mut rows: Vec<_> = listed
             .views
             .iter()
             .map(|view| (view.token.name.as_str(), view.owner_account.as_ref().map_or("", |owner| owner.as_str()), view.orgs.clone()))
             .collect();
         // Tokens of one instant are in no order.
-        told.sort_by_key(|(name, ..)| *name);
+        rows.sort_by_key(|(name, ..)| *name);
         let owner = "ada";
         let here = orgs(&["ops"]);
-        assert_eq!(told, [("everywhere", owner, ndauth_core::Orgs::All), ("here", owner, here)]);
+        assert_eq!(rows, [("everywhere", owner, ndauth_core::Orgs::All), ("here", owner, here)]);
         assert_eq!(reason(world.authority.tokens().list_personal_tokens(&world.ada, &ops(), page).await), Reason::RoleTooLow);
         let there = world.show(&world.ada, &named("there")).await.expect("shown").token.id;
         let own = world.make(&world.eve, &in_org("ops"), &org_token("own", &["read:assets"])).await.view.token.id;
@@ -463,24 +463,24 @@ on_both! {
         let dan = world.person("dan", false, None).await;
         world.member("dev", "dan", Role::Admin).await;
         tokens.suspend_personal_token(&dan, &"dev".parse().expect("a slug"), id).await.expect("suspended");
-        let told = |view: &TokenView| {
+        let visible = |view: &TokenView| {
             let by: Vec<_> = view.suspended_in.iter().map(|(org, _)| org.to_string()).collect();
             assert_eq!((&view.orgs, view.used_from.len()), (&orgs(&["ops"]), 0));
             assert!(view.secrets.iter().all(|secret| secret.last_use.is_none()), "{view:?}");
             (by, view.last_use().map(|last| last.at))
         };
         let suspended = tokens.suspend_personal_token(&world.eve, &ops(), id).await.expect("suspended").value;
-        assert_eq!(told(&suspended), (vec!["ops".to_owned()], None));
+        assert_eq!(visible(&suspended), (vec!["ops".to_owned()], None));
         let resumed = tokens.resume_personal_token(&world.eve, &ops(), id).await.expect("resumed").value;
-        assert_eq!(told(&resumed), (vec![], None));
-        let preview = async || tokens.preview_revoke_all(&world.eve, &in_org("ops"), MintedWhen::Ever).await.expect("told").value;
+        assert_eq!(visible(&resumed), (vec![], None));
+        let preview = async || tokens.preview_revoke_all(&world.eve, &in_org("ops"), MintedWhen::Ever).await.expect("previewed").value;
         world.clock.set(at(1));
         let previewed = preview().await;
         assert_eq!((previewed.tokens, previewed.used_today.len()), (1, 0), "it was used elsewhere");
         world.clock.set(at(5));
         assert_eq!(refused_in(world, &secret, "ops", Scope::Ro).await, None);
         let previewed = preview().await;
-        assert_eq!(previewed.used_today.iter().map(told).collect::<Vec<_>>(), [(vec![], Some(at(5)))]);
+        assert_eq!(previewed.used_today.iter().map(visible).collect::<Vec<_>>(), [(vec![], Some(at(5)))]);
     }
 
     /// `ada`'s token is used in `dev` all the time, and in `ops` once; `eve` is admin of `ops`.
@@ -499,7 +499,7 @@ on_both! {
             assert!(verdict.outcome.is_ok(), "{verdict:?}");
         };
         use_in("dev").await;
-        world.authority.validation().who_am_i(&presented(&secret)).await.expect("told");
+        world.authority.validation().who_am_i(&presented(&secret)).await.expect("identified");
         assert_eq!(seen().await, None, "used elsewhere, and by itself");
         world.authority.validation().write_uses().await.expect("written");
         assert_eq!(seen().await, None);
@@ -520,7 +520,7 @@ on_both! {
         tokens.resume_personal_token(&world.eve, &ops(), id).await.expect("resumed");
         let barring = OrgPolicy { personal_tokens: false, ..OrgPolicy::OPEN };
         let policy = NewPolicy { policy: barring, effective_in: Duration::ZERO, expected: None, announced: Announced::Keep };
-        let impact = world.authority.orgs().try_policy(&world.eve, &ops(), &policy).await.expect("told").value.impact;
+        let impact = world.authority.orgs().try_policy(&world.eve, &ops(), &policy).await.expect("tried").value.impact;
         assert_eq!(impact.broken.iter().map(|token| token.last_use.map(|last| last.at)).collect::<Vec<_>>(), [Some(at(70))]);
         let mine = world.show(&world.ada, &named("ci")).await.expect("shown");
         assert_eq!(mine.last_use().map(|last| last.at), Some(at(200)), "its owner sees all");

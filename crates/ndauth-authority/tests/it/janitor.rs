@@ -40,8 +40,8 @@ on_both! {
         world.clock.set(at(431 * DAY));
         assert_eq!(tidy().await.tokens, 1);
         assert_eq!(tidy().await, Tidied::default());
-        let told = world.ask(&world.service, living.expose(), &Requirement::Identity).await;
-        assert!(told.outcome.is_err());
+        let verdict = world.ask(&world.service, living.expose(), &Requirement::Identity).await;
+        assert!(verdict.outcome.is_err());
         world.sound().await;
         // Another mirror that loads everything agrees.
         world.load_again().await;

@@ -63,18 +63,18 @@ on_both! {
             Some(Rotation::Overlap { old, retirement }) => Some((old.record.ends_at, retirement.is_safe())),
             _ => None,
         };
-        assert_eq!(stage(&shown, 600), Some((Expiry::At(at(600 + DAY)), false)), "it is too soon to tell");
+        assert_eq!(stage(&shown, 600), Some((Expiry::At(at(600 + DAY)), false)), "it is too soon to know");
         assert_eq!(stage(&shown, 600 + 3600), Some((Expiry::At(at(600 + DAY)), true)));
         // Somebody still uses the old one.
         world.clock.set(at(700));
         assert_eq!(used(world, &old).await, None);
         let shown = view(world).await;
         assert_eq!(stage(&shown, 700), Some((Expiry::At(at(600 + DAY)), false)));
-        let told = match shown.rotation(at(700)) {
+        let address = match shown.rotation(at(700)) {
             Some(Rotation::Overlap { retirement: Retirement::StillUsed(last), .. }) => last.address,
             other => panic!("{other:?}"),
         };
-        assert_eq!(told, "203.0.113.9".parse().ok());
+        assert_eq!(address, "203.0.113.9".parse().ok());
         assert_eq!(reason(settled(world, Settling::Retire { anyway: false }).await), Reason::NotSafeYet);
         assert_eq!(reason(rotate(world, Duration::ZERO).await), Reason::OverlapRuns);
         assert!(settled(world, Settling::Retire { anyway: true }).await.expect("retired"));
@@ -131,7 +131,7 @@ on_both! {
         let week = presented(&world.create(&turning("week", days(8))).await.secret);
         assert_eq!(reason(renew(&short, "short", false).await), Reason::NotRenewable);
         assert_eq!(reason(renew(&world.ada, "short", true).await), Reason::NotRenewable);
-        assert_eq!(renew(&world.ada, "week", true).await.expect("told"), Expiry::At(at(8 * DAY)), "it is too soon");
+        assert_eq!(renew(&world.ada, "week", true).await.expect("unchanged"), Expiry::At(at(8 * DAY)), "it is too soon");
         world.clock.set(at(6 * DAY));
         assert_eq!(renew(&week, "week", false).await.expect("renewed"), Expiry::At(at(16 * DAY)), "by what it was made for");
         // When it rotates itself its lifetime begins again, for 365 days at most.
@@ -265,15 +265,15 @@ on_both! {
                     }
                 });
             }
-            let mut told: BTreeMap<String, usize> = BTreeMap::new();
+            let mut counts: BTreeMap<String, usize> = BTreeMap::new();
             for outcome in tries.join_all().await {
                 let key = match outcome {
                     Ok(changed) => format!("{changed}"),
                     Err(error) => error.reason().code().to_owned(),
                 };
-                *told.entry(key).or_default() += 1;
+                *counts.entry(key).or_default() += 1;
             }
-            told.into_iter().map(|(key, count)| format!("{key}:{count}")).collect::<Vec<_>>().join(" ")
+            counts.into_iter().map(|(key, count)| format!("{key}:{count}")).collect::<Vec<_>>().join(" ")
         };
         assert_eq!(all(|_| None).await, "ROTATION_PENDING:49 true:1");
         assert_eq!(all(|_| Some(Settling::Confirm(None))).await, "NO_ROTATION:49 true:1");
@@ -395,8 +395,8 @@ on_both! {
         for name in ["long", "ro"] {
             assert_eq!(reason(renew(name, None).await), Reason::NotRenewable, "{name}");
         }
-        assert_eq!(renew("ci", Some(7)).await.expect("told"), (false, Expiry::At(at(90 * DAY))));
-        assert_eq!(renew("ci", Some(90)).await.expect("told"), (false, Expiry::At(at(90 * DAY))));
+        assert_eq!(renew("ci", Some(7)).await.expect("unchanged"), (false, Expiry::At(at(90 * DAY))));
+        assert_eq!(renew("ci", Some(90)).await.expect("unchanged"), (false, Expiry::At(at(90 * DAY))));
         assert_eq!(renew("ci", Some(91)).await.expect("renewed"), (true, Expiry::At(at(120 * DAY))));
         let policy = OrgPolicy { longest_lifetime: Lifetime::For(Duration::from_secs(130 * 24 * 60 * 60)), ..OrgPolicy::OPEN };
         let new = NewPolicy { policy, effective_in: Duration::ZERO, announced: Announced::Keep, expected: None };

@@ -194,28 +194,28 @@ async fn play(engine: Engine, steps: &[Step]) {
         secrets: vec![Modelled { minted: 0, confirmed: true, ends: None, overlap: 0, token_ends: MADE_FOR }],
     };
     for (number, step) in steps.iter().enumerate() {
-        let told: Result<(), Reason> = match step {
+        let outcome: Result<(), Reason> = match step {
             Step::Rotate { overlap_hours, days: chosen } => {
                 let overlap = Duration::from_secs(overlap_hours.unsigned_abs() * 60 * 60);
                 let expiry = chosen.map(|count| days(count.unsigned_abs()));
                 let rotated =
                     world.authority.tokens().rotate(&world.ada, MINE, &named("ci"), overlap, expiry).await;
                 let expected = model.rotate(overlap_hours * HOUR, *chosen);
-                let told =
+                let outcome =
                     rotated.map(|rotated| secrets.push(rotated.value.secret)).map_err(|error| error.reason());
-                assert_eq!(told, expected, "step {number} of {steps:?}");
-                told
+                assert_eq!(outcome, expected, "step {number} of {steps:?}");
+                outcome
             }
             Step::Use(back) => {
                 let which = secrets.len().saturating_sub(1 + back % secrets.len());
                 let expected = model.verdict(which);
-                let told = world.refused(&secrets[which]).await.map_or(Ok(()), Err);
-                assert_eq!(told, expected, "step {number} of {steps:?}");
+                let outcome = world.refused(&secrets[which]).await.map_or(Ok(()), Err);
+                assert_eq!(outcome, expected, "step {number} of {steps:?}");
                 world.authority.validation().follow_up().await.expect("followed up");
-                if told.is_ok() && model.pending() == Some(which) {
+                if outcome.is_ok() && model.pending() == Some(which) {
                     model.confirm(which);
                 }
-                told
+                outcome
             }
             Step::Confirm | Step::Drop | Step::Retire => {
                 let settling = match step {
@@ -224,16 +224,16 @@ async fn play(engine: Engine, steps: &[Step]) {
                     _ => Settling::Retire { anyway: true },
                 };
                 let settled = settle(&world.authority, &world.ada, &named("ci"), &settling).await;
-                let told = settled.map(drop).map_err(|error| error.reason());
-                assert_eq!(told, model.settle(step), "step {number} of {steps:?}");
-                told
+                let outcome = settled.map(drop).map_err(|error| error.reason());
+                assert_eq!(outcome, model.settle(step), "step {number} of {steps:?}");
+                outcome
             }
             Step::Renew => {
                 let renewed =
                     world.authority.tokens().renew(&world.ada, MINE, &named("ci"), Renewing::default()).await;
-                let told = renewed.map(drop).map_err(|error| error.reason());
-                assert_eq!(told, model.renew(), "step {number} of {steps:?}");
-                told
+                let outcome = renewed.map(drop).map_err(|error| error.reason());
+                assert_eq!(outcome, model.renew(), "step {number} of {steps:?}");
+                outcome
             }
             Step::Wait(seconds) => {
                 model.now += seconds;
@@ -258,12 +258,12 @@ async fn play(engine: Engine, steps: &[Step]) {
                 set.map(drop).map_err(|error| error.reason())
             }
         };
-        let _ = told;
+        let _ = outcome;
         for (which, secret) in secrets.iter().enumerate() {
             // The pending secret is skipped, because asking would confirm it.
             if model.pending() != Some(which) {
-                let told = world.refused(secret).await.map_or(Ok(()), Err);
-                assert_eq!(told, model.verdict(which), "secret {which} after step {number} of {steps:?}");
+                let verdict = world.refused(secret).await.map_or(Ok(()), Err);
+                assert_eq!(verdict, model.verdict(which), "secret {which} after step {number} of {steps:?}");
             }
         }
         let serving = (0..secrets.len()).filter(|which| model.secrets[*which].serves(model.now)).count();

@@ -141,9 +141,9 @@ on_both! {
         let authority = &world.authority;
         let before = authority.operator().check(&CONSOLE).await.expect("checked").events;
         let link = authority.logins().sign_in_link(&CONSOLE, &ada()).await.expect("a link");
-        let (told, _) = authority.operator().export_events(&CONSOLE, before).await.expect("exported").expect("a page");
-        assert!(told.contains("account.sign_in_link_issued") && told.contains("console"), "{told}");
-        assert!(!told.contains(link.code.expose()), "{told}");
+        let (exported, _) = authority.operator().export_events(&CONSOLE, before).await.expect("exported").expect("a page");
+        assert!(exported.contains("account.sign_in_link_issued") && exported.contains("console"), "{exported}");
+        assert!(!exported.contains(link.code.expose()), "{exported}");
         assert_eq!(authority.logins().account_of_link(link.code.expose()).await.expect("hers").handle, ada());
         let invitation = authority.logins().accept_invitation(link.code.expose(), PASSWORD, &home()).await;
         assert_eq!(reason(invitation), Reason::LinkSpent, "it sets no password");
@@ -250,9 +250,9 @@ on_both! {
             show(secret).await.expect("it has ended");
         }
         let listed = authority.tokens().get(&ada, MINE, &ndauth_authority::Which::Name("personal".to_owned())).await;
-        let told = listed.expect("shown").view.revocation.expect("its owner is told");
-        assert_eq!(told.reason, ndauth_core::RevocationReason::Possession);
-        let note = told.note.expect("from where").to_string();
+        let revocation = listed.expect("shown").view.revocation.expect("its owner may see it");
+        assert_eq!(revocation.reason, ndauth_core::RevocationReason::Possession);
+        let note = revocation.note.expect("from where").to_string();
         assert!(note.contains(&personal.prefix().to_string()) && note.contains("192.0.2.7"), "{note}");
         // In a rotation, the new secret and the old one only end themselves.
         let old = world.make(&ada, MINE, &new_token("ci")).await.secret;
@@ -278,8 +278,8 @@ on_both! {
         for known in [true, false] {
             let Credential::Secret { secret, .. } = &world.service else { panic!("a secret") };
             let drawn = Secret::mint(SecretKind::Service, &mut SysRng).expect("drawn");
-            let told = show(if known { secret } else { &drawn }).await;
-            assert_eq!(reason(told), Reason::SecretKindNotAccepted, "{known}");
+            let outcome = show(if known { secret } else { &drawn }).await;
+            assert_eq!(reason(outcome), Reason::SecretKindNotAccepted, "{known}");
         }
         assert_eq!(world.refused(&new).await, None, "the service asks on");
         sound(authority).await;
@@ -590,8 +590,8 @@ on_both! {
         let read_ops = derive(world, &granted, Some(Scope::Ro), Some("ops")).await;
         assert_eq!(all.kind(), SecretKind::Access);
         let may = async |secret: &Secret, org: &str, access: Scope| {
-            let told = world.ask(&world.service, secret.expose(), &needs(org, access, None)).await;
-            told.outcome.map(|allowed| allowed.owner).map_err(|refusal| refusal.reason())
+            let verdict = world.ask(&world.service, secret.expose(), &needs(org, access, None)).await;
+            verdict.outcome.map(|allowed| allowed.owner).map_err(|refusal| refusal.reason())
         };
         assert_eq!(may(&all, "ops", Scope::Rw).await, Ok("ada".to_owned()));
         assert_eq!(may(&all, "dev", Scope::Rw).await, Err(Reason::RoleTooLow), "her role bounds it");
@@ -634,8 +634,8 @@ on_both! {
             let granted = authorize_program(world, &cookie).await;
             let derived = derive(world, &granted, None, None).await;
             let identity = async || {
-                let told = world.ask(&world.service, derived.expose(), &Requirement::Identity).await;
-                told.outcome.map(drop).map_err(|refusal| refusal.reason())
+                let verdict = world.ask(&world.service, derived.expose(), &Requirement::Identity).await;
+                verdict.outcome.map(drop).map_err(|refusal| refusal.reason())
             };
             assert_eq!(identity().await, Ok(()), "{how}");
             let caller = presented(&granted.access);

@@ -46,8 +46,8 @@ async fn events_during_loading_are_not_missed() {
     let store = world.scratch.store(Clock::Manual(world.clock.clone())).await;
     let other = Authority::open(&world.scratch.url, Clock::Manual(world.clock.clone()), None).await;
     let other = Arc::new(other.expect("opened"));
-    let (told, writer) = (bad.view.token.id, store.clone());
-    let happening = tokio::spawn(async move { append_many_events(&writer, told).await });
+    let (token, writer) = (bad.view.token.id, store.clone());
+    let happening = tokio::spawn(async move { append_many_events(&writer, token).await });
     let (mut loads, mut reader) = (0, None);
     while !happening.is_finished() {
         reader = Some(other.follow(None).await.expect("it loads"));
@@ -90,7 +90,7 @@ async fn waits_for_a_fresh_answer_are_bounded() {
     assert_eq!(ask(&world.service).await.expect_err("it is sent away").reason(), Reason::Overloaded);
     assert!(Box::pin(ask(&elsewhere)).as_mut().poll(&mut context).is_pending(), "others wait all the same");
     drop(waiting.pop());
-    assert!(Box::pin(ask(&world.service)).as_mut().poll(&mut context).is_pending(), "there is room again");
+    assert!(Box::pin(ask(&world.service)).as_mut().poll(&mut context).is_pending(), "a place is free again");
     drop(waiting);
 }
 
@@ -124,13 +124,13 @@ async fn effects_of_an_answer_run_once() {
         let mut batches = 0;
         // Each batch runs to its end, because a batch that is dropped half-way was answered for half.
         while !done.load(Ordering::Relaxed) {
-            let told = world
+            let answer = world
                 .authority
                 .validation()
                 .validate_all(&world.service, &questions, |_| ())
                 .await
                 .expect("decided");
-            assert_eq!(told.told.len() as u64, QUESTIONS);
+            assert_eq!(answer.value.len() as u64, QUESTIONS);
             batches += 1;
             tokio::task::yield_now().await;
         }

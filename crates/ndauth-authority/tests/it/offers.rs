@@ -75,7 +75,7 @@ on_both! {
         assert!(who.is_empty(), "{who:?}");
         assert_eq!(offered(world, &bob, MINE).await, [("ops".to_owned(), Role::Rw)]);
 
-        let preview = world.authority.orgs().preview_acceptance(&bob, &ops(), Role::Rw).await.expect("told");
+        let preview = world.authority.orgs().preview_acceptance(&bob, &ops(), Role::Rw).await.expect("previewed");
         let names: Vec<_> = preview.value.tokens.iter().map(|view| view.token.name.as_str()).collect();
         assert_eq!((names, preview.changed), (vec!["his"], false));
         assert_eq!(world.refused(&secret).await, Some(Reason::NotAMember), "only to say what it would do does nothing");
@@ -94,7 +94,7 @@ on_both! {
         account(world, "gonee").await;
         world.authority.operator().disable_account(&CONSOLE, &handle("gonee")).await.expect("disabled");
         let names = ["known", "empty", "gonee"];
-        let mut told = Vec::new();
+        let mut responses = Vec::new();
         for name in names {
             let mut answers = Vec::new();
             let mut note = |answer: String| answers.push(answer);
@@ -112,10 +112,10 @@ on_both! {
             let orgs = world.authority.orgs();
             note(without_handle(&orgs.withdraw_offer(&world.eve, &ops(), &handle(name)).await.expect("withdrawn").value, name));
             note(without_handle(&orgs.withdraw_offer(&world.eve, &ops(), &handle(name)).await, name));
-            told.push(answers);
+            responses.push(answers);
         }
-        assert_eq!(told[0], told[1], "nobody has it");
-        assert_eq!(told[0], told[2], "its account is disabled");
+        assert_eq!(responses[0], responses[1], "nobody has it");
+        assert_eq!(responses[0], responses[2], "its account is disabled");
         assert_eq!(offered(world, &known, MINE).await, []);
         world.sound().await;
     }
@@ -252,7 +252,7 @@ on_both! {
         let gone = accept(world, &bob, Role::Rw).await.expect_err("deleted").to_string();
         let nowhere: OrgSlug = "nowhere".parse().expect("a slug");
         let unknown = orgs.accept_offer(&bob, &nowhere, Role::Rw).await.expect_err("there is none").to_string();
-        assert_eq!(gone.replace("ops", "nowhere"), unknown, "what one may not know is told alike");
+        assert_eq!(gone.replace("ops", "nowhere"), unknown, "a deleted org is reported like an unknown one");
         assert_eq!(offered(world, &bob, MINE).await, []);
         world.sound().await;
     }
@@ -317,7 +317,7 @@ on_both! {
         let bob = world.person("bob", false, None).await;
         offer(world, "somebody-else", Role::Rw).await.expect("offered");
         let orgs = world.authority.orgs();
-        let told = async |slug: &str| {
+        let errors = async |slug: &str| {
             let org = slug.parse().expect("a slug");
             let accepted = orgs.accept_offer(&bob, &org, Role::Rw).await.expect_err("nothing is offered");
             let previewed = orgs.preview_acceptance(&bob, &org, Role::Rw).await.expect_err("nothing is offered");
@@ -327,6 +327,6 @@ on_both! {
             let added = orgs.add_member(&bob, &org, &handle("bob"), Role::Rw).await.expect_err("no operator");
             format!("{accepted:?} {previewed:?} {declined:?} {withdrawn:?} {listed:?} {added:?}").replace(slug, "ORG")
         };
-        assert_eq!(told("ops").await, told("nowhere").await);
+        assert_eq!(errors("ops").await, errors("nowhere").await);
     }
 }

@@ -80,7 +80,7 @@ on_both! {
         let made = make(world, "deploy", &["read:assets"]).await;
         make(world, "other", &["read:assets"]).await;
         let itself = presented(&made.secret);
-        let who = world.authority.validation().who_am_i(&itself).await.expect("told");
+        let who = world.authority.validation().who_am_i(&itself).await.expect("identified");
         let CallerIdentity::OrgToken(view) = who.identity else { panic!("an org's token") };
         assert_eq!(view.token.id, made.view.token.id);
         let orgs = world.authority.validation().list_orgs(&itself).await.expect("listed");

@@ -37,26 +37,26 @@ on_both! {
         let strict = OrgPolicy { require_grants: true, ..OrgPolicy::OPEN };
         set(world, strict, Duration::from_secs(14 * DAY)).await;
         world.catch_up().await;
-        let told = |view: &TokenView| -> Vec<(String, Reason)> {
+        let warnings = |view: &TokenView| -> Vec<(String, Reason)> {
             view.policy_warnings.iter().map(|warning| (warning.org.to_string(), warning.reason)).collect()
         };
         let expected = [("ops".to_owned(), Reason::GrantsRequired)];
         let listed = world.authority.tokens().list(&world.ada, MINE, PAGE).await.expect("listed");
-        assert_eq!(told(&listed.views[0]), expected);
+        assert_eq!(warnings(&listed.views[0]), expected);
         let who = world.authority.validation().who_am_i(&presented(&secret)).await.expect("it is known");
         let CallerIdentity::Token(_, itself) = who.identity else { panic!("a token") };
-        assert_eq!(told(&itself), expected);
+        assert_eq!(warnings(&itself), expected);
         let page = TokenPage { include_revoked: false, after: None, limit: 100 };
         let ops = "ops".parse().expect("a slug");
         let seen = world.authority.tokens().list_personal_tokens(&world.eve, &ops, page).await.expect("listed");
-        assert_eq!(seen.views.iter().flat_map(told).collect::<Vec<_>>(), []);
+        assert_eq!(seen.views.iter().flat_map(warnings).collect::<Vec<_>>(), []);
         let opal = world.person("opal", true, None).await;
         let operator = world.authority.tokens().list(&opal, &of_account("ada"), PAGE).await.expect("listed");
-        assert_eq!(operator.views.iter().flat_map(told).collect::<Vec<_>>(), []);
+        assert_eq!(operator.views.iter().flat_map(warnings).collect::<Vec<_>>(), []);
         // Out of the org, it is none of the owner's business either.
         world.authority.orgs().remove_member(&world.eve, &ops, &"ada".parse().expect("a handle")).await.expect("removed");
         let listed = world.authority.tokens().list(&world.ada, MINE, PAGE).await.expect("listed");
-        assert_eq!(told(&listed.views[0]), []);
+        assert_eq!(warnings(&listed.views[0]), []);
     }
 
     async fn a_policy_takes_hold_of_tokens_that_are_there(world: &World) {
@@ -124,7 +124,7 @@ on_both! {
     };
         world.clock.set(at(24 * 60 * 60 - 1));
         let answer = world.authority.validation().validate(&world.service, &question, keep).await.expect("decided");
-        assert_eq!(answer.told.max_cache_age, Duration::from_secs(1), "never beyond its instant");
+        assert_eq!(answer.value.max_cache_age, Duration::from_secs(1), "never beyond its instant");
         world.clock.set(at(24 * 60 * 60));
         assert_eq!(world.refused(&token).await, Some(Reason::PersonalBarred), "at its very instant");
 
@@ -193,8 +193,8 @@ on_both! {
             set(hours).await.expect("announced");
         }
         for hours in [17, 0] {
-            let told = set(hours).await.map(|set| set.value.kept.len()).map_err(|error| error.reason());
-            assert_eq!(told, if hours == 0 { Ok(16) } else { Err(Reason::InvalidArgument) });
+            let outcome = set(hours).await.map(|set| set.value.kept.len()).map_err(|error| error.reason());
+            assert_eq!(outcome, if hours == 0 { Ok(16) } else { Err(Reason::InvalidArgument) });
         }
         assert_eq!(set(8).await.expect("in the place of another").value.kept.len(), 8);
         world.sound().await;
@@ -258,10 +258,10 @@ on_both! {
         };
         set_role(Role::Ro).await;
         let made = create("writes", "write:assets", None).await;
-        let told = made.powerless.expect("it is told");
-        assert_eq!((told.reason(), told.missing_role()), (Reason::RoleTooLow, Some(Role::Rw)));
+        let powerless = made.powerless.expect("it is reported");
+        assert_eq!((powerless.reason(), powerless.missing_role()), (Reason::RoleTooLow, Some(Role::Rw)));
         assert_eq!(create("reads", "read:assets", None).await.powerless, None);
-        let narrow = create("narrow", "write:assets", Some(Scope::Ro)).await.powerless.expect("it is told");
+        let narrow = create("narrow", "write:assets", Some(Scope::Ro)).await.powerless.expect("it is reported");
         assert_eq!(narrow.reason(), Reason::ScopeTooNarrow);
         set_role(Role::Rw).await;
         assert_eq!(create("writes-too", "write:assets", None).await.powerless, None);

@@ -24,7 +24,7 @@ on_both! {
         assert_eq!(reason(nobody), Reason::CredentialMissing);
         let made = world.make(&world.eve, MINE, &new_token("x")).await;
         assert_eq!(count(world, &world.ada).await, 0);
-        let who = world.authority.validation().who_am_i(&presented(&made.secret)).await.expect("told");
+        let who = world.authority.validation().who_am_i(&presented(&made.secret)).await.expect("identified");
         let ndauth_authority::CallerIdentity::Token(account, _) = who.identity else { panic!("a token") };
         assert_eq!(account.handle.as_str(), "eve");
     }
@@ -118,7 +118,7 @@ on_both! {
             let question =
                 Question { secret: secret.expose(), requirement: &requirement, client_address: address.parse().ok(), client: None };
             let answer = world.authority.validation().validate(service, &question, keep).await.expect("decided");
-            answer.told.outcome.err().map(|refusal| refusal.reason())
+            answer.value.outcome.err().map(|refusal| refusal.reason())
         };
         for _ in 0..2 {
             assert_eq!(ask(&world.service, "ops", Scope::Rw, "10.0.0.1").await, None);

@@ -80,7 +80,7 @@ on_both! {
         world.revoke(&ada, &named("t7")).await.expect("revoked");
         assert!(create("after a revocation").await.is_ok());
         assert_eq!(reason(create("more").await), Reason::TokenLimitReached);
-        assert_eq!(reason(create("t8").await), Reason::NameTaken, "what the person can mend is told first");
+        assert_eq!(reason(create("t8").await), Reason::NameTaken, "what the caller can fix is reported first");
         world.clock.set(at(30 * DAY));
         assert!(create("after an expiry").await.is_ok());
         assert_eq!(reason(create("more").await), Reason::TokenLimitReached);
@@ -95,9 +95,9 @@ on_both! {
         let second = world.make(&ada, MINE, &new_token("ci")).await;
         assert_ne!(first.view.token.id, second.view.token.id);
         let listed = world.authority.tokens().list(&ada, MINE, PAGE).await.expect("listed");
-        let told: Vec<_> = listed.views.iter().map(|view| (view.token.id, view.status(listed.now))).collect();
+        let statuses: Vec<_> = listed.views.iter().map(|view| (view.token.id, view.status(listed.now))).collect();
         let expected = [(first.view.token.id, TokenStatus::Expired), (second.view.token.id, TokenStatus::Active)];
-        assert_eq!(told, expected, "both are listed");
+        assert_eq!(statuses, expected, "both are listed");
         let shown = world.show(&ada, &named("ci")).await.expect("shown");
         assert_eq!(shown.token.id, second.view.token.id);
     }
@@ -131,7 +131,7 @@ on_both! {
             };
             // The mirror answers it.
             let known = async || {
-                let who = world.authority.validation().who_am_i(&presented(&made.secret)).await.expect("told");
+                let who = world.authority.validation().who_am_i(&presented(&made.secret)).await.expect("identified");
                 let (CallerIdentity::Token(_, view) | CallerIdentity::OrgToken(view)) = who.identity else { panic!("a token") };
                 view.token.description
             };
@@ -216,8 +216,8 @@ on_both! {
             .collect();
         let revoked = Change::TokenRevoked { token, reason: RevocationReason::NoLongerNeeded };
         assert_eq!(changes, [Change::TokenCreated { token }, revoked]);
-        let told = String::from_utf8_lossy(&events[0].public).into_owned();
-        assert!(!told.contains("ci\""), "public bytes hold ids, not names: {told}");
+        let public = String::from_utf8_lossy(&events[0].public).into_owned();
+        assert!(!public.contains("ci\""), "public bytes hold ids, not names: {public}");
     }
 
     async fn no_row_and_no_event_holds_a_secret(world: &World) {

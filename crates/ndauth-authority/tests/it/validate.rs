@@ -83,11 +83,11 @@ on_both! {
             let question =
                 Question { secret: made.secret.expose(), requirement: &requirement, client_address: None, client: None };
             let keep = |_: CacheableVerdict<'_>, kept: Option<Resolved>| format!("{:?}", kept.expect("kept").inputs);
-            world.authority.validation().resolve(service, &question, 0, keep).await.expect("decided").told
+            world.authority.validation().resolve(service, &question, 0, keep).await.expect("decided").value
         };
-        let tells = |text: &str| text.contains("dev") || text.contains(&id);
-        assert!(tells(&kept(&world.service, "ops").await), "a service for all orgs is told");
-        assert!(!tells(&kept(&world.ops_service, "ops").await));
+        let mentions = |text: &str| text.contains("dev") || text.contains(&id);
+        assert!(mentions(&kept(&world.service, "ops").await), "a service for all orgs receives them");
+        assert!(!mentions(&kept(&world.ops_service, "ops").await));
         let (there, nowhere) = (kept(&world.ops_service, "dev").await, kept(&world.ops_service, "nowhere").await);
         assert_eq!(there.replace("dev", "nowhere"), nowhere, "like one that does not exist");
     }
@@ -132,9 +132,9 @@ on_both! {
         let asked = [question(good.expose()), question(bad.expose()), question(good.expose())];
         world.load_again().await;
         let answer = world.authority.validation().validate_all(&world.service, &asked, keep).await.expect("answered");
-        let told: Vec<Option<Reason>> =
-            answer.told.iter().map(|verdict| verdict.as_ref().err().map(AuthorityError::reason)).collect();
-        assert_eq!(told, [None, Some(Reason::Internal), None]);
+        let reasons: Vec<Option<Reason>> =
+            answer.value.iter().map(|verdict| verdict.as_ref().err().map(AuthorityError::reason)).collect();
+        assert_eq!(reasons, [None, Some(Reason::Internal), None]);
     }
 
     /// However much changes while a batch is answered, few of its answers are computed again.
@@ -143,11 +143,11 @@ on_both! {
         let secret = world.create(&new_token("ci")).await.secret;
         let question = || Question { secret: secret.expose(), requirement: &Requirement::Identity, client_address: None, client: None };
         let asked: Vec<_> = std::iter::repeat_with(question).take(QUESTIONS).collect();
-        let told = AtomicUsize::new(0);
+        let converted = AtomicUsize::new(0);
         let (changes, runtime) = (Mutex::new(0..5), tokio::runtime::Handle::current());
-        let tell = |verdict: CacheableVerdict<'_>| {
+        let convert = |verdict: CacheableVerdict<'_>| {
             // At five of the answers a change happens, and is applied here before the answer is returned.
-            if told.fetch_add(1, Ordering::Relaxed) % 150 == 149
+            if converted.fetch_add(1, Ordering::Relaxed) % 150 == 149
                 && let Some(number) = changes.lock().expect("no panic").next()
             {
                 let change = async {
@@ -158,10 +158,10 @@ on_both! {
             }
             verdict.outcome.is_ok()
         };
-        let answer = world.authority.validation().validate_all(&world.service, &asked, tell).await.expect("answered");
-        assert!(answer.told.iter().all(|told| matches!(told, Ok(true))) && answer.told.len() == QUESTIONS);
+        let answer = world.authority.validation().validate_all(&world.service, &asked, convert).await.expect("answered");
+        assert!(answer.value.iter().all(|verdict| matches!(verdict, Ok(true))) && answer.value.len() == QUESTIONS);
         assert_eq!(changes.lock().expect("no panic").next(), None, "all of it happened");
-        let repeated = told.load(Ordering::Relaxed) - QUESTIONS;
+        let repeated = converted.load(Ordering::Relaxed) - QUESTIONS;
         assert!((1..=10 * 32).contains(&repeated), "{repeated}");
     }
 

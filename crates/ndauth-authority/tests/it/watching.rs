@@ -7,7 +7,7 @@ use crate::on_both;
 use crate::world::{CONSOLE, MINE, at, days, named, new_token, presented};
 
 /// Returns the events that a watcher has not received yet.
-fn heard(watcher: &mut Watcher) -> Vec<Concern> {
+fn received(watcher: &mut Watcher) -> Vec<Concern> {
     let news = watcher.catch_up().expect("it may watch");
     assert!(!news.reset, "it goes on");
     news.changes.into_iter().map(|(_, concern)| concern).collect()
@@ -25,35 +25,35 @@ on_both! {
             let first = watcher.catch_up().expect("it may watch");
             assert!(first.reset && first.changes.is_empty(), "it begins anew");
         }
-        let mut hear = async |why: &str, by_all: &[Concern], by_ops: &[Concern]| {
+        let mut expect_events = async |why: &str, by_all: &[Concern], by_ops: &[Concern]| {
             world.catch_up().await;
-            assert_eq!((&*heard(&mut all), &*heard(&mut ops)), (by_all, by_ops), "{why}");
+            assert_eq!((&*received(&mut all), &*received(&mut ops)), (by_all, by_ops), "{why}");
         };
 
         let (lab, zoe) = ("lab".parse().expect("a slug"), "zoe".parse().expect("a handle"));
         let new = NewOrg { slug: lab, name: None, admin: None };
         let org = authority.orgs().create(&CONSOLE, &new).await.expect("made").value;
-        hear("an org is new", &[Concern::NewOrg(org.id, None)], &[]).await;
+        expect_events("an org is new", &[Concern::NewOrg(org.id, None)], &[]).await;
         let email = "zoe@example.org".parse().expect("an address");
         let new = NewAccount { handle: zoe, email, name: None, operator: false };
         let account = authority.operator().create_account(&CONSOLE, &new).await.expect("made").value;
-        hear("an account is new", &[], &[]).await;
+        expect_events("an account is new", &[], &[]).await;
         world.member("lab", "zoe", Role::Rw).await;
-        hear("it gets a role elsewhere", &[Concern::Member(org.id, account.id)], &[]).await;
+        expect_events("it gets a role elsewhere", &[Concern::Member(org.id, account.id)], &[]).await;
         let session = authority.operator().issue_session(&CONSOLE, &account.handle, days(1)).await.expect("begun");
         let session = presented(&session);
-        hear("it signs in", &[Concern::Account(account.id)], &[]).await;
+        expect_events("it signs in", &[Concern::Account(account.id)], &[]).await;
         let hers = world.make(&session, MINE, &new_token("hers")).await.view.token;
         let his = world.create(&new_token("his")).await.view.token;
-        hear("tokens are new", &[], &[]).await;
+        expect_events("tokens are new", &[], &[]).await;
 
         world.revoke(&session, &named("hers")).await.expect("revoked");
-        hear("one of an owner elsewhere is revoked", &[Concern::Token(hers.id)], &[]).await;
+        expect_events("one of an owner elsewhere is revoked", &[Concern::Token(hers.id)], &[]).await;
         world.revoke(&world.ada, &named("his")).await.expect("revoked");
-        hear("one of a member is revoked", &[Concern::Token(his.id)], &[Concern::Token(his.id)]).await;
+        expect_events("one of a member is revoked", &[Concern::Token(his.id)], &[Concern::Token(his.id)]).await;
         authority.operator().revoke_service(&CONSOLE, &"ops only".parse().expect("a name")).await.expect("revoked");
         world.catch_up().await;
-        assert!(heard(&mut all).is_empty(), "services are nobody else's business");
+        assert!(received(&mut all).is_empty(), "services are nobody else's business");
         ops.catch_up().expect_err("it may watch no more");
     }
 
@@ -134,7 +134,7 @@ on_both! {
         world.revoke(&zoe, &named("ci")).await.expect("revoked");
         world.revoke(&world.ada, &named("ci")).await.expect("revoked");
         world.load_again().await;
-        assert_eq!(heard(&mut all), [Concern::Token(hers), Concern::Token(his)]);
-        assert_eq!(heard(&mut ops), [Concern::Token(his)]);
+        assert_eq!(received(&mut all), [Concern::Token(hers), Concern::Token(his)]);
+        assert_eq!(received(&mut ops), [Concern::Token(his)]);
     }
 }

@@ -52,7 +52,7 @@ async fn refusals(world: &World, by: &Credential, whose: &Whose, which: &Which) 
 }
 
 /// Returns the tokens that an ambiguous reference lists.
-fn told(error: AuthorityError) -> Vec<String> {
+fn matches_of(error: AuthorityError) -> Vec<String> {
     let AuthorityError::Ambiguous { mut matches, .. } = error else { panic!("{error:?}") };
     matches.sort();
     matches
@@ -99,7 +99,7 @@ on_both! {
     async fn ambiguous_references_are_refused_and_listed(world: &World) {
         let (a, b) = (world.create(&new_token("a")).await, world.create(&new_token("b")).await);
         let beginning = named(&a.view.token.id.to_string()[..8]);
-        assert_eq!(told(world.show(&world.ada, &beginning).await.expect_err("several")), shown(&[&a, &b]));
+        assert_eq!(matches_of(world.show(&world.ada, &beginning).await.expect_err("several")), shown(&[&a, &b]));
         for refused in refusals(world, &world.ada, MINE, &beginning).await {
             assert_eq!(refused, Reason::NameAmbiguous);
         }
@@ -111,8 +111,8 @@ on_both! {
         // The ids of revoked tokens count, so that no other token is found by mistake.
         world.revoke(&world.ada, &Which::Id(called)).await.expect("revoked");
         world.revoke(&world.ada, &Which::Id(a.view.token.id)).await.expect("revoked");
-        let told = told(world.show(&world.ada, &beginning).await.expect_err("several"));
-        assert_eq!(told.len(), 3, "{told:?}");
+        let matches = matches_of(world.show(&world.ada, &beginning).await.expect_err("several"));
+        assert_eq!(matches.len(), 3, "{matches:?}");
     }
 
     /// A name that is free again finds the token that had it, unless another has it now.
@@ -127,7 +127,7 @@ on_both! {
         assert_eq!(world.show(&world.ada, &named("ci")).await.expect("found").token.id, second.view.token.id);
         world.revoke(&world.ada, &named("ci")).await.expect("revoked");
         let several = world.show(&world.ada, &named("ci")).await.expect_err("several");
-        assert_eq!(told(several), shown(&[&first, &second]));
+        assert_eq!(matches_of(several), shown(&[&first, &second]));
         // Another owner's former name refers to nothing.
         assert_eq!(reason(world.show(&world.eve, &named("ci")).await), Reason::NotFound);
     }
@@ -171,7 +171,7 @@ on_both! {
         }
         // The operator's search covers everyone's tokens, and lists all of them.
         let all = world.authority.tokens().resume(&CONSOLE, &Whose::Anyone, &named(&hers.view.token.id.to_string()[..8])).await;
-        assert_eq!(told(all.expect_err("several")), shown(&[&hers, &his, &own]));
+        assert_eq!(matches_of(all.expect_err("several")), shown(&[&hers, &his, &own]));
     }
 
     /// A token that may only see itself cannot probe for its siblings.
@@ -183,8 +183,8 @@ on_both! {
         let nothing = [named("nothing"), named("0190ffff"), named("ndpat_000000")];
         let unknown = refusals(world, &narrow, MINE, &nothing[0]).await;
         // Showing it requires a permission, which the error names.
-        let told = |reason: &Reason| matches!(reason, Reason::SessionRequired | Reason::PermissionNotGranted);
-        assert!(unknown.iter().all(told), "{unknown:?}");
+        let expected = |reason: &Reason| matches!(reason, Reason::SessionRequired | Reason::PermissionNotGranted);
+        assert!(unknown.iter().all(expected), "{unknown:?}");
         for which in names(&sibling).iter().chain(&nothing) {
             assert_eq!(refusals(world, &narrow, MINE, which).await, unknown, "{which:?}");
         }

@@ -261,15 +261,15 @@ impl World {
     pub(crate) async fn ask(&self, service: &Credential, secret: &str, requirement: &Requirement) -> Kept {
         let client_address = "203.0.113.9".parse().ok();
         let question = Question { secret, requirement, client_address, client: None };
-        self.authority.validation().validate(service, &question, keep).await.expect("it is decided").told
+        self.authority.validation().validate(service, &question, keep).await.expect("it is decided").value
     }
 
     /// Waits until the mirror has applied the changes of another instance: an unknown secret is reported as
     /// unknown only after that.
     pub(crate) async fn catch_up(&self) {
         let unknown = "ndpat_Jj8IYRumwQ9GV4nfqrymvLBbUUnY8LAkuEecJnIrk1U";
-        let told = self.ask(&self.service, unknown, &Requirement::Identity).await;
-        assert_eq!(told.outcome.expect_err("unknown").reason(), Reason::SecretUnknown);
+        let verdict = self.ask(&self.service, unknown, &Requirement::Identity).await;
+        assert_eq!(verdict.outcome.expect_err("unknown").reason(), Reason::SecretUnknown);
     }
 
     /// Loads the mirror again, so that it has changes without an event.

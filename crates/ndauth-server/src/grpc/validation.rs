@@ -120,16 +120,20 @@ impl GrpcService {
             write_verdict(&mut fields, &verdict, 4);
             fields
         });
-        let Answer { told, sequence, evaluated_at, stale } = answer.await.map_err(|error| status(&error))?;
-        let mut framed =
-            Framed::begin(told.iter().flatten().map(|told| told.len() + 4).sum::<usize>() + STATE_SIZE);
+        let Answer { value: verdicts, sequence, evaluated_at, stale } =
+            answer.await.map_err(|error| status(&error))?;
+        let mut framed = Framed::begin(
+            verdicts.iter().flatten().map(|verdict| verdict.len() + 4).sum::<usize>() + STATE_SIZE,
+        );
         let fields = framed.fields();
-        let mut told = told.into_iter();
+        let mut verdicts = verdicts.into_iter();
         for asked in &asked {
             let one = match asked {
-                Ok(_) => match told.next() {
-                    Some(Ok(told)) if fields.len() + told.len() > MAX_RESPONSE => too_long().encode_to_vec(),
-                    Some(Ok(told)) => told,
+                Ok(_) => match verdicts.next() {
+                    Some(Ok(verdict)) if fields.len() + verdict.len() > MAX_RESPONSE => {
+                        too_long().encode_to_vec()
+                    }
+                    Some(Ok(verdict)) => verdict,
                     Some(Err(error)) => undecided(&error).encode_to_vec(),
                     None => {
                         return Err(refused(Problem::new(Reason::Internal, "a question was not answered")));

@@ -26,7 +26,7 @@ const MOST: usize = 64;
 impl Beats {
     /// Records the beat that a query showed, which was sent at `asked`. Returns the moment as of which the
     /// database is newly known to be the primary, if any.
-    pub(super) fn hear(&mut self, beat: Option<Beat>, asked: SinceBoot) -> Option<SinceBoot> {
+    pub(super) fn record(&mut self, beat: Option<Beat>, asked: SinceBoot) -> Option<SinceBoot> {
         let Some(Beat { server, number, proven }) = beat else {
             // Without synchronous replication, a server that answers as a primary is trusted.
             *self = Beats::default();
@@ -109,10 +109,10 @@ mod tests {
         ] {
             let early = if shown.is_some() { ACKNOWLEDGED_WITHIN } else { Duration::ZERO };
             let since = since.map(|since| at(since).before(early));
-            assert_eq!(beats.hear(shown, at(asked)), since, "asked at {asked}");
+            assert_eq!(beats.record(shown, at(asked)), since, "asked at {asked}");
         }
-        assert_eq!(beats.hear(beat(2, 5, 5), at(180)), None);
+        assert_eq!(beats.record(beat(2, 5, 5), at(180)), None);
         beats.forget();
-        assert_eq!(beats.hear(beat(2, 6, 6), at(190)), None, "a connection that is new");
+        assert_eq!(beats.record(beat(2, 6, 6), at(190)), None, "a connection that is new");
     }
 }

@@ -44,7 +44,7 @@ pub(super) struct Loaded {
 /// Reads everything as of one moment.
 pub(super) async fn load(
     store: &Store,
-    room: Option<u64>,
+    limit: Option<u64>,
     report_progress: impl Fn(u64, u64),
 ) -> Result<Loaded, AuthorityError> {
     let begun = Instant::now();
@@ -57,8 +57,8 @@ pub(super) async fn load(
     let census = in_time(PAGE_STEP, read.census(KEPT_WHOLE)).await?;
     let needed =
         needed(census.tokens.saturating_sub(census.dead).saturating_add(census.accounts), census.dead);
-    if let Some(room) = room.filter(|room| *room < needed) {
-        return Err(AuthorityError::MirrorTooLarge { tokens: census.tokens, needed, room });
+    if let Some(limit) = limit.filter(|limit| *limit < needed) {
+        return Err(AuthorityError::MirrorTooLarge { tokens: census.tokens, needed, free: limit });
     }
     if census.tokens.saturating_add(census.accounts) > FEW {
         read.use_prepared_statements();

@@ -70,8 +70,8 @@ const LOOK: Duration = Duration::from_secs(1);
 
 impl Authority {
     /// Loads the mirror with everything that a service can ask about, and follows the log from there on, on a
-    /// thread of its own. Fails if the mirror needs more than `room` bytes.
-    pub async fn follow(self: &Arc<Self>, room: Option<u64>) -> Result<Reader, AuthorityError> {
+    /// thread of its own. Fails if the mirror needs more than `limit` bytes.
+    pub async fn follow(self: &Arc<Self>, limit: Option<u64>) -> Result<Reader, AuthorityError> {
         let (alive, stopped) = oneshot::channel();
         let (loaded, load_finished) = oneshot::channel();
         let (end, ended) = oneshot::channel();
@@ -80,7 +80,7 @@ impl Authority {
         let run = move || {
             runtime.block_on(async {
                 tokio::select! {
-                    why = run(authority, main_runtime, room, loaded) => drop(end.send(why)),
+                    why = run(authority, main_runtime, limit, loaded) => drop(end.send(why)),
                     _ = stopped => {}
                 }
             });
@@ -106,13 +106,13 @@ impl Reader {
 async fn run(
     authority: Arc<Authority>,
     main_runtime: Handle,
-    room: Option<u64>,
+    limit: Option<u64>,
     loaded: oneshot::Sender<()>,
 ) -> AuthorityError {
     let follower = async {
         let store = authority.store.apart()?;
         let report_progress = |loaded, of| authority.mirror.set_loading_progress(loaded, of);
-        let first = load(&store, room, report_progress).await?;
+        let first = load(&store, limit, report_progress).await?;
         let mut follower = Follower {
             authority: Arc::clone(&authority),
             main_runtime,
@@ -167,7 +167,7 @@ impl Follower {
         self.authority.saw(seen);
         self.mirror().watch.set(moment.now, asked);
         state.apply(&moment.head, Default::default(), Vec::new());
-        let confirmed = self.beats.hear(moment.beat, asked);
+        let confirmed = self.beats.record(moment.beat, asked);
         let mirror = Arc::clone(self.mirror());
         state.answered(asked);
         match confirmed {
@@ -243,7 +243,7 @@ impl Follower {
         if self.head.sequence < moment.head.sequence {
             return Err(StoreError::Unavailable("another database answered, with an older log".into()).into());
         }
-        let confirmed = self.beats.hear(moment.beat, asked);
+        let confirmed = self.beats.record(moment.beat, asked);
         let state = self.mirror().state.load_full();
         state.answered(asked);
         if let Some(confirmed) = confirmed {
