@@ -60,9 +60,9 @@ fn volatile(text: &str) -> Option<(usize, String)> {
 
 #[track_caller]
 pub(crate) fn shows(ended: &Ended, code: i32, at: &Installation, server: &Running, expected: &Expect) {
-    let told = plain(&format!("{}{}", ended.out, ended.err), at, server);
-    assert_eq!(ended.code, code, "{told}");
-    expected.assert_eq(&told);
+    let output = plain(&format!("{}{}", ended.out, ended.err), at, server);
+    assert_eq!(ended.code, code, "{output}");
+    expected.assert_eq(&output);
 }
 
 pub(crate) fn json(ended: &Ended) -> Value {
@@ -198,10 +198,10 @@ on_both! {
         shows(&ask("--access rw", &token), 2, at, &server, &expect![[r#"
             error: `--org`: name the org in which access is needed
         "#]]);
-        let told = json(&ask("--org ops --access ro -f json", &token));
-        assert_eq!(told["allowed"], true);
-        assert_eq!(told["effective"]["access"], "RW");
-        assert!((1000..=2000).contains(&told["max_cache_age_ms"].as_u64().expect("a number")), "{told}");
+        let report = json(&ask("--org ops --access ro -f json", &token));
+        assert_eq!(report["allowed"], true);
+        assert_eq!(report["effective"]["access"], "RW");
+        assert!((1000..=2000).contains(&report["max_cache_age_ms"].as_u64().expect("a number")), "{report}");
         let person = at.ndcli_with(&server, &[], &["validate", "--secret-stdin"], &token);
         shows(&person, 5, at, &server, &expect![[r#"
             error: a session may not validate secrets
@@ -287,7 +287,7 @@ on_both! {
         at.log_in(&server);
         secret(&at.ndcli(&server, &["auth", "token", "create", "--name", "ci", "--scope", "rw"]));
         let revoke = |answer: &str| {
-            let ndcli = crate::installation::told("NDAUTH_TEST_NDCLI");
+            let ndcli = crate::installation::test_path("NDAUTH_TEST_NDCLI");
             let mut command = std::process::Command::new("script");
             command.args(["-qec", &format!("'{}' auth token revoke ci", ndcli.display()), "/dev/null"]);
             command.env("HOME", at.home()).env("NDCLI_SERVER", server.url.to_string()).env_remove("NDCLI_TOKEN");
@@ -319,9 +319,9 @@ on_both! {
         for name in ["", " ", "\u{1b}[31m", "a\nb", "a\u{9b}b", "a\u{202e}b", "a\u{200b}b", &long] {
             let ended = create(name);
             assert_eq!(ended.code, 2, "{name:?}: {ended:?}");
-            let told = format!("{}{}", ended.out, ended.err);
-            assert!(told.len() < 300 && !told.contains(['\u{1b}', '\u{9b}', '\u{202e}']), "{told:?}");
-            assert!(told.contains("hint: "), "{told}");
+            let output = format!("{}{}", ended.out, ended.err);
+            assert!(output.len() < 300 && !output.contains(['\u{1b}', '\u{9b}', '\u{202e}']), "{output:?}");
+            assert!(output.contains("hint: "), "{output}");
         }
         // Text that clap itself repeats from the command line is made safe, too.
         for arguments in [["whoami", "\u{1b}]0;x\u{7}"], ["--format", "\u{9b}31m"], ["auth", "\u{1b}[2J"]] {
@@ -342,8 +342,8 @@ on_both! {
         let path = path.display().to_string();
         let who = |variables: &[(&str, &str)], more: &[&str]| {
             let ended = at.ndcli_with(&server, variables, &[&["whoami", "-f", "json"], more].concat(), "");
-            let told: Value = serde_json::from_str(&ended.out).unwrap_or_default();
-            (ended.code, told["credential"]["name"].as_str().unwrap_or("-").to_owned(), ended.err)
+            let report: Value = serde_json::from_str(&ended.out).unwrap_or_default();
+            (ended.code, report["credential"]["name"].as_str().unwrap_or("-").to_owned(), ended.err)
         };
         let all = [("NDCLI_TOKEN", variable.as_str()), ("NDCLI_TOKEN_FILE", path.as_str())];
         let (code, name, err) = who(&all, &["--token", &flag]);
@@ -376,15 +376,15 @@ on_both! {
         let file = at.home().join("my token");
         std::fs::write(&file, session.expose()).expect("written");
         let shown = file.display();
-        let told = format!(
+        let warning = format!(
             "warning: NDCLI_TOKEN_FILE: `{shown}` can be opened by others than its owner (mode 0640)\nhint: `chmod 600 '{shown}'`\n"
         );
-        for (mode, told) in [(0o640, told.as_str()), (0o600, ""), (0o400, "")] {
+        for (mode, expected) in [(0o640, warning.as_str()), (0o600, ""), (0o400, "")] {
             std::fs::set_permissions(&file, std::os::unix::fs::PermissionsExt::from_mode(mode)).expect("set");
             let variables = [("NDCLI_TOKEN_FILE", file.to_str().expect("text"))];
             let ended = at.ndcli_with(&server, &variables, &["whoami", "-f", "simple"], "");
             assert!(ended.code == 0 && ended.out.starts_with("• ada "), "{ended:?}");
-            assert_eq!(ended.err, told, "{mode:o}");
+            assert_eq!(ended.err, expected, "{mode:o}");
         }
     }
 
@@ -460,7 +460,7 @@ async fn an_unreachable_server_is_reported() {
 #[tokio::test]
 async fn a_closed_pipe_ends_quietly() {
     let at = Installation::new(Engine::Sqlite).await;
-    let ndcli = crate::installation::told("NDAUTH_TEST_NDCLI");
+    let ndcli = crate::installation::test_path("NDAUTH_TEST_NDCLI");
     let mut command = std::process::Command::new("sh");
     command.arg("-c").arg(format!("'{}' --help | head -c 1", ndcli.display())).env("HOME", at.home());
     let ended = run(command, "");

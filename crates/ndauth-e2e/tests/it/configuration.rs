@@ -23,8 +23,8 @@ fn ndcli(at: &Installation, variables: &[(&str, &str)], arguments: &[&str]) -> E
 
 /// Returns the effective value of a setting and its source.
 fn in_force(ended: &Ended, key: &str) -> (String, String) {
-    let told: Value = serde_json::from_str(&ended.out).unwrap_or_else(|_| panic!("{ended:?}"));
-    let settings = told["settings"].as_array().expect("settings");
+    let report: Value = serde_json::from_str(&ended.out).unwrap_or_else(|_| panic!("{ended:?}"));
+    let settings = report["settings"].as_array().expect("settings");
     let setting = settings.iter().find(|setting| setting["key"] == key).expect("it is listed");
     let text = |key: &str| setting[key].as_str().unwrap_or("-").to_owned();
     (text("value"), text("from"))
@@ -58,7 +58,7 @@ async fn flags_go_before_variables_before_the_file_before_defaults() {
 #[tokio::test]
 async fn invalid_configuration_is_reported_with_a_suggestion() {
     let at = Installation::new(Engine::Sqlite).await;
-    for (file, told) in [
+    for (file, message) in [
         (
             "listn = \"127.0.0.1:1\"",
             "error: `nd.toml`: there is no setting `listn`\nhint: did you mean `listen`?\n",
@@ -95,7 +95,7 @@ async fn invalid_configuration_is_reported_with_a_suggestion() {
         fs::write(at.home().join("nd.toml"), file).expect("written");
         let ended = ndauthd(&at, &[], "config check --config nd.toml");
         assert_eq!((ended.code, ended.out.as_str()), (2, ""), "{file}");
-        assert!(ended.err.starts_with(told), "{file}: {}", ended.err);
+        assert!(ended.err.starts_with(message), "{file}: {}", ended.err);
     }
     for command in ["config check", "serve"] {
         let ended = ndauthd(&at, &[("NDAUTHD_LOG", "verbose")], command);
@@ -191,7 +191,7 @@ async fn ndcli_stores_valid_settings_and_refuses_others() {
     let config = |arguments: &[&str]| ndcli(&at, &[], &[&["config"], arguments].concat());
     let file = at.home().join(".config/ndcli/config.toml");
     assert_eq!(config(&["path"]).out, format!("{}\n", file.display()));
-    for (arguments, code, told) in [
+    for (arguments, code, message) in [
         (&["set", "server", "https://nd.example.org"] as &[&str], 0, "✓ server = https://nd.example.org\n"),
         (&["set", "sever", "x"], 2, "error: there is no setting `sever`\nhint: did you mean `server`?\n"),
         (
@@ -228,7 +228,7 @@ async fn ndcli_stores_valid_settings_and_refuses_others() {
         let ended = config(arguments);
         let said = format!("{}{}", ended.out, ended.err);
         assert_eq!(ended.code, code, "{arguments:?}: {ended:?}");
-        assert!(said.starts_with(told), "{arguments:?}: {said}");
+        assert!(said.starts_with(message), "{arguments:?}: {said}");
     }
     assert_eq!((mode(&file), mode(file.parent().expect("a folder"))), (0o600, 0o700));
     expect![[r#"
@@ -280,13 +280,13 @@ async fn comments_in_the_configuration_file_are_kept() {
         "all of them would be lost"
     );
     // A profile that is not in use is checked, too.
-    for (more, told) in [
+    for (more, message) in [
         ("[profiles.lab]\nsevrer = \"x\"\n", "did you mean `server`?"),
         ("[[profile]]\n", "`profile` must be the name of one"),
     ] {
         fs::write(&file, more).expect("written");
         let ended = ndcli(&at, &[], &["whoami"]);
-        assert!(ended.code == 2 && ended.err.contains(told), "{ended:?}");
+        assert!(ended.code == 2 && ended.err.contains(message), "{ended:?}");
     }
 }
 

@@ -40,7 +40,7 @@ async fn a_database_is_verified_as_its_url_says() {
     let verified = url("sslmode=verify-full&sslrootcert=ours.pem");
     soon(|| ndauthd(&at, &verified, "admin migrate up"), 0);
     let by_name = verified.replace("127.0.0.1", "localhost");
-    for (url, told) in [
+    for (url, message) in [
         (
             url("sslmode=verify-full&sslrootcert=theirs.pem"),
             "TLS failed: the database's certificate is not signed by a trusted authority",
@@ -53,7 +53,7 @@ async fn a_database_is_verified_as_its_url_says() {
     ] {
         for command in ["serve --listen 127.0.0.1:0 --admin-listen 127.0.0.1:0", "admin account list"] {
             let ended = ndauthd(&at, &url, command);
-            assert!(ended.code == 6 && ended.err.contains(told), "{url}: {ended:?}");
+            assert!(ended.code == 6 && ended.err.contains(message), "{url}: {ended:?}");
             assert!(
                 ended.err.contains("hint: check `sslmode` and `sslrootcert` in `--database`"),
                 "{url}: {ended:?}"
@@ -89,7 +89,7 @@ async fn the_database_connection_is_shown_and_checked() {
     fs::write(at.home().join("empty.pem"), "").expect("written");
     ours.sign(at.home(), "127.0.0.1");
     let check = |url: &str| ndauthd(&at, url, "config check");
-    for (url, told) in [
+    for (url, message) in [
         ("postgres://nd@db/nd?sslmode=verify-full&sslrootcert=none.pem", "cannot read `none.pem`"),
         (
             "postgres://nd@db/nd?sslmode=verify-full&sslrootcert=empty.pem",
@@ -109,7 +109,7 @@ async fn the_database_connection_is_shown_and_checked() {
     ] {
         for command in ["config check", "serve --listen 127.0.0.1:0 --admin-listen 127.0.0.1:0"] {
             let ended = ndauthd(&at, url, command);
-            assert!(ended.code == 2 && ended.err.contains(told), "{url}: {ended:?}");
+            assert!(ended.code == 2 && ended.err.contains(message), "{url}: {ended:?}");
         }
     }
     for (parameters, host, reached, warned) in [
@@ -150,9 +150,9 @@ async fn a_server_warns_of_a_database_that_is_not_verified() {
     assert_eq!(ended.code, 6, "{ended:?}");
     let first: serde_json::Value =
         ended.err.lines().next().and_then(|line| serde_json::from_str(line).ok()).expect("a line of the log");
-    let told = first["message"].as_str().expect("a message");
+    let message = first["message"].as_str().expect("a message");
     assert!(
-        first["level"] == "WARN" && told.starts_with("the database at `nowhere.invalid` is reached"),
+        first["level"] == "WARN" && message.starts_with("the database at `nowhere.invalid` is reached"),
         "{first}"
     );
 }

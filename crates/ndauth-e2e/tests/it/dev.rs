@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use ndauth_store::Engine;
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::installation::{Installation, KillOnDrop, path, run, told};
+use crate::installation::{Installation, KillOnDrop, path, run, test_path};
 
 pub(crate) struct Dev {
     child: KillOnDrop,
@@ -17,7 +17,7 @@ pub(crate) struct Dev {
 }
 
 pub(crate) fn dev(at: &Installation, arguments: &[&str]) -> Dev {
-    let mut command = Command::new(told("NDAUTH_TEST_NDAUTHD"));
+    let mut command = Command::new(test_path("NDAUTH_TEST_NDAUTHD"));
     command.args(["dev", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"]).args(arguments);
     command
         .env_clear()
@@ -71,8 +71,8 @@ async fn the_printed_commands_of_dev_work_and_its_folder_is_removed() {
     let expected: Vec<i32> = (0..dev.lines.len()).map(|line| i32::from(line == 8)).collect();
     assert_eq!(codes, expected, "{text}");
     assert!(dev.lines[7].contains("revoke") && dev.lines[8].contains("validate"), "{}", dev.said);
-    for told in ["allowed", "TOKEN_REVOKED", "no problems found", "acme (ADMIN), sandbox (RO)"] {
-        assert!(text.contains(told), "{told}: {text}");
+    for part in ["allowed", "TOKEN_REVOKED", "no problems found", "acme (ADMIN), sandbox (RO)"] {
+        assert!(text.contains(part), "{part}: {text}");
     }
     let folder = dev.lines[0].strip_prefix("cd ").expect("the folder comes first").to_owned();
     assert!(std::path::Path::new(&folder).exists());
@@ -102,7 +102,7 @@ async fn dev_refuses_foreign_folders_databases_and_addresses() {
     let home = at.home().to_str().expect("text");
     std::fs::write(at.home().join("mine"), "x").expect("written");
     let scratch = at.database();
-    for (arguments, database, told) in [
+    for (arguments, database, message) in [
         (vec!["dev", "--keep", home], "", "contains files that `ndauthd dev` did not make"),
         (vec!["dev"], scratch.as_str(), "makes its own database"),
         (vec!["dev", "--listen", "0.0.0.0:0"], "", "is for this machine only"),
@@ -110,7 +110,7 @@ async fn dev_refuses_foreign_folders_databases_and_addresses() {
         let mut command = at.command("NDAUTH_TEST_NDAUTHD");
         command.env("NDAUTHD_DATABASE", database).args(&arguments);
         let ended = run(command, "");
-        assert!(ended.code == 2 && ended.err.contains(told), "{arguments:?}: {ended:?}");
+        assert!(ended.code == 2 && ended.err.contains(message), "{arguments:?}: {ended:?}");
         assert_eq!(ended.out, "");
     }
     assert!(!at.home().join("made-by-ndauthd-dev").exists());

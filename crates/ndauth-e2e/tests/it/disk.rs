@@ -148,8 +148,8 @@ async fn after_a_full_disk_what_is_acknowledged_is_in_force_and_stays() {
         assert!(full > 1, "the disk was full");
         // Last uses are written periodically, so they hit the full disk, too.
         assert_eq!(refused(&server, &service, &alive[0].0).await, None, "questions are answered");
-        let told = server.get("/readyz");
-        assert!(told.0 == 200 && told.1.contains("changes are failing"), "{told:?}");
+        let response = server.get("/readyz");
+        assert!(response.0 == 200 && response.1.contains("changes are failing"), "{response:?}");
         on.disk.free();
         for n in 0..4 {
             let (secret, name) = alive.pop_front().expect("some live");

@@ -12,7 +12,7 @@ use ndauth_store::Engine;
 use serde_json::Value;
 
 use crate::dev::dev;
-use crate::installation::{Installation, run, told};
+use crate::installation::{Installation, run, test_path};
 use crate::logins::{choose_password, log_in_by_a_code};
 use crate::registry::Registry;
 
@@ -241,7 +241,7 @@ fn the_expression_for_scanners_finds_what_is_minted() {
     let (_, expression) = blocks(scanners).next().expect("the expression");
     let script =
         "import re, sys\nfor found in re.finditer(sys.argv[1], sys.stdin.read()): print(found.group())";
-    let mut python = Command::new(told("NDAUTH_TEST_PYTHON"));
+    let mut python = Command::new(test_path("NDAUTH_TEST_PYTHON"));
     python.args(["-c", script, expression]);
     let ended = run(python, vectors);
     assert_eq!(ended.code, 0, "{ended:?}");
@@ -279,7 +279,7 @@ async fn play(document: &str) {
     let folder = at.home().join("dev");
     let dev = dev(&at, &["--keep", folder.to_str().expect("text")]);
     let setting = |name: &str| {
-        dev.lines.iter().find_map(|line| line.strip_prefix(name)).expect("it is told").to_owned()
+        dev.lines.iter().find_map(|line| line.strip_prefix(name)).expect("it is printed").to_owned()
     };
     let config = at.home().join("config");
     let mut login = at.command("NDAUTH_TEST_NDCLI");
@@ -295,8 +295,8 @@ async fn play(document: &str) {
         .env("XDG_CONFIG_HOME", config.to_string_lossy())
         .env("NDCLI_SERVER", setting("export NDCLI_SERVER="))
         .env("NDAUTHD_DATABASE", format!("sqlite:{}", folder.join("ndauth.db").display()))
-        .register_bin("ndcli", told("NDAUTH_TEST_NDCLI"))
-        .register_bin("ndauthd", told("NDAUTH_TEST_NDAUTHD"))
+        .register_bin("ndcli", test_path("NDAUTH_TEST_NDCLI"))
+        .register_bin("ndauthd", test_path("NDAUTH_TEST_NDAUTHD"))
         .case(root().join(document));
     cases.run();
 }

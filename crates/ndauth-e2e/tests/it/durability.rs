@@ -11,7 +11,7 @@ use ndauth_store::Engine;
 use ndauth_store::testing::Scratch;
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::installation::{Installation, Running, told};
+use crate::installation::{Installation, Running, test_path};
 use crate::requests::{list, new_token, revoke};
 
 /// A trace of the syncs of some processes and their children.
@@ -139,7 +139,7 @@ async fn without_syncs_the_trace_shows_none() {
     command
         .args(["-f", "-y", "-e", "trace=fsync,fdatasync", "-e", "inject=fsync,fdatasync:retval=0", "-o"])
         .arg(&file)
-        .arg(told("NDAUTH_TEST_NDAUTHD"))
+        .arg(test_path("NDAUTH_TEST_NDAUTHD"))
         .env_clear()
         .env("HOME", at.home())
         .env("NDAUTHD_DATABASE", at.database())
@@ -169,14 +169,14 @@ fn children(of: u32) -> Vec<u32> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn postgres_syncs_its_log_before_each_acknowledgement() {
-    let quiet = told("NDAUTH_TEST_QUIET_POSTGRES").display().to_string();
+    let quiet = test_path("NDAUTH_TEST_QUIET_POSTGRES").display().to_string();
     let at = Installation::on(Scratch::in_cluster(&quiet).await);
     at.people();
     let session = at.session();
     let server = at.serve();
     let client = server.client(&session).await;
     client.create_token(new_token("warm")).await.expect("made");
-    let mut trace = Trace::of(&processes(&told("NDAUTH_TEST_QUIET_POSTGRES_FOLDER")), None, at.home());
+    let mut trace = Trace::of(&processes(&test_path("NDAUTH_TEST_QUIET_POSTGRES_FOLDER")), None, at.home());
     let counts = syncs_before_each_acknowledgement(&server, &session, &mut trace).await;
     assert!(counts.iter().all(|syncs| *syncs >= 1), "{counts:?}");
     let text = fs::read_to_string(&trace.file).expect("the trace");

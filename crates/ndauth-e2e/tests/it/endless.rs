@@ -51,7 +51,7 @@ async fn answer(
     let mut frame = BytesMut::new();
     frame.put_u8(0);
     frame.put_u32(u32::try_from(message.encoded_len()).expect("a length"));
-    message.encode(&mut frame).expect("there is room");
+    message.encode(&mut frame).expect("the buffer grows");
     let head = Response::builder().header("content-type", "application/grpc").body(()).expect("a head");
     let mut body = respond.send_response(head, false).expect("sent");
     body.send_data(frame.freeze(), false).expect("sent");
@@ -67,7 +67,7 @@ async fn a_list_without_an_end_is_cut_off() {
         "error: the list is too long: it goes on after 100000 rows\nhint: list fewer: `--limit COUNT`";
     let to_itself = "error: invalid response from the server: a page leads to itself\n";
     let no_end = "error: invalid response from the server: a list has no end\n";
-    for (rows, next, line, code, told, pages) in [
+    for (rows, next, line, code, message, pages) in [
         (1000, (|page| format!("page {page}")) as fn(usize) -> String, "auth token list", 2, longer, 100),
         (1000, |page| format!("page {page}"), "token list --org ops -f json", 2, longer, 100),
         (1000, |page| format!("page {page}"), "org tokens ops", 2, longer, 100),
@@ -80,7 +80,7 @@ async fn a_list_without_an_end_is_cut_off() {
         command.env("NDCLI_TOKEN", "ndpat_Jj8IYRumwQ9GV4nfqrymvLBbUUnY8LAkuEecJnIrk1U");
         let ended = tokio::task::spawn_blocking(|| run(command, "")).await.expect("it ends");
         assert_eq!((ended.code, ended.out.as_str()), (code, ""), "{line}: {ended:?}");
-        assert!(ended.err.starts_with(told), "{line}: {ended:?}");
+        assert!(ended.err.starts_with(message), "{line}: {ended:?}");
         assert_eq!(given.load(Ordering::Relaxed), pages, "{line}");
     }
 }

@@ -86,8 +86,8 @@ async fn a_standby_confirms_nothing() {
     two.moves_to(&standby).await;
     owner.revoke_token(revoke("ci")).await.expect("revoked");
     assert_never_allowed(&asker, &secret, "a standby").await;
-    let (status, told) = two.server.get("/readyz");
-    assert_eq!((status, told.as_str()), (503, "the database's address leads to a standby\n"));
+    let (status, body) = two.server.get("/readyz");
+    assert_eq!((status, body.as_str()), (503, "the database's address leads to a standby\n"));
     // The instance changes nothing there, and answers no read of ndauth's own API.
     let problem = two.server.client(&session).await.create_token(new_token("x")).await.expect_err("refused");
     assert_eq!(problem.reason, Reason::Unavailable, "{problem:?}");
@@ -123,7 +123,7 @@ async fn a_primary_that_was_replaced_confirms_nothing() {
     soon(&Ok(None), async || asker.refused(&secret).await).await;
     // The secret stays allowed, because beats continue.
     for _ in 0..40 {
-        assert_eq!(asker.refused(&secret).await, Ok(None), "with its standby it is never in doubt");
+        assert_eq!(asker.refused(&secret).await, Ok(None), "with its standby it is never stale");
         tokio::time::sleep(BOUND / 10).await;
     }
     // The standby is promoted while the old primary keeps running.
@@ -135,8 +135,8 @@ async fn a_primary_that_was_replaced_confirms_nothing() {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     assert_never_allowed(&asker, &secret, "the old primary").await;
-    let (status, told) = two.server.get("/readyz");
-    assert!(status == 503 && told.starts_with("waiting for the synchronous standby"), "{status} {told}");
+    let (status, body) = two.server.get("/readyz");
+    assert!(status == 503 && body.starts_with("waiting for the synchronous standby"), "{status} {body}");
     // Somebody cancels the waiting commits there, so their changes become visible without having been
     // replicated.
     let cancel = "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep'";
@@ -151,8 +151,8 @@ async fn a_primary_that_was_replaced_confirms_nothing() {
     // A cancelled wait does not acknowledge a change either.
     let apart = tempfile::tempdir().expect("a folder");
     let left = Instance::start_in(&at, &old, apart.path()).await;
-    let unheard = left.server.client(&session).await;
-    let waiting = tokio::spawn(async move { unheard.create_token(new_token("lost")).await });
+    let client = left.server.client(&session).await;
+    let waiting = tokio::spawn(async move { client.create_token(new_token("lost")).await });
     let begun = Instant::now();
     while !waiting.is_finished() && begun.elapsed() < Duration::from_secs(10) {
         old.execute(cancel).await;
@@ -162,7 +162,7 @@ async fn a_primary_that_was_replaced_confirms_nothing() {
     assert_eq!(problem.reason, Reason::OutcomeUnknown, "a cancelled wait acknowledges nothing: {problem:?}");
     assert!(
         begun.elapsed() < Duration::from_secs(4),
-        "it is told when the wait is cancelled: {:?}",
+        "the client learns when the wait is cancelled: {:?}",
         begun.elapsed()
     );
 }
@@ -234,8 +234,8 @@ async fn one_operator_decision_releases_every_instance() {
         // The standby is behind: it does not know the revocation that follows.
         let new = old.standby().await;
         soon(&true, async || {
-            let told = "DO $$ BEGIN ASSERT (SELECT sequence FROM head) > 0; END $$";
-            ndauth_store::testing::try_execute_at(&new.url(), told).await.is_ok()
+            let sql = "DO $$ BEGIN ASSERT (SELECT sequence FROM head) > 0; END $$";
+            ndauth_store::testing::try_execute_at(&new.url(), sql).await.is_ok()
         })
         .await;
         new.execute("ALTER SYSTEM SET primary_conninfo = ''").await;
@@ -254,8 +254,8 @@ async fn one_operator_decision_releases_every_instance() {
         for asker in &askers {
             soon(&Err(Reason::Unavailable), async || asker.refused(&leaked).await).await;
         }
-        let told = instances[1].server.get("/readyz");
-        assert_eq!(told, (503, "the database is a copy that needs its operator\n".to_owned()));
+        let response = instances[1].server.get("/readyz");
+        assert_eq!(response, (503, "the database is a copy that needs its operator\n".to_owned()));
         // One instance is started again: its witness makes it report the same, with the operator's choices
         // and counts.
         let stopped = instances.remove(2);

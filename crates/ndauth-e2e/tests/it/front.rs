@@ -181,9 +181,9 @@ async fn frames_that_make_no_sense_are_refused_and_deadlines_kept() {
         ("no time at all", vec![grpc, who, ("grpc-timeout", "0m")], &[], "3"),
     ] {
         let (headers, trailers) = call(&mut client, path, &headers, body).await.expect("answered");
-        let told = headers.get("grpc-status").or_else(|| trailers.as_ref()?.get("grpc-status"));
+        let code = headers.get("grpc-status").or_else(|| trailers.as_ref()?.get("grpc-status"));
         assert_eq!(
-            told.and_then(|told| told.to_str().ok()),
+            code.and_then(|code| code.to_str().ok()),
             Some(status),
             "{what}: {headers:?} {trailers:?}"
         );
@@ -234,8 +234,8 @@ async fn a_credential_comes_before_a_request() {
         let mut headers = vec![("content-type", "application/grpc")];
         headers.extend(bearer.as_deref().map(|bearer| ("authorization", bearer)));
         let (headers, trailers) = call(&mut client.clone(), path, &headers, body).await.expect("answered");
-        let told = headers.get("grpc-status").or_else(|| trailers.as_ref()?.get("grpc-status"));
-        told.and_then(|told| told.to_str().ok()).map(str::to_owned)
+        let code = headers.get("grpc-status").or_else(|| trailers.as_ref()?.get("grpc-status"));
+        code.and_then(|code| code.to_str().ok()).map(str::to_owned)
     };
     for (path, good, unknown) in [
         ("/ndauth.v1.ValidationService/ValidateToken", &service, &no_service),
@@ -246,8 +246,8 @@ async fn a_credential_comes_before_a_request() {
     ] {
         for (who, expected) in [(None, "16"), (Some(unknown), "16"), (Some(good), "3")] {
             for body in [&garbage[..], &garbage[..1000], &[]] {
-                let told = status(path, who, body).await;
-                assert_eq!(told.as_deref(), Some(expected), "{path} {who:?} {}", body.len());
+                let code = status(path, who, body).await;
+                assert_eq!(code.as_deref(), Some(expected), "{path} {who:?} {}", body.len());
             }
         }
     }
@@ -335,18 +335,21 @@ async fn a_trusted_proxy_states_the_clients_address() {
         let listed = prost::Message::encode_to_vec(&list());
         let body = [&[0, 0, 0, 0, u8::try_from(listed.len()).expect("short")][..], &listed].concat();
         // Requests with different addresses alternate on one connection.
-        for (told, status) in
+        for (forwarded, status) in
             ["203.0.113.9", "198.51.100.9", "203.0.113.9, 198.51.100.9"].into_iter().zip(status)
         {
-            let headers =
-                [("content-type", "application/grpc"), ("authorization", &bearer), ("x-forwarded-for", told)];
+            let headers = [
+                ("content-type", "application/grpc"),
+                ("authorization", &bearer),
+                ("x-forwarded-for", forwarded),
+            ];
             let path = "/ndauth.v1.TokenService/ListTokens";
             let (headers, trailers) = call(&mut client, path, &headers, &body).await.expect("answered");
             let code = headers.get("grpc-status").or_else(|| trailers.as_ref()?.get("grpc-status"));
             assert_eq!(
                 code.and_then(|code| code.to_str().ok()),
                 Some(status),
-                "{trusted} {told}: {headers:?}"
+                "{trusted} {forwarded}: {headers:?}"
             );
         }
     }
@@ -376,8 +379,8 @@ async fn unauthenticated_validations_cause_no_database_query() {
         let path = "/ndauth.v1.ValidationService/ValidateToken";
         let (headers, trailers) =
             call(&mut client, path, &headers, &framed("ndpat_")).await.expect("answered");
-        let told = headers.get("grpc-status").or_else(|| trailers.as_ref()?.get("grpc-status"));
-        assert_eq!(told.and_then(|told| told.to_str().ok()), Some(status), "{bearer:?}: {headers:?}");
+        let code = headers.get("grpc-status").or_else(|| trailers.as_ref()?.get("grpc-status"));
+        assert_eq!(code.and_then(|code| code.to_str().ok()), Some(status), "{bearer:?}: {headers:?}");
     }
 }
 

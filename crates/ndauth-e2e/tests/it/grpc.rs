@@ -2,13 +2,13 @@
 
 use serde_json::Value;
 
-use crate::installation::{Ended, Installation, Running, run, told};
+use crate::installation::{Ended, Installation, Running, run, test_path};
 use crate::on_both;
 use ndauth_store::Engine;
 
 /// Calls a method with `grpcurl`. Returns its output.
 pub(crate) fn grpcurl(server: &Running, headers: &[&str], method: &str, request: &str) -> Ended {
-    let mut command = std::process::Command::new(told("NDAUTH_TEST_GRPCURL"));
+    let mut command = std::process::Command::new(test_path("NDAUTH_TEST_GRPCURL"));
     command.args(["-plaintext", "-max-time", "20", "-emit-defaults"]);
     for header in headers {
         command.args(["-H", header]);
@@ -135,10 +135,10 @@ async fn failures_carry_their_reason_and_field() {
             "NOT_PERMITTED",
         ),
     ];
-    for (headers, method, request, code, told) in rows {
+    for (headers, method, request, code, detail) in rows {
         let ended = grpcurl(&server, &headers, method, request);
         assert_ne!(ended.code, 0, "{method} {request}");
-        assert!(ended.err.contains(code) && ended.err.contains(told), "{method} {request}: {}", ended.err);
+        assert!(ended.err.contains(code) && ended.err.contains(detail), "{method} {request}: {}", ended.err);
     }
     let large = format!(r#"{{"token":{{"name":"{}"}}}}"#, "x".repeat(100_000));
     let ended = grpcurl(&server, &[&session], create, &large);

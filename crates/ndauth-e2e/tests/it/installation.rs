@@ -53,7 +53,7 @@ const SLACK: Duration = Duration::from_secs(2);
 
 /// Returns a path from a variable that `cargo xtask test` sets.
 #[expect(clippy::disallowed_methods, reason = "the one place where the tests learn of the binaries")]
-pub(crate) fn told(variable: &str) -> PathBuf {
+pub(crate) fn test_path(variable: &str) -> PathBuf {
     let path = std::env::var_os(variable);
     path.unwrap_or_else(|| panic!("{variable} is not set: run the tests by `cargo xtask test`")).into()
 }
@@ -90,7 +90,7 @@ impl Installation {
 
     /// Returns a command with this installation's environment and none of the tests'.
     pub(crate) fn command(&self, variable: &str) -> Command {
-        let mut words = self.within.iter().map(Into::into).chain([told(variable)]);
+        let mut words = self.within.iter().map(Into::into).chain([test_path(variable)]);
         let mut command = Command::new(words.next().expect("a program"));
         command
             .args(words)
@@ -158,11 +158,11 @@ impl Installation {
             command.args(arguments).args(more).stderr(Stdio::piped()).spawn().expect("ndauthd starts");
         let mut child = KillOnDrop(child);
         let lines = BufReader::new(child.0.stderr.take().expect("the log is piped")).lines();
-        let (tell, log) = mpsc::channel();
+        let (sender, log) = mpsc::channel();
         std::thread::spawn(move || {
             for line in lines.map_while(Result::ok) {
                 // Keep reading after the receiver is gone, so that the pipe never fills up.
-                let _ = tell.send(line);
+                let _ = sender.send(line);
             }
         });
         let mut seen = String::new();
@@ -248,7 +248,7 @@ pub(crate) fn on_terminal(at: &Installation, columns: u16, line: &str) -> Comman
 
 /// Returns a search path with the binaries under test before all others.
 pub(crate) fn path() -> std::ffi::OsString {
-    let mut path = told("NDAUTH_TEST_NDCLI").parent().expect("a folder").as_os_str().to_owned();
+    let mut path = test_path("NDAUTH_TEST_NDCLI").parent().expect("a folder").as_os_str().to_owned();
     path.push(":/usr/bin:/bin");
     path
 }

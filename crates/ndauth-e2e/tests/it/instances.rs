@@ -259,11 +259,11 @@ async fn sec_09_no_answer_from_before_a_revocation_comes_after_it() {
     for round in 0..60 {
         let secret = owner.create_token(new_token(&format!("t{round}"))).await.expect("made").secret;
         let asker = cluster.asks(1).await;
-        let (tell, told) = tokio::sync::watch::channel(None::<Instant>);
+        let (sender, receiver) = tokio::sync::watch::channel(None::<Instant>);
         rounds.push(tokio::spawn(async move {
             let mut answers = 0;
             loop {
-                let revoked = *told.borrow();
+                let revoked = *receiver.borrow();
                 let late = revoked.is_some_and(|at| at.elapsed() > BOUND);
                 let answer = asker.refused(&secret).await;
                 assert!(!(late && answer == Ok(None)), "round {round}: allowed after the bound");
@@ -275,7 +275,7 @@ async fn sec_09_no_answer_from_before_a_revocation_comes_after_it() {
             }
         }));
         owner.revoke_token(revoke(&format!("t{round}"))).await.expect("revoked");
-        tell.send_replace(Some(Instant::now()));
+        sender.send_replace(Some(Instant::now()));
     }
     let mut answers = 0;
     for round in rounds {

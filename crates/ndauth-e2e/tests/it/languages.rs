@@ -5,7 +5,7 @@ use std::process::Command;
 
 use ndauth_core::Secret;
 
-use crate::installation::{Ended, Installation, Running, run, told};
+use crate::installation::{Ended, Installation, Running, run, test_path};
 use crate::on_both;
 use crate::requests::{new_token, revoke};
 
@@ -15,7 +15,8 @@ fn root() -> PathBuf {
 
 /// Returns the command of the Python example, with stubs generated here.
 fn python(at: &Installation) -> Command {
-    let (python, proto, stubs) = (told("NDAUTH_TEST_PYTHON"), root().join("proto"), at.home().join("stubs"));
+    let (python, proto, stubs) =
+        (test_path("NDAUTH_TEST_PYTHON"), root().join("proto"), at.home().join("stubs"));
     std::fs::create_dir_all(&stubs).expect("a folder");
     let mut generate = Command::new(&python);
     generate.args(["-m", "grpc_tools.protoc"]).arg("-I").arg(&proto);
@@ -38,7 +39,7 @@ fn node(at: &Installation) -> Command {
     std::fs::copy(root().join("docs/examples/node/validate.mjs"), folder.join("validate.mjs"))
         .expect("copied");
     let packages = folder.join("node_modules");
-    std::os::unix::fs::symlink(told("NDAUTH_TEST_NODE_MODULES"), packages).expect("linked");
+    std::os::unix::fs::symlink(test_path("NDAUTH_TEST_NODE_MODULES"), packages).expect("linked");
     let mut command = Command::new("node");
     command.arg(folder.join("validate.mjs")).arg(root().join("proto"));
     command

@@ -43,8 +43,8 @@ async fn verdict(server: &Running, service: &Secret, secret: &str) -> String {
     let mut asked =
         ndauth_proto::requirement_to_proto(secret, &needed, "203.0.113.9".parse().ok()).expect("a question");
     asked.client = "deploy/2.1 (linux)".to_owned();
-    let told = server.client(service).await.validate_token(asked).await.expect("decided");
-    match told.outcome.expect("an outcome") {
+    let response = server.client(service).await.validate_token(asked).await.expect("decided");
+    match response.outcome.expect("an outcome") {
         v1::validate_token_response::Outcome::Allowed(_) => "allowed".to_owned(),
         v1::validate_token_response::Outcome::Refused(refused) => refused.message,
     }
@@ -90,10 +90,10 @@ on_both! {
             (1, "token create --name ci --scope read:assets --org ops -f detailed"),
         ] {
             for (stdout, why) in unwritable_outputs() {
-                let (code, told) = cli_into(at, &server, stdout, &line.split(' ').collect::<Vec<_>>());
+                let (code, message) = cli_into(at, &server, stdout, &line.split(' ').collect::<Vec<_>>());
                 let begins = format!("error: standard output cannot be written: {why}");
-                assert!(code == 1 && told.starts_with(&begins), "{line}: {told}");
-                assert!(told.contains("): the token was made, and is revoked again\n"), "{line}: {told}");
+                assert!(code == 1 && message.starts_with(&begins), "{line}: {message}");
+                assert!(message.contains("): the token was made, and is revoked again\n"), "{line}: {message}");
                 made[own] += 1;
                 assert_eq!(statuses(lists[own]), vec!["revoked"; made[own]], "{line}");
             }
@@ -120,10 +120,10 @@ on_both! {
         // rotation, too.
         let waiting = || done(cli(at, &server, "auth token list")).contains("waits");
         for (stdout, why) in unwritable_outputs() {
-            let (code, told) = cli_into(at, &server, stdout, &["auth", "token", "rotate", "ci", "-f", "json"]);
+            let (code, message) = cli_into(at, &server, stdout, &["auth", "token", "rotate", "ci", "-f", "json"]);
             let begins = format!("error: standard output cannot be written: {why}");
-            assert!(code == 1 && told.starts_with(&begins), "{told}");
-            assert!(told.ends_with("): the new secret is dropped again, and the old one stays valid\n"), "{told}");
+            assert!(code == 1 && message.starts_with(&begins), "{message}");
+            assert!(message.ends_with("): the new secret is dropped again, and the old one stays valid\n"), "{message}");
             assert!(!waiting());
         }
         for variables in [&[] as &[(&str, &str)], &[("NDCLI_TOKEN", &kept)]] {
@@ -137,10 +137,10 @@ on_both! {
 
         // The same holds for a token that is derived from the login.
         for (stdout, why) in unwritable_outputs() {
-            let (code, told) = cli_into(at, &server, stdout, &["auth", "print-access-token"]);
+            let (code, message) = cli_into(at, &server, stdout, &["auth", "print-access-token"]);
             let begins = format!("error: standard output cannot be written: {why}");
-            assert!(code == 1 && told.starts_with(&begins), "{told}");
-            assert!(told.ends_with("): the access token was made, and is revoked again\n"), "{told}");
+            assert!(code == 1 && message.starts_with(&begins), "{message}");
+            assert!(message.ends_with("): the access token was made, and is revoked again\n"), "{message}");
         }
     }
 
@@ -151,10 +151,10 @@ on_both! {
         at.log_in(&server);
         for name in ["my token; rm -rf $HOME", "it's `id`", "-x \"y\"", "plain"] {
             done(at.ndcli(&server, &["auth", "token", "create", "--scope", "rw", &format!("--name={name}")]));
-            let told = done(at.ndcli(&server, &["auth", "token", "rotate", "--", name]));
+            let output = done(at.ndcli(&server, &["auth", "token", "rotate", "--", name]));
             // The name itself may contain backticks.
-            let (_, told) = told.split_once("or by `").expect("a command");
-            let (pasted, _) = told.split_once("`; the old one").expect("its end");
+            let (_, rest) = output.split_once("or by `").expect("a command");
+            let (pasted, _) = rest.split_once("`; the old one").expect("its end");
             let mut shell = std::process::Command::new("sh");
             shell.args(["-c", pasted]).env_clear().env("PATH", path()).env("HOME", at.home());
             shell.env("NDCLI_NO_KEYRING", "true").env("NDCLI_SERVER", server.url.to_string());
@@ -177,18 +177,18 @@ on_both! {
             done(at.ndcli_with(&server, &[("NDCLI_TOKEN", secret)], &line.split(' ').collect::<Vec<_>>(), ""))
         };
         let pending = secret_of(&done(cli(at, &server, "auth token rotate ci")));
-        let told = revoke(&pending, "table");
-        assert_eq!(told, "✓ Personal access token \"ci\" still valid: its new secret, which was presented, is dropped\n");
+        let output = revoke(&pending, "table");
+        assert_eq!(output, "✓ Personal access token \"ci\" still valid: its new secret, which was presented, is dropped\n");
         assert_eq!(verdict(&server, &service, &old).await, "allowed");
         let new = secret_of(&done(cli(at, &server, "auth token rotate ci")));
         done(cli(at, &server, "auth token rotation confirm ci"));
-        let told = revoke(&old, "simple");
-        assert!(told.ends_with("] still valid: its old secret, which was presented, is retired\n"), "{told}");
+        let output = revoke(&old, "simple");
+        assert!(output.ends_with("] still valid: its old secret, which was presented, is retired\n"), "{output}");
         assert!(verdict(&server, &service, &old).await.starts_with("the secret was replaced"));
         assert_eq!(verdict(&server, &service, &new).await, "allowed");
         let pending = secret_of(&done(cli(at, &server, "auth token rotate ci")));
-        let told: serde_json::Value = serde_json::from_str(&revoke(&pending, "json")).expect("JSON");
-        assert_eq!((&told["revoked"], &told["revoked_at"]), (&false.into(), &serde_json::Value::Null), "{told}");
+        let report: serde_json::Value = serde_json::from_str(&revoke(&pending, "json")).expect("JSON");
+        assert_eq!((&report["revoked"], &report["revoked_at"]), (&false.into(), &serde_json::Value::Null), "{report}");
         assert_eq!(revoke(&new, "table"), "✓ Personal access token \"ci\" revoked\n");
     }
 
@@ -200,9 +200,9 @@ on_both! {
         let service = at.service();
         let old = secret_of(&done(cli(at, &server, "auth token create --name ci --scope rw")));
         assert_eq!(verdict(&server, &service, &old).await, "allowed");
-        let told = done(cli(at, &server, "auth token rotate ci --overlap 7d"));
-        let new = secret_of(&told);
-        assert!(told.contains("takes over at its first use, or by `ndcli auth token rotation confirm ci`; the old one stays valid for 7d"), "{told}");
+        let output = done(cli(at, &server, "auth token rotate ci --overlap 7d"));
+        let new = secret_of(&output);
+        assert!(output.contains("takes over at its first use, or by `ndcli auth token rotation confirm ci`; the old one stays valid for 7d"), "{output}");
         let again = cli(at, &server, "auth token rotate ci");
         assert!(again.code == 1 && again.err.contains("awaits confirmation until") && again.err.contains("rotation drop"), "{again:?}");
         assert!(done(cli(at, &server, "auth token list")).contains("• ci: the new secret awaits confirmation until "));
@@ -217,21 +217,21 @@ on_both! {
         soon(&"overlap too_soon".to_owned(), &rotation).await;
         assert_eq!(verdict(&server, &service, &old).await, "allowed");
         soon(&"overlap still_used".to_owned(), &rotation).await;
-        let told = done(cli(at, &server, "auth token list"));
-        assert!(told.contains("from 203.0.113.9; not yet safe to retire: it is still used"), "{told}");
+        let output = done(cli(at, &server, "auth token list"));
+        assert!(output.contains("from 203.0.113.9; not yet safe to retire: it is still used"), "{output}");
         let refused = cli(at, &server, "auth token rotation retire ci");
         assert!(refused.code == 1 && refused.err.contains("it is not yet safe: the old secret was used just now"), "{refused:?}");
         assert!(refused.err.contains("`--yes` retires it anyway"), "{refused:?}");
-        let told = done(cli(at, &server, "auth token rotation retire ci --yes"));
-        assert_eq!(told, "✓ \"ci\": the old secret is retired\n");
+        let output = done(cli(at, &server, "auth token rotation retire ci --yes"));
+        assert_eq!(output, "✓ \"ci\": the old secret is retired\n");
         let refusal = verdict(&server, &service, &old).await;
         assert!(refusal.starts_with("the secret was replaced by a rotation just now ("), "{refusal}");
         assert_eq!(verdict(&server, &service, &new).await, "allowed");
         // The place of its use is shown, and so is the later use of the old secret.
         let shown = async || {
-            let told = done(cli(at, &server, "auth token show ci"));
-            let (place, turned_up) = (told.contains("│ 203.0.113.9 │ deploy/2.1 │"), told.contains("│ retired │"));
-            (place, turned_up, told.contains("PRESENTED"))
+            let output = done(cli(at, &server, "auth token show ci"));
+            let (place, turned_up) = (output.contains("│ 203.0.113.9 │ deploy/2.1 │"), output.contains("│ retired │"));
+            (place, turned_up, output.contains("PRESENTED"))
         };
         soon(&(true, true, true), &shown).await;
         let noted = async || done(cli(at, &server, "auth token list")).contains(" was presented just now (");
@@ -276,8 +276,8 @@ on_both! {
         assert_eq!(verdict(&server, &service, &second).await, "allowed");
         let file = at.home().join("token");
         fs::write(&file, "what was there before").expect("written");
-        let told = at.ndcli(&server, &["auth", "token", "rotate", "ci", "--overlap", "0", "--to-file", &file.display().to_string()]);
-        assert!(told.code == 0 && told.out.contains("and took over"), "{told:?}");
+        let rotated = at.ndcli(&server, &["auth", "token", "rotate", "ci", "--overlap", "0", "--to-file", &file.display().to_string()]);
+        assert!(rotated.code == 0 && rotated.out.contains("and took over"), "{rotated:?}");
         assert_eq!(mode(&file), 0o600);
         assert_eq!(verdict(&server, &service, &kept("token")).await, "allowed");
         assert!(verdict(&server, &service, &second).await.starts_with("the secret was replaced"));
@@ -287,7 +287,7 @@ on_both! {
 
         let log: String = server.log.try_iter().collect();
         for (secret, ended) in [(&first, &made), (&second, &failed)] {
-            for place in [&ended.out, &ended.err, &kept("first.seen"), &kept("second.seen"), &log, &told.out, &told.err] {
+            for place in [&ended.out, &ended.err, &kept("first.seen"), &kept("second.seen"), &log, &rotated.out, &rotated.err] {
                 assert!(!place.contains(&secret[12..]), "{place}");
             }
         }
@@ -311,9 +311,9 @@ on_both! {
         spoiled.push(secret.replace('a', "а").replace("ndp", "ndр"));
         spoiled.push(format!("x{secret}y"));
         for text in spoiled.iter().filter(|text| **text != secret) {
-            let told = verdict(&server, &service, text).await;
-            assert_ne!(told, "allowed", "{text:?}");
-            assert!(!told.contains(&secret[12..]), "{told}");
+            let answer = verdict(&server, &service, text).await;
+            assert_ne!(answer, "allowed", "{text:?}");
+            assert!(!answer.contains(&secret[12..]), "{answer}");
         }
         assert_eq!(verdict(&server, &service, &secret).await, "allowed");
     }
@@ -344,8 +344,8 @@ on_both! {
             let variables: Vec<_> = [("NDCLI_TOKEN_FILE", file)].into_iter().chain(more.iter().copied()).collect();
             at.ndcli_with(&server, &variables, &line.split(' ').collect::<Vec<_>>(), "")
         };
-        let told = with(&plain, &[], "whoami -f simple");
-        assert!(told.code == 0 && told.err.starts_with("warning: the token in NDCLI_TOKEN_FILE ends in 2 days ("), "{told:?}");
+        let ended = with(&plain, &[], "whoami -f simple");
+        assert!(ended.code == 0 && ended.err.starts_with("warning: the token in NDCLI_TOKEN_FILE ends in 2 days ("), "{ended:?}");
         assert_eq!(with(&plain, &[], "auth status --strict --fail-within 1d -f simple").code, 0);
         let strict = with(&plain, &[("GITHUB_ACTIONS", "true")], "auth status --strict -f simple");
         let line = "\n::warning title=ndauth credential::the credential in NDCLI_TOKEN_FILE ends in 2 days (";
@@ -354,16 +354,16 @@ on_both! {
         assert!(strict.code == 1 && strict.out.contains("\n\u{1b}[0;33mWARNING: the credential in "), "{strict:?}");
         // The automatic renewal is quiet, happens once, and never makes the command fail.
         let renew = [("NDCLI_AUTO_REFRESH_TOKEN", "true")];
-        let told = with(&plain, &renew, "whoami -f simple");
-        assert!(told.code == 0 && !told.err.contains("renewed"), "it may not: {told:?}");
-        let told = with(&turning, &renew, "whoami -f simple");
-        assert!(told.code == 0 && told.err.contains("renewed \"turning\" until "), "{told:?}");
+        let ended = with(&plain, &renew, "whoami -f simple");
+        assert!(ended.code == 0 && !ended.err.contains("renewed"), "it may not: {ended:?}");
+        let ended = with(&turning, &renew, "whoami -f simple");
+        assert!(ended.code == 0 && ended.err.contains("renewed \"turning\" until "), "{ended:?}");
         assert_eq!(with(&turning, &renew, "whoami -f simple").err, "");
         assert_eq!(with(&turning, &[], "auth status --strict -f simple").code, 0);
         // A person's login renews the person's own tokens.
         done(at.ndcli(&server, &["config", "set", "auto-refresh-token", "true"]));
-        let told = at.ndcli(&server, &["auth", "token", "list", "-f", "simple"]);
-        assert!(told.code == 0 && told.err.contains("renewed \"plain\" until "), "{told:?}");
+        let ended = at.ndcli(&server, &["auth", "token", "list", "-f", "simple"]);
+        assert!(ended.code == 0 && ended.err.contains("renewed \"plain\" until "), "{ended:?}");
         assert_eq!(at.ndcli(&server, &["auth", "token", "list", "-f", "simple"]).err, "");
     }
 
@@ -395,8 +395,8 @@ on_both! {
         done(eves(&format!("token resume {id} --org ops")));
         // By its name, with whose it is, and by the beginning of its id.
         done(eves("token suspend ci --member ada --org ops"));
-        let told = done(eves(&format!("token resume {} --org ops", &id[..20])));
-        assert_eq!(told, "✓ \"ci\" resumed\n");
+        let output = done(eves(&format!("token resume {} --org ops", &id[..20])));
+        assert_eq!(output, "✓ \"ci\" resumed\n");
         let nobody = eves("token suspend ci --org ops");
         assert!(nobody.code == 1 && nobody.err.contains("there is no token `ci` in the org `ops`"), "{nobody:?}");
         done(eves("org freeze ops --yes"));
@@ -426,7 +426,7 @@ on_both! {
         let client = server.client(&at.session()).await;
         let request = v1::GetTokenRequest { whose: Some(v1::Whose::mine()), which: Some(v1::Which::id(id)) };
         let revocation = client.get_token(request).await.expect("shown").token.expect("a token").revocation;
-        let revocation = revocation.expect("told");
+        let revocation = revocation.expect("it is shown");
         assert_eq!(revocation.reason(), v1::RevocationReason::Leaked);
         assert_eq!((revocation.by.as_str(), revocation.note()), ("ada", "the laptop was stolen"));
         assert!(at.run_admin("tidy").starts_with("removed 0 token(s)"));

@@ -17,7 +17,9 @@ use ndauth_store::{Clock, Engine, Store};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
-use crate::installation::{Ended, Installation, KillOnDrop, Running, mode, on_terminal, run, soon, told};
+use crate::installation::{
+    Ended, Installation, KillOnDrop, Running, mode, on_terminal, run, soon, test_path,
+};
 use crate::on_both;
 use crate::requests::token_with;
 
@@ -117,7 +119,7 @@ pub(crate) fn choose_password(server: &Running, code: &str) -> String {
 
 /// Returns a script that `ndcli` starts as its browser, with Ada in front of it.
 pub(crate) fn person_at_a_browser() -> String {
-    let (python, script) = (told("NDAUTH_TEST_PYTHON"), scripts().join("browser.py"));
+    let (python, script) = (test_path("NDAUTH_TEST_PYTHON"), scripts().join("browser.py"));
     let (python, script) = (python.display(), script.display());
     format!("#!/bin/sh\nexec '{python}' '{script}' login \"$1\" ada '{PASSWORD}' allow >&2\n")
 }
@@ -129,7 +131,7 @@ fn sign_in(server: &Running, name: &str, password: &str) -> Answer {
 
 /// Returns what a person saw in a browser.
 fn browser(words: &[&str]) -> Value {
-    let mut command = Command::new(told("NDAUTH_TEST_PYTHON"));
+    let mut command = Command::new(test_path("NDAUTH_TEST_PYTHON"));
     command.arg(scripts().join("browser.py")).args(words);
     let ended = run(command, "");
     assert_eq!(ended.code, 0, "{ended:?}");
@@ -161,12 +163,12 @@ impl Waiting {
     }
 
     /// Returns the next line that is an address or a code.
-    fn told(&mut self) -> String {
+    fn next_value(&mut self) -> String {
         let mut said = String::new();
         for line in self.lines.by_ref() {
             let line = line.expect("text");
-            if let Some(told) = line.strip_prefix("    ") {
-                return told.to_owned();
+            if let Some(value) = line.strip_prefix("    ") {
+                return value.to_owned();
             }
             said.push_str(&line);
         }
@@ -185,7 +187,7 @@ impl Waiting {
 /// Logs in by a code that Ada types into a browser. Its words follow `ndcli auth login`.
 pub(crate) fn log_in_by_a_code(at: &Installation, server: &Running, words: &[&str]) {
     let mut ndcli = Waiting::begin(at, server, words);
-    let (url, code) = (ndcli.told(), ndcli.told());
+    let (url, code) = (ndcli.next_value(), ndcli.next_value());
     browser(&["device", &url, &code, "ada", PASSWORD, "allow"]);
     let ended = ndcli.ended();
     assert_eq!(ended.code, 0, "{ended:?}");
@@ -210,7 +212,7 @@ async fn refused(server: &Running, service: &Secret, secret: &str) -> Option<Rea
 
 fn logged_in(at: &Installation, server: &Running) {
     let mut ndcli = Waiting::begin(at, server, &[]);
-    let url = ndcli.told();
+    let url = ndcli.next_value();
     browser(&["login", &url, "ada", PASSWORD, "allow"]);
     let ended = ndcli.ended();
     assert_eq!(ended.code, 0, "{ended:?}");
@@ -234,7 +236,7 @@ on_both! {
         );
 
         let mut ndcli = Waiting::begin(at, &server, &[]);
-        let url = ndcli.told();
+        let url = ndcli.next_value();
         send_stray_requests(&url);
         let saw = browser(&["--no-scripts", "login", &url, "ada", PASSWORD, "allow"]);
         // SEC-29: the page names the requesting program and its address, and does nothing before a click.
@@ -278,7 +280,7 @@ on_both! {
         let server = at.serve_as(at.command("NDAUTH_TEST_NDAUTHD"), &[]);
         let cookie = with_password(at, &server, "ada");
         let mut ndcli = Waiting::begin(at, &server, &["--device"]);
-        let (url, code) = (ndcli.told(), ndcli.told());
+        let (url, code) = (ndcli.next_value(), ndcli.next_value());
         let saw = browser(&["device", &url, &code, "ada", PASSWORD, "allow"]);
         let shown = texts(&saw);
         assert!(shown.contains("ndcli 0.1.0 on ") && shown.contains("127.0.0.1"), "{shown}");
@@ -312,7 +314,7 @@ on_both! {
         let read_only = token_with("narrow", |new| new.scope = Some(v1::Scope::Ro.into()));
         let read_only = owner.create_token(read_only).await.expect("made").secret;
 
-        let mut authlib = Command::new(told("NDAUTH_TEST_PYTHON"));
+        let mut authlib = Command::new(test_path("NDAUTH_TEST_PYTHON"));
         authlib.arg(scripts().join("authlib_client.py")).args([issuer.as_str(), "ada", PASSWORD]);
         let ended = run(authlib, "");
         assert_eq!((ended.code, ended.out.as_str()), (0, "all of it went well\n"), "{ended:?}");
@@ -320,7 +322,7 @@ on_both! {
         let folder = at.home().join("openid");
         std::fs::create_dir_all(&folder).expect("a folder");
         std::fs::copy(scripts().join("openid_client.mjs"), folder.join("client.mjs")).expect("copied");
-        let packages = told("NDAUTH_TEST_LOGIN_NODE_MODULES");
+        let packages = test_path("NDAUTH_TEST_LOGIN_NODE_MODULES");
         std::os::unix::fs::symlink(packages, folder.join("node_modules")).expect("linked");
         let mut node = Command::new("node");
         node.arg(folder.join("client.mjs")).args([issuer.as_str(), "ada", PASSWORD, "eve", read_only.as_str()]);
@@ -509,7 +511,7 @@ async fn a_login_that_is_given_up_leaves_nothing() {
     let server = at.serve();
     for more in [&[] as &[&str], &["--device"]] {
         let mut ndcli = Waiting::begin(&at, &server, more);
-        ndcli.told();
+        ndcli.next_value();
         let pid = i32::try_from(ndcli.child.0.id()).ok().and_then(Pid::from_raw).expect("a process id");
         kill_process(pid, Signal::INT).expect("signalled");
         let ended = ndcli.ended();

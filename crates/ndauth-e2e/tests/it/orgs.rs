@@ -259,11 +259,11 @@ on_both! {
         assert_eq!(set.code, 0, "{set:?}");
         let why = "will be refused in the org `ops` from DDDD-DD-DD TT:TT UTC: the org `ops` admits only tokens with a lifetime of at most 30d, \
             and this one was made for 90d";
-        let by_token_told = format!("warning: the token in NDCLI_TOKEN {why}\n");
-        // Before what ends sooner is told of, too.
+        let by_token_warning = format!("warning: the token in NDCLI_TOKEN {why}\n");
+        // There is no warning about `short`, although it ends sooner.
         assert_eq!(
             warned(),
-            [format!("warning: `ci` {why}\n"), by_token_told.clone(), by_token_told.clone(), by_token_told]
+            [format!("warning: `ci` {why}\n"), by_token_warning.clone(), by_token_warning.clone(), by_token_warning]
         );
         let json = line(at, &server, "auth token list -f json");
         assert!(json.out.starts_with('{') && json.err.contains("warning: `ci`"), "{json:?}");

@@ -22,7 +22,7 @@ use tokio::task::JoinSet;
 
 use crate::durability::processes;
 use crate::front::{call, raw};
-use crate::installation::{Installation, Running, run, soon, told};
+use crate::installation::{Installation, Running, run, soon, test_path};
 use crate::instances::{Asker, BOUND, Cluster, Instance, READER};
 use crate::replicas::Server;
 use crate::requests::{list, new_token, revoke, token_with};
@@ -36,7 +36,7 @@ struct StoppableCluster {
 
 impl StoppableCluster {
     fn new() -> StoppableCluster {
-        let folder = told("NDAUTH_TEST_FRAIL_POSTGRES_FOLDER");
+        let folder = test_path("NDAUTH_TEST_FRAIL_POSTGRES_FOLDER");
         let text = fs::read_to_string(folder.join("postmaster.opts")).expect("its options");
         let started = text.split_whitespace().map(|word| word.trim_matches('"').to_owned()).collect();
         Frail { folder, started }
@@ -131,7 +131,7 @@ pub(crate) fn head_questions(server: &Running) -> u64 {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_database_that_stops_or_hangs_under_load_makes_no_wrong_answers() {
     let frail = Frail::new();
-    let url = told("NDAUTH_TEST_FRAIL_POSTGRES").display().to_string();
+    let url = test_path("NDAUTH_TEST_FRAIL_POSTGRES").display().to_string();
     let cluster = Cluster::on(Installation::on(Scratch::in_cluster(&url).await), 2).await;
     let owner = cluster.owner(0).await;
     let mut secrets = Vec::new();
@@ -335,14 +335,14 @@ async fn whichever_connections_are_forgotten_changes_come_back() {
 /// Revokes a token. The reader of the log may notice a moment later that its own connection is gone, too:
 /// then the change is committed but unconfirmed.
 async fn revoked(owner: &Client, name: &str) {
-    let told = owner.revoke_token(revoke(name)).await;
-    let told = told.map(drop).map_err(|problem| problem.reason);
-    assert!(matches!(told, Ok(()) | Err(Reason::CommittedUnconfirmed)), "{name}: {told:?}");
+    let outcome = owner.revoke_token(revoke(name)).await;
+    let outcome = outcome.map(drop).map_err(|problem| problem.reason);
+    assert!(matches!(outcome, Ok(()) | Err(Reason::CommittedUnconfirmed)), "{name}: {outcome:?}");
 }
 
 /// Once the database is known to be unreachable, requests fail at once.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_is_known_to_be_out_of_reach_is_told_at_once() {
+async fn a_known_outage_is_reported_at_once() {
     let at = Installation::new(Engine::Postgres).await;
     at.people();
     let (service, session) = (at.service(), at.session());
@@ -404,10 +404,10 @@ async fn what_is_not_in_force_yet_is_not_called_done() {
     }
 }
 
-/// A server that is told to stop exits even if the database hangs: within its drain time, or at once after a
+/// A server that is asked to stop exits even if the database hangs: within its drain time, or at once after a
 /// second signal.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn told_to_stop_it_ends_though_the_database_hangs() {
+async fn a_server_stops_though_the_database_hangs() {
     for (drain, signals, within, well) in [("2", 1, 6, true), ("60", 2, 4, false)] {
         let at = Installation::new(Engine::Postgres).await;
         at.people();
@@ -424,13 +424,13 @@ async fn told_to_stop_it_ends_though_the_database_hangs() {
             })
             .collect();
         tokio::time::sleep(Duration::from_millis(300)).await;
-        let told = Instant::now();
+        let signalled = Instant::now();
         for _ in 0..signals {
             server.signal(Signal::TERM);
             tokio::time::sleep(Duration::from_millis(300)).await;
         }
         assert_eq!(server.ended().success(), well, "{drain}");
-        assert!(told.elapsed() < Duration::from_secs(within), "{drain}: {:?}", told.elapsed());
+        assert!(signalled.elapsed() < Duration::from_secs(within), "{drain}: {:?}", signalled.elapsed());
         for one in hanging {
             assert!(!one.await.expect("it ends"), "nothing was acknowledged");
         }
@@ -449,10 +449,10 @@ async fn a_health_watch_does_not_hold_the_drain() {
         watch.expect("it is ended, not cut").1.expect("trailers")
     });
     tokio::time::sleep(Duration::from_millis(300)).await;
-    let told = Instant::now();
+    let signalled = Instant::now();
     server.signal(Signal::TERM);
     assert!(server.ended().success());
-    assert!(told.elapsed() < Duration::from_secs(10), "{:?}", told.elapsed());
+    assert!(signalled.elapsed() < Duration::from_secs(10), "{:?}", signalled.elapsed());
     assert_eq!(watching.await.expect("it ends")["grpc-status"], "14");
 }
 
@@ -477,7 +477,7 @@ async fn far_from_its_database_it_starts_in_few_round_trips() {
 
 /// A server that cannot start reports the reason, and the setting to change.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn why_a_database_cannot_be_reached_is_told() {
+async fn the_cause_of_an_unreachable_database_is_reported() {
     let database = Server::primary().await;
     database.execute("CREATE ROLE guest LOGIN").await;
     database.execute("REVOKE CREATE ON SCHEMA public FROM public").await;
@@ -503,14 +503,14 @@ async fn why_a_database_cannot_be_reached_is_told() {
         ),
         (format!("postgres://nd@{host}/postgres?sslmode=require"), "TLS failed", "sslmode"),
     ];
-    for (url, told, hint) in cases {
+    for (url, cause, hint) in cases {
         let mut command = at.command("NDAUTH_TEST_NDAUTHD");
         command.env("NDAUTHD_DATABASE", &url);
         command.args(["serve", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"]);
         let begun = Instant::now();
         let ended = run(command, "");
         assert_eq!(ended.code, 6, "{url}: {ended:?}");
-        assert!(ended.err.contains(told) && ended.err.contains(hint), "{url}: {}", ended.err);
+        assert!(ended.err.contains(cause) && ended.err.contains(hint), "{url}: {}", ended.err);
         assert!(!ended.err.contains("pool"), "{url}: {}", ended.err);
         assert!(begun.elapsed() < Duration::from_secs(5), "{url}: {:?}", begun.elapsed());
     }

@@ -40,12 +40,12 @@ on_both! {
             Expires: DDDD-DD-DD
             Set NDCLI_TOKEN=<token> to use static auth without interactive login.
         "#]]);
-        let told = read(&line(at, &server, "auth token list -f json"));
-        assert_eq!(told["tokens"][0]["grants"], json!([
+        let listed = read(&line(at, &server, "auth token list -f json"));
+        assert_eq!(listed["tokens"][0]["grants"], json!([
             { "resource_type": "assets", "resource_id": "*", "actions": ["read", "write"] },
         ]));
-        assert_eq!(told["tokens"][0]["networks"], json!(["10.0.0.0/8"]));
-        assert_eq!(told["tokens"][0]["services"], json!(["registry"]));
+        assert_eq!(listed["tokens"][0]["networks"], json!(["10.0.0.0/8"]));
+        assert_eq!(listed["tokens"][0]["services"], json!(["registry"]));
         // Both notations in one command.
         let grant = r#"{"resource_type":"builder","resource_id":"prod-*","actions":["ensure"]}"#;
         let made = cli(at, &server, &["auth", "token", "create", "--name", "b", "--scope", "read:assets", "--grant", grant, "-f", "json"]);
@@ -119,13 +119,13 @@ on_both! {
         // Nobody brings a revoked token back.
         line(at, &server, "auth token create --name ci --scope read:assets");
         line(at, &server, "auth token revoke ci --yes");
-        let told = line(at, &server, "auth token explain ci --org ops --permission read:assets");
-        assert!(told.code == 1 && !told.out.contains("Who can change it"), "{output:?}");
-        assert_eq!(told.err, "hint: make a new one with the same settings: `ndcli auth token create --like NAME`\n");
+        let ended = line(at, &server, "auth token explain ci --org ops --permission read:assets");
+        assert!(ended.code == 1 && !ended.out.contains("Who can change it"), "{ended:?}");
+        assert_eq!(ended.err, "hint: make a new one with the same settings: `ndcli auth token create --like NAME`\n");
         assert_eq!(line(at, &server, "auth token create --like ci --name ci2").code, 0, "the hint works");
-        let told = line(at, &server, "auth token explain ci --org ops -f json");
-        let told: Value = serde_json::from_str(&told.out).expect("JSON");
-        assert_eq!(told["explanations"][0]["refused"]["who_can_change_it"], "nobody");
+        let ended = line(at, &server, "auth token explain ci --org ops -f json");
+        let report: Value = serde_json::from_str(&ended.out).expect("JSON");
+        assert_eq!(report["explanations"][0]["refused"]["who_can_change_it"], "nobody");
         // The holder of an org's token has no login.
         let made = line(at, &server, "token create --org ops --name deploy --scope read:assets -o token");
         let org_token = made.out.trim_end();
@@ -195,8 +195,8 @@ on_both! {
         "#]]);
         // A person explains by the secret, from standard input. A token explains itself.
         let words = ["auth", "token", "explain", "--secret-stdin", "--org", "ops", "--permission", "approve:assets", "-f", "json"];
-        let told: Value = serde_json::from_str(&at.ndcli_with(&server, &[], &words, &token).out).expect("JSON");
-        let refused = &told["explanations"][0]["refused"];
+        let report: Value = serde_json::from_str(&at.ndcli_with(&server, &[], &words, &token).out).expect("JSON");
+        let refused = &report["explanations"][0]["refused"];
         assert_eq!(refused["missing_permissions"], json!(["approve:assets"]));
         assert_eq!(refused["who_can_change_it"], "owner");
         assert_eq!(refused["factor"], "grants");

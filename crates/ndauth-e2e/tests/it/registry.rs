@@ -9,7 +9,7 @@ use ndauth_core::{Grants, Secret};
 use ndauth_proto::{grants_to_proto, v1};
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::installation::{Installation, KillOnDrop, Running, soon, told};
+use crate::installation::{Installation, KillOnDrop, Running, soon, test_path};
 use crate::on_both;
 use crate::requests::{new_token, revoke, token_with};
 
@@ -30,7 +30,7 @@ struct Answer {
 
 impl Registry {
     pub(crate) fn start(at: &Installation, server: &Running, service: &Secret) -> Registry {
-        let child = Command::new(told("NDAUTH_TEST_ASSET_REGISTRY"))
+        let child = Command::new(test_path("NDAUTH_TEST_ASSET_REGISTRY"))
             .args([&server.url.to_string(), &at.home().join("assets.db").display().to_string()])
             .env_clear()
             .env("ASSETS_NDAUTH_SECRET", service.expose())
@@ -68,7 +68,7 @@ impl Registry {
     }
 
     fn grpcurl(&self, secret: &str, method: &str, message: &str) -> Command {
-        let mut command = Command::new(told("NDAUTH_TEST_GRPCURL"));
+        let mut command = Command::new(test_path("NDAUTH_TEST_GRPCURL"));
         let examples = concat!(env!("CARGO_MANIFEST_DIR"), "/../ndauth-client/examples/asset-registry");
         command
             .args(["-plaintext", "-import-path", examples, "-proto", "assets.proto", "-max-time", "20"])

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use ndauth_store::testing::{execute_at, try_execute_at};
 use tempfile::TempDir;
 
-use crate::installation::{KillOnDrop, told};
+use crate::installation::{KillOnDrop, test_path};
 
 /// A running PostgreSQL server. Dropping it kills it.
 pub(crate) struct Server {
@@ -169,7 +169,7 @@ impl Server {
     }
 
     fn command(&self, program: &str) -> Command {
-        let mut command = Command::new(told("NDAUTH_TEST_POSTGRES_PROGRAMS").join(program));
+        let mut command = Command::new(test_path("NDAUTH_TEST_POSTGRES_PROGRAMS").join(program));
         command.current_dir(self.folder.path()).stdin(Stdio::null()).env("LC_ALL", "C");
         if is_root() {
             command.uid(NOBODY).gid(NOBODY);

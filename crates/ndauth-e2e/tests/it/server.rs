@@ -142,7 +142,7 @@ on_both! {
                 assert!(!line.contains(&secret[12..40]), "{line}");
             }
         }
-        assert_eq!(commits, 2, "the lines that tell of the changes were read");
+        assert_eq!(commits, 2, "the lines that report the changes were read");
     }
 }
 

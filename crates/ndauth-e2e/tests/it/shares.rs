@@ -116,7 +116,7 @@ async fn an_address_has_its_share_of_open_streams() {
         let client = clients.last().expect("there is one");
         let (answer, _) = begin(client, WATCH_HEALTH, "198.51.100.1", "", empty.clone(), true).await;
         let mut health = answer.await.expect("answered").into_body();
-        health.data().await.expect("it tells of the health").expect("told");
+        health.data().await.expect("it reports the health").expect("received");
         open.push(health);
     }
     assert_eq!(taken(&server, OPEN_STREAMS.name), count_to_u64(OPEN_STREAMS.share));
@@ -128,7 +128,7 @@ async fn an_address_has_its_share_of_open_streams() {
     let (other, _) = begin(client, WATCH_HEALTH, "198.51.100.2", "", empty, true).await;
     assert!(!is_overloaded(other).await);
     let more = tokio::time::timeout(Duration::from_millis(2500), open[0].data()).await;
-    assert!(more.is_err(), "nothing is told where nothing changed");
+    assert!(more.is_err(), "nothing is sent while nothing changes");
     drop(open);
     soon(&0, async || taken(&server, OPEN_STREAMS.name)).await;
 }

@@ -106,15 +106,15 @@ async fn it_waits_for_a_server_that_comes_back() {
     command.args(["whoami", "-f", "simple", "--server", &format!("http://{address}")]);
     command.env("NDCLI_TOKEN", session.expose()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut ndcli = KillOnDrop(command.spawn().expect("it starts"));
-    let mut told = BufReader::new(ndcli.0.stderr.take().expect("piped")).lines();
-    let first = told.next().expect("it says why it waits").expect("text");
+    let mut lines = BufReader::new(ndcli.0.stderr.take().expect("piped")).lines();
+    let first = lines.next().expect("it says why it waits").expect("text");
     assert!(first.starts_with("warning: cannot reach") && first.ends_with("; trying again"), "{first}");
     let server = at.serve_as(at.command("NDAUTH_TEST_NDAUTHD"), &["--listen", &address.to_string()]);
     let mut out = String::new();
     ndcli.0.stdout.take().expect("piped").read_to_string(&mut out).expect("text");
     assert!(ndcli.0.wait().expect("ended").success(), "{out}");
     assert!(out.starts_with("• ada "), "{out}");
-    assert!(told.next().is_none(), "it says so once");
+    assert!(lines.next().is_none(), "it says so once");
     drop(server);
 }
 
@@ -183,10 +183,10 @@ async fn an_interrupted_create_leaves_no_token() {
     }
     kill_process(pid(&ndcli), Signal::INT).expect("interrupted");
     server.signal(Signal::CONT);
-    let mut told = String::new();
-    ndcli.0.stderr.take().expect("piped").read_to_string(&mut told).expect("text");
-    assert_eq!(ndcli.0.wait().expect("ended").code(), Some(130), "{told}");
-    assert!(told.contains("interrupted: the token was made, and is revoked again"), "{told}");
+    let mut output = String::new();
+    ndcli.0.stderr.take().expect("piped").read_to_string(&mut output).expect("text");
+    assert_eq!(ndcli.0.wait().expect("ended").code(), Some(130), "{output}");
+    assert!(output.contains("interrupted: the token was made, and is revoked again"), "{output}");
     let listed = at.ndcli(&server, &["auth", "token", "list", "--all", "-f", "json"]);
     assert!(
         listed.out.contains("\"status\": \"revoked\"") && listed.out.contains("\"total\": 1"),
@@ -200,7 +200,7 @@ async fn a_missing_credential_is_explained_to_pipelines() {
     at.people();
     let server = at.serve();
     let session = at.session();
-    for (variables, told) in [
+    for (variables, message) in [
         (
             &[("NDCLI_TOKEN", "")] as &[(&str, &str)],
             "NDCLI_TOKEN is set, and empty\nhint: the CI secret behind it is missing, has another name, or is withheld from this build\n",
@@ -222,7 +222,7 @@ async fn a_missing_credential_is_explained_to_pipelines() {
     ] {
         let ended = at.ndcli_with(&server, variables, &["whoami"], "");
         assert_eq!((ended.code, ended.out.as_str()), (4, ""), "{ended:?}");
-        assert!(ended.err.contains(told), "{}", ended.err);
+        assert!(ended.err.contains(message), "{}", ended.err);
         assert!(!ended.err.contains(&session.expose()[12..]), "{ended:?}");
     }
 }
@@ -253,11 +253,11 @@ async fn an_expired_token_is_reported_as_expired() {
         assert!(begun.elapsed() < Duration::from_secs(20), "it does not expire");
         std::thread::sleep(Duration::from_millis(100));
     };
-    let told = format!(
+    let message = format!(
         "error: NDCLI_TOKEN was refused: the token expired just now ({})\nhint: make a new one with the same settings: `ndcli auth token create --like NAME`\n",
         end.date()
     );
-    assert_eq!((ended.code, ended.err.as_str()), (4, told.as_str()));
+    assert_eq!((ended.code, ended.err.as_str()), (4, message.as_str()));
 }
 
 #[tokio::test]

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant, SystemTime};
 use ndauth_store::Engine;
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 
-use crate::installation::{Ended, Installation, Running, run, told};
+use crate::installation::{Ended, Installation, Running, run, test_path};
 
 /// A certificate authority.
 pub(crate) struct Authority {
@@ -91,7 +91,7 @@ async fn the_credential_is_sent_to_trusted_servers_only() {
     let ended = whoami(&at, &url, Some(&ca), session.expose());
     assert_eq!((ended.code, ended.out.starts_with("• ada ")), (0, true), "{ended:?}");
     let by_name = url.replace("127.0.0.1", "localhost");
-    for (what, server, ca, code, told) in [
+    for (what, server, ca, code, message) in [
         (
             "the system trusts it not",
             url.as_str(),
@@ -125,7 +125,7 @@ async fn the_credential_is_sent_to_trusted_servers_only() {
     ] {
         let ended = whoami(&at, server, ca, session.expose());
         assert_eq!((ended.code, ended.out.as_str()), (code, ""), "{what}: {ended:?}");
-        assert!(ended.err.contains(told), "{what}: {ended:?}");
+        assert!(ended.err.contains(message), "{what}: {ended:?}");
         assert!(!ended.err.contains(&session.expose()[12..]), "{what}");
     }
     // TLS to a server that has none.
@@ -176,7 +176,7 @@ async fn without_alpn_pages_are_served() {
     fs::write(&ca, &ours.pem).expect("written");
     let url = server.url.to_string();
     let port = url.trim_end_matches('/').rsplit(':').next().expect("a port").to_owned();
-    let mut python = std::process::Command::new(told("NDAUTH_TEST_PYTHON"));
+    let mut python = std::process::Command::new(test_path("NDAUTH_TEST_PYTHON"));
     python.args(["-c", SCRIPT, &port]).arg(&ca);
     let ended = run(python, "");
     assert_eq!(ended.out.trim(), "200", "{ended:?}");
@@ -230,7 +230,7 @@ async fn what_cannot_be_used_is_named_before_serving() {
     fs::write(at.home().join("other-key.pem"), KeyPair::generate().expect("a key").serialize_pem())
         .expect("written");
     fs::write(at.home().join("empty.pem"), "").expect("written");
-    for (certificate, key, told) in [
+    for (certificate, key, message) in [
         ("none.pem", "key.pem", "cannot read `none.pem`"),
         ("empty.pem", "key.pem", "`empty.pem` holds no certificate in PEM"),
         ("cert.pem", "cert.pem", "`cert.pem` holds no private key in PEM"),
@@ -253,7 +253,7 @@ async fn what_cannot_be_used_is_named_before_serving() {
             ]);
             let ended = run(ndauthd, "");
             assert_eq!(ended.code, 2, "{ended:?}");
-            assert!(ended.err.contains(told) && ended.err.contains("hint: "), "{ended:?}");
+            assert!(ended.err.contains(message) && ended.err.contains("hint: "), "{ended:?}");
         }
     }
 }
@@ -270,7 +270,7 @@ async fn a_certificate_whose_time_is_over_or_has_not_begun_is_not_served() {
     let at = Installation::new(Engine::Sqlite).await;
     let ours = Authority::new("ours");
     let (past, to_come) = (now(at.home()) - DAY, now(at.home()) + DAY);
-    for (begins, ends, told) in [
+    for (begins, ends, message) in [
         (past - DAY, past, "error: the certificate in `cert.pem` ended at 20"),
         (to_come, to_come + DAY, "error: the certificate in `cert.pem` begins at 20"),
     ] {
@@ -289,7 +289,7 @@ async fn a_certificate_whose_time_is_over_or_has_not_begun_is_not_served() {
         serve.args(["--tls-certificate", "cert.pem", "--tls-key", "key.pem"]);
         for ended in [check(&at), run(serve, "")] {
             assert_eq!((ended.code, ended.out.as_str()), (2, ""), "{ended:?}");
-            assert!(ended.err.starts_with(told) && ended.err.contains("hint: "), "{ended:?}");
+            assert!(ended.err.starts_with(message) && ended.err.contains("hint: "), "{ended:?}");
         }
     }
 }
@@ -308,13 +308,13 @@ async fn a_certificate_that_ends_soon_is_warned_of() {
 
     let server = serve(&at);
     let mut log = server.before.clone();
-    let mut until = |told: &str| {
+    let mut until = |text: &str| {
         let begun = Instant::now();
-        while !log.contains(told) {
-            assert!(begun.elapsed() < Duration::from_secs(30), "{told} is not in {log}");
+        while !log.contains(text) {
+            assert!(begun.elapsed() < Duration::from_secs(30), "{text} is not in {log}");
             log.extend(server.log.recv_timeout(Duration::from_millis(100)));
         }
-        log.matches(told).count()
+        log.matches(text).count()
     };
     until("cert.pem` ends in 13 d");
     // The two files are written one after the other, and do not match in between.
@@ -391,7 +391,7 @@ async fn files_of_secrets_that_others_can_read_are_warned_of() {
                 .args(arguments);
             let ended = run(command, "");
             assert_eq!(ended.code, 0, "{ended:?}");
-            let told: String = files
+            let warnings: String = files
                 .iter()
                 .filter(|_| mode != 0o600)
                 .map(|file| {
@@ -400,7 +400,7 @@ async fn files_of_secrets_that_others_can_read_are_warned_of() {
                     )
                 })
                 .collect();
-            assert_eq!(ended.err, told, "{mode:o}");
+            assert_eq!(ended.err, warnings, "{mode:o}");
         }
     }
 }

@@ -23,11 +23,11 @@ impl TunnelProxy {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let address = listener.local_addr().expect("an address");
         let asked = Arc::new(Mutex::new(Vec::new()));
-        let heard = Arc::clone(&asked);
+        let requests = Arc::clone(&asked);
         std::thread::spawn(move || {
             for stream in listener.incoming().map_while(Result::ok) {
-                let heard = Arc::clone(&heard);
-                std::thread::spawn(move || tunnel(stream, password, &heard));
+                let requests = Arc::clone(&requests);
+                std::thread::spawn(move || tunnel(stream, password, &requests));
             }
         });
         TunnelProxy { address, asked }
@@ -39,7 +39,7 @@ impl TunnelProxy {
     }
 }
 
-fn tunnel(mut client: TcpStream, password: Option<&str>, heard: &Mutex<Vec<String>>) {
+fn tunnel(mut client: TcpStream, password: Option<&str>, requests: &Mutex<Vec<String>>) {
     let mut head = Vec::new();
     let mut byte = [0];
     while !head.ends_with(b"\r\n\r\n") && matches!(client.read(&mut byte), Ok(1)) {
@@ -48,7 +48,7 @@ fn tunnel(mut client: TcpStream, password: Option<&str>, heard: &Mutex<Vec<Strin
     let head = String::from_utf8(head).expect("text");
     let request = head.lines().next().unwrap_or_default().to_owned();
     let sent = head.lines().find_map(|line| line.strip_prefix("proxy-authorization: "));
-    heard.lock().expect("whole").push(format!("{request} {}", sent.unwrap_or("-")));
+    requests.lock().expect("whole").push(format!("{request} {}", sent.unwrap_or("-")));
     if password.is_some_and(|password| sent != Some(password)) {
         let _ = client.write_all(b"HTTP/1.1 407 Who are you\r\ncontent-length: 0\r\n\r\n");
         return;
@@ -160,7 +160,7 @@ async fn a_proxy_that_opens_no_tunnel_is_named() {
     let reserved = ReservedPort::new();
     let free = reserved.address;
     let url = format!("https://{free}");
-    for (by, line, code, told) in [
+    for (by, line, code, message) in [
         (format!("http://{}", proxy.address), "whoami", 6, "asks for a user and a password"),
         (format!("http://ada:secret@{}", proxy.address), "whoami", 6, "refuses the user and the password"),
         (
@@ -189,11 +189,11 @@ async fn a_proxy_that_opens_no_tunnel_is_named() {
         ),
     ] {
         let ended = ndcli(&at, &url, &[token, ("HTTPS_PROXY", &by)], line);
-        assert!(ended.code == code && ended.err.contains(told), "{by} {line}: {ended:?}");
+        assert!(ended.code == code && ended.err.contains(message), "{by} {line}: {ended:?}");
         assert!(ended.err.contains("NO_PROXY=HOST"), "{ended:?}");
         assert!(!ended.err.contains("secret") && !ended.err.contains("p%40ss"), "{ended:?}");
         // A client that the proxy refuses does not retry.
         let tries = proxy.asked().len();
-        assert!(tries == usize::from(told.contains("password")) || by.contains("p%40ss"), "{by}: {tries}");
+        assert!(tries == usize::from(message.contains("password")) || by.contains("p%40ss"), "{by}: {tries}");
     }
 }

@@ -207,7 +207,7 @@ on_both! {
         };
         let inputs = resolve(&ada).await.expect("it may be kept");
         let slugs: Vec<&str> = inputs.places.iter().map(|place| place.slug.as_str()).collect();
-        assert_eq!(slugs, ["ops"], "of `dev` it is told nothing");
+        assert_eq!(slugs, ["ops"], "it learns nothing about `dev`");
         assert_eq!(resolve(&bobs).await, None, "who has no part in `ops` is nothing to keep");
         let verifier = self::at(&server, &ours).await;
         assert_eq!(refused(&verifier, &ada).await, Ok(None));

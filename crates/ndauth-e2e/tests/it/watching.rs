@@ -47,7 +47,7 @@ impl Watch {
             .expect("a request");
         let mut client = client.ready().await.expect("ready");
         let (answer, mut send) = client.send_request(request, false).expect("sent");
-        tell(&mut send, &v1::WatchRevocationsRequest { probe: 1, after, uses: Vec::new() });
+        send_message(&mut send, &v1::WatchRevocationsRequest { probe: 1, after, uses: Vec::new() });
         let answer = timeout(TIME_LIMIT, answer).await.expect("in time").expect("answered");
         if answer.headers().contains_key("grpc-status") {
             return Err(answer.headers().clone());
@@ -56,7 +56,7 @@ impl Watch {
     }
 
     fn probe(&mut self, probe: u64) {
-        tell(&mut self.send, &v1::WatchRevocationsRequest { probe, ..Default::default() });
+        send_message(&mut self.send, &v1::WatchRevocationsRequest { probe, ..Default::default() });
     }
 
     /// Returns the next message, or `None` at the end.
@@ -79,10 +79,10 @@ impl Watch {
     async fn receive_until(&mut self, probe: u64) -> (v1::Confirmed, Vec<v1::Change>) {
         let mut changes = Vec::new();
         loop {
-            let told = self.receive().await.expect("a message");
-            assert!(!told.reset, "it goes on");
-            changes.extend(told.changes);
-            if let Some(confirmed) = told.confirmed
+            let response = self.receive().await.expect("a message");
+            assert!(!response.reset, "it goes on");
+            changes.extend(response.changes);
+            if let Some(confirmed) = response.confirmed
                 && confirmed.probe == probe
             {
                 return (confirmed, changes);
@@ -91,7 +91,7 @@ impl Watch {
     }
 }
 
-fn tell(send: &mut SendStream<Bytes>, request: &v1::WatchRevocationsRequest) {
+fn send_message(send: &mut SendStream<Bytes>, request: &v1::WatchRevocationsRequest) {
     let body = request.encode_to_vec();
     let length = u32::try_from(body.len()).expect("short").to_be_bytes();
     // The stream may have ended.
@@ -134,10 +134,10 @@ on_both! {
         assert_eq!((position(&confirmed).sequence, changes.len()), (start.sequence + 1, 0));
         owner.revoke_token(revoke("ci")).await.expect("revoked");
         // A change is sent without a probe, with the number of the last one.
-        let told = watch.receive().await.expect("a message");
-        let revoked = told.changes[0].clone();
+        let response = watch.receive().await.expect("a message");
+        let revoked = response.changes[0].clone();
         assert_eq!(revoked.concern, Some(Concern::TokenId(token.id.clone())));
-        assert_eq!(told.confirmed.expect("a confirmation").probe, 2);
+        assert_eq!(response.confirmed.expect("a confirmation").probe, 2);
 
         let mut again = Watch::open(&server, &service, 1 << 16, Some(start.clone())).await.expect("it may");
         let (_, changes) = again.receive_until(1).await;
@@ -156,7 +156,7 @@ on_both! {
         let stranger = owner.create_token(new_token("s")).await.expect("made").secret.parse().expect("a secret");
         let refused = Watch::open(&server, &stranger, 1 << 16, None).await.err().expect("refused");
         assert_eq!(refused["grpc-status"], "7", "{refused:?}");
-        // A service that is revoked hears nothing more.
+        // A service that is revoked receives nothing more.
         at.run_admin("service revoke registry --yes");
         let begun = Instant::now();
         let mut probe = 2;
@@ -189,12 +189,12 @@ on_both! {
             slow
         });
         let mut slow = flood.await.expect("it ends");
-        let (mut told, begun) = (0, Instant::now());
+        let (mut received, begun) = (0, Instant::now());
         while slow.receive().await.is_some() {
-            told += 1;
+            received += 1;
             assert!(begun.elapsed() < TIME_LIMIT, "it ends");
         }
-        assert!(told < 1000, "it was cut off after {told} of 2000 answers");
+        assert!(received < 1000, "it was cut off after {received} of 2000 answers");
         owner.revoke_token(revoke("ci")).await.expect("revoked");
         let mut again = Watch::open(&server, &service, 1 << 16, Some(start)).await.expect("it may");
         let (_, changes) = again.receive_until(1).await;

@@ -26,8 +26,8 @@ struct Secrets {
 impl Answer {
     /// Returns a field of the response's JSON.
     fn field(&self, name: &str) -> String {
-        let told: Value = serde_json::from_str(&self.body).unwrap_or_else(|_| panic!("{}", self.body));
-        told[name].as_str().unwrap_or_else(|| panic!("no `{name}`: {told}")).to_owned()
+        let fields: Value = serde_json::from_str(&self.body).unwrap_or_else(|_| panic!("{}", self.body));
+        fields[name].as_str().unwrap_or_else(|| panic!("no `{name}`: {fields}")).to_owned()
     }
 
     fn secrets(&self) -> Secrets {
@@ -515,7 +515,7 @@ async fn sec_30_a_login_completes_while_others_hold_the_port() {
     let server = at.serve();
     let cookie = with_password(&at, &server, "ada");
     let mut ndcli = Waiting::begin(&at, &server, &[]);
-    let url = ndcli.told();
+    let url = ndcli.next_value();
     let (address, _) = redirect_target(&url);
     let port: u16 = address.rsplit_once(':').expect("a port").1.parse().expect("a port");
     let listening = std::fs::read_to_string("/proc/net/tcp").expect("the kernel's table");
@@ -535,8 +535,8 @@ async fn sec_30_a_login_completes_while_others_hold_the_port() {
     let form: Vec<(&str, &str)> = form.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
     let allowed = http(&server, "POST /oauth2/authorize", Some(&cookie), Some(&form));
     let to = allowed.header("location").expect("back").split_once('?').expect("a query").1.to_owned();
-    let told = call_back(&address, &to);
-    assert!(told.starts_with("HTTP/1.1 200") && told.contains("go back to the terminal"), "{told}");
+    let page = call_back(&address, &to);
+    assert!(page.starts_with("HTTP/1.1 200") && page.contains("go back to the terminal"), "{page}");
     let ended = ndcli.ended();
     assert_eq!(ended.code, 0, "{ended:?}");
     assert!(TcpStream::connect(&address).is_err(), "it is closed");
@@ -556,7 +556,7 @@ async fn sec_31_a_foreign_answer_logs_nobody_in() {
     let server = at.serve();
     let issuer = server.url.to_string();
     let description = "%1b]0%3bpwned%07%3Cscript%3Ealert(1)%3C/script%3E%0aline";
-    for (answer, told) in [
+    for (answer, message) in [
         ("code=x&iss=https://evil.example".to_owned(), "another server answered: it calls itself"),
         ("code=x".to_owned(), "the response does not say which server sent it"),
         (format!("code=x&iss={issuer}"), "the code is not known, or is too old"),
@@ -566,11 +566,11 @@ async fn sec_31_a_foreign_answer_logs_nobody_in() {
         ),
     ] {
         let mut ndcli = Waiting::begin(&at, &server, &[]);
-        let (address, state) = redirect_target(&ndcli.told());
+        let (address, state) = redirect_target(&ndcli.next_value());
         let page = call_back(&address, &format!("{answer}&state={state}"));
         assert!(page.starts_with("HTTP/1.1 200") && !page.contains("script>"), "{page}");
         let ended = ndcli.ended();
-        assert!(ended.code != 0 && ended.out.is_empty() && ended.err.contains(told), "{ended:?}");
+        assert!(ended.code != 0 && ended.out.is_empty() && ended.err.contains(message), "{ended:?}");
         assert!(!ended.err.contains(['\u{1b}', '\u{7}']), "{ended:?}");
         assert_eq!(at.ndcli(&server, &["whoami"]).code, 4, "nothing is stored");
     }
@@ -596,7 +596,7 @@ async fn over_tls_a_cookie_is_for_the_host_alone() {
         r#"[{"name":"__Host-ndauth","http_only":true,"secure":true,"same_site":"Lax","path":"/"}]"#
     );
     let mut ndcli = Waiting::begin(&at, &server, &["--ca-file", &certificate]);
-    let saw = browser(&["login", &ndcli.told(), "ada", PASSWORD, "allow"]);
+    let saw = browser(&["login", &ndcli.next_value(), "ada", PASSWORD, "allow"]);
     let ended = ndcli.ended();
     assert_eq!(ended.code, 0, "{ended:?} {}", texts(&saw));
     let derived = at.ndcli(&server, &["auth", "print-access-token", "--ca-file", &certificate]);
@@ -606,7 +606,7 @@ async fn over_tls_a_cookie_is_for_the_host_alone() {
                   answer = requests.get(sys.argv[1], verify=sys.argv[2], timeout=10)\n\
                   print(json.dumps({key.lower(): value for key, value in answer.headers.items()}))";
     for path in ["/sign-in", "/.well-known/oauth-authorization-server", "/assets/style.css"] {
-        let mut python = Command::new(told("NDAUTH_TEST_PYTHON"));
+        let mut python = Command::new(test_path("NDAUTH_TEST_PYTHON"));
         python.args(["-c", script, &format!("{}{path}", server.url), &certificate]);
         let ended = run(python, "");
         assert_eq!(ended.code, 0, "{ended:?}");
