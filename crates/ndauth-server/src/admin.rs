@@ -50,10 +50,10 @@ pub(crate) async fn run(
             };
             let authority = opened.map_err(|error| authority_failure(&error))?;
             let output = carry_out(&authority, command, public_url).await;
-            // What was done is told first: a secret is not shown again.
-            let told = output.and_then(|output| output.print(format, location));
+            // The result is printed first, because a secret is not shown again.
+            let printed = output.and_then(|output| output.print(format, location));
             let closed = authority.close().await.map_err(|error| authority_failure(&error));
-            return told.and(closed);
+            return printed.and(closed);
         }
     };
     output.print(format, location)

@@ -14,14 +14,14 @@ const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 pub(crate) fn client_address(peer: IpAddr, headers: &HeaderMap, trusted: Option<&Networks>) -> IpAddr {
     let mut address = peer.to_canonical();
     let Some(trusted) = trusted else { return address };
-    let told: Vec<&str> = headers
+    let forwarded: Vec<&str> = headers
         .get_all(FORWARDED_FOR)
         .iter()
         .flat_map(|value| value.to_str().unwrap_or("unreadable").split(','))
         .collect();
-    let mut told = told.into_iter().rev();
+    let mut forwarded = forwarded.into_iter().rev();
     while trusted.hold(address) {
-        match told.next().map(read) {
+        match forwarded.next().map(read) {
             Some(Some(before)) => address = before,
             Some(None) | None => break,
         }

@@ -67,12 +67,12 @@ pub(crate) fn run(common: &GlobalOptions, dev: &Dev) -> Result<(), Failure> {
             populate(&options.database).await.map_err(|error| authority_failure(&error))?;
         fs::write(installation.folder.join("session"), session.expose())?;
         fs::write(installation.folder.join("service"), service.expose())?;
-        let tell = |serving: Serving| {
+        let on_ready = |serving: Serving| {
             // A closed terminal is no reason to fail.
             let reached = options.public_url.clone().unwrap_or_else(|| format!("http://{}", serving.address));
             let _ = print(&installation.script(serving.address, &sign_in_url(&reached, link.code.expose())));
         };
-        serve(&options, tell).await.map_err(|error| serve_failure(&error))
+        serve(&options, on_ready).await.map_err(|error| serve_failure(&error))
     });
     runtime.shutdown_background();
     served

@@ -44,7 +44,7 @@ pub(crate) async fn first_login(
     let link = authority.logins().invite(console, &handle).await?;
     let url = invitation_url(issuer, link.code.expose());
     match file.filter(|_| !terminal) {
-        None => ndauth_terminal::aside(&told(&url, &link)),
+        None => ndauth_terminal::aside(&link_message(&url, &link)),
         Some(file) => match write(&file, &url) {
             Ok(()) => tracing::warn!(
                 file = %file.display(),
@@ -60,7 +60,7 @@ pub(crate) async fn first_login(
     Ok(())
 }
 
-fn told(url: &str, link: &Link) -> String {
+fn link_message(url: &str, link: &Link) -> String {
     format!(
         "nobody could sign in yet, so there is an account `operator` now: set its password in a browser, until {}\n\n    \
          {url}\n",

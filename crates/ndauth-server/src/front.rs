@@ -159,7 +159,7 @@ impl Front {
             let handle = runtime.handle().clone();
             let (give, take) = mpsc::unbounded_channel();
             let (alive, killed) = oneshot::channel();
-            let (tell, ended) = oneshot::channel();
+            let (running, ended) = oneshot::channel();
             let load: Arc<Load> = Arc::default();
             let beating = Arc::clone(&load);
             let (serving, serve) = (serving.clone(), serve.clone());
@@ -171,7 +171,7 @@ impl Front {
                         _ = killed => {}
                     }
                 });
-                drop(tell);
+                drop(running);
             })?;
             Ok(Core { give, load, runtime: handle, ended, alive })
         };
@@ -333,7 +333,7 @@ struct ConnectionServer {
     stopped: watch::Receiver<bool>,
 }
 
-/// Configures HTTP/1.1 and HTTP/2. The first bytes of a connection tell them apart.
+/// Configures HTTP/1.1 and HTTP/2. The first bytes of a connection distinguish them.
 fn protocols(client_timeout: Duration) -> auto::Builder<TokioExecutor> {
     let mut builder = auto::Builder::new(TokioExecutor::new());
     builder

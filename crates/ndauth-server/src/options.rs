@@ -26,7 +26,7 @@ pub struct ServeOptions {
     pub tls: Option<TlsFiles>,
     /// Whether plain text beyond loopback is what the operator wants.
     pub plaintext_beyond_loopback: bool,
-    /// How long the server may take to end once it was told to stop: for calls in flight, and for what is left to write.
+    /// The longest time from the signal to stop until the end: for calls in flight, and for final writes.
     pub drain: Duration,
     /// How fresh answers are.
     pub freshness: Freshness,
@@ -42,8 +42,8 @@ pub struct ServeOptions {
 impl ServeOptions {
     /// How browsers and clients reach it.
     pub(crate) fn issuer(&self, address: SocketAddr) -> String {
-        if let Some(told) = &self.public_url {
-            return told.clone();
+        if let Some(url) = &self.public_url {
+            return url.clone();
         }
         if address.ip().is_unspecified() {
             tracing::warn!(

@@ -102,9 +102,9 @@ const RETRY_PAUSE: Duration = Duration::from_millis(200);
 /// The most connections that may wait to be accepted.
 const BACKLOG: u32 = 1024;
 
-/// Serves until SIGTERM or SIGINT, then finishes the calls in flight. Calls `tell` once it serves. Returns an
-/// error if it cannot start, or if the log can never be followed again.
-pub async fn serve(options: &ServeOptions, tell: impl FnOnce(Serving)) -> Result<(), ServeError> {
+/// Serves until SIGTERM or SIGINT, then finishes the calls in flight. Calls `on_ready` once it serves. Returns
+/// an error if it cannot start, or if the log can never be followed again.
+pub async fn serve(options: &ServeOptions, on_ready: impl FnOnce(Serving)) -> Result<(), ServeError> {
     let begun = Instant::now();
     check_settings(options)?;
     warnings(options).iter().for_each(|warning| tracing::warn!("{warning}"));
@@ -184,7 +184,7 @@ pub async fn serve(options: &ServeOptions, tell: impl FnOnce(Serving)) -> Result
         micros = begun.elapsed().as_micros(),
         "ready"
     );
-    tell(Serving { address, admin_address });
+    on_ready(Serving { address, admin_address });
 
     let lost = tokio::select! {
         () = stop_signals.next() => None,
@@ -272,10 +272,10 @@ struct StopSignals {
 
 impl StopSignals {
     fn new() -> Result<StopSignals, ServeError> {
-        let hear = |kind| signal(kind).map_err(ServeError::Signals);
+        let subscribe = |kind| signal(kind).map_err(ServeError::Signals);
         Ok(StopSignals {
-            terminate: hear(SignalKind::terminate())?,
-            interrupt: hear(SignalKind::interrupt())?,
+            terminate: subscribe(SignalKind::terminate())?,
+            interrupt: subscribe(SignalKind::interrupt())?,
         })
     }
 

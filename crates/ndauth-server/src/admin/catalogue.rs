@@ -67,7 +67,7 @@ fn read(file: &Path) -> Result<CatalogueDocument, Failure> {
     })
 }
 
-/// What is wrong with a document is told of its file.
+/// Returns the failure for a refused document. Its message names the file.
 fn refused(file: &Path, error: &AuthorityError) -> Failure {
     match error {
         AuthorityError::Invalid { .. } => {
@@ -116,19 +116,22 @@ fn done(done: &Changed<CatalogueApplied>, dry_run: bool) -> AdminOutput {
 fn text(document: &CatalogueDocument) -> String {
     let mut types = Table::new();
     types.set_implicit(true);
-    for (name, told) in &document.types {
+    for (name, resource_type) in &document.types {
         let mut actions = Table::new();
-        for (name, told) in &told.actions {
+        for (name, definition) in &resource_type.actions {
             let mut action = InlineTable::new();
-            action.insert("role", Value::from(told.role.as_str()));
-            action.insert("description", Value::from(told.description.as_str()));
-            if !told.formerly.is_empty() {
-                action.insert("formerly", Value::Array(told.formerly.iter().map(String::as_str).collect()));
+            action.insert("role", Value::from(definition.role.as_str()));
+            action.insert("description", Value::from(definition.description.as_str()));
+            if !definition.formerly.is_empty() {
+                action.insert(
+                    "formerly",
+                    Value::Array(definition.formerly.iter().map(String::as_str).collect()),
+                );
             }
             actions.insert(name, Item::Value(action.into()));
         }
         let mut table = Table::new();
-        table.insert("description", Item::Value(told.description.as_str().into()));
+        table.insert("description", Item::Value(resource_type.description.as_str().into()));
         table.insert("actions", Item::Table(actions));
         types.insert(name, Item::Table(table));
     }

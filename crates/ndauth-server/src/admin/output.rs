@@ -87,8 +87,8 @@ impl AdminOutput {
                 Failure::failed(message, Some(hint))
             })?,
         }
-        if let (Some(told), TextOrJson::Text) = (&self.aside, format) {
-            aside(told);
+        if let (Some(note), TextOrJson::Text) = (&self.aside, format) {
+            aside(note);
         }
         if self.failed { Err(Failure::told(None)) } else { Ok(()) }
     }

@@ -75,9 +75,9 @@ pub(super) fn orgs(orgs: &[OrgSummary]) -> TableAndJson {
         ]
     };
     let json = |view: &OrgSummary| {
-        let mut told = org_json(&view.org);
-        told["members"] = json!(view.members);
-        told
+        let mut value = org_json(&view.org);
+        value["members"] = json!(view.members);
+        value
     };
     let titles = ["ORG", "NAME", "MEMBERS", "CREATED", "STATUS"];
     listed("org", titles, orgs.iter().map(row).collect(), &orgs.iter().map(json).collect::<Vec<_>>())
@@ -149,14 +149,14 @@ pub(super) fn sessions(sessions: &AsOf<SessionView>) -> TableAndJson {
 pub(super) fn services(services: &AsOf<ServiceView>) -> TableAndJson {
     let secrets = |view: &ServiceView| -> Vec<(String, String)> {
         let shown = view.secrets.iter().map(|secret| {
-            let told = match secret.state(services.now) {
+            let state = match secret.state(services.now) {
                 _ if secret.judge_minting(services.not_before).is_err() => "revoked".to_owned(),
                 SecretState::Current => "current".to_owned(),
                 SecretState::Pending => "pending".to_owned(),
                 SecretState::Retiring => format!("until {}", minute(secret.ends_at)),
                 SecretState::Retired(_) | SecretState::Expired(_) => "retired".to_owned(),
             };
-            (secret.prefix.to_string(), told)
+            (secret.prefix.to_string(), state)
         });
         shown.collect()
     };
@@ -165,8 +165,8 @@ pub(super) fn services(services: &AsOf<ServiceView>) -> TableAndJson {
         Orgs::Only(slugs) => Some(slugs.iter().map(ToString::to_string).collect::<Vec<_>>()),
     };
     let row = |view: &ServiceView| {
-        let serving = secrets(view).into_iter().filter(|(_, told)| told != "retired");
-        let serving: Vec<String> = serving.map(|(prefix, told)| format!("{prefix} ({told})")).collect();
+        let serving = secrets(view).into_iter().filter(|(_, state)| state != "retired");
+        let serving: Vec<String> = serving.map(|(prefix, state)| format!("{prefix} ({state})")).collect();
         [
             view.service.name.to_string(),
             names_or_all(orgs(view).as_deref()),
@@ -177,7 +177,7 @@ pub(super) fn services(services: &AsOf<ServiceView>) -> TableAndJson {
     };
     let json = |view: &ServiceView| {
         let secrets =
-            secrets(view).into_iter().map(|(prefix, told)| json!({ "prefix": prefix, "state": told }));
+            secrets(view).into_iter().map(|(prefix, state)| json!({ "prefix": prefix, "state": state }));
         json!({
             "id": view.service.id.to_string(),
             "name": view.service.name.as_str(),
@@ -212,9 +212,9 @@ pub(super) fn tokens(tokens: &AsOf<TokenView>) -> Result<TableAndJson, Failure> 
             token.last_used_at.map_or("Never".to_owned(), |at| ago(at, tokens.now)),
             token.status.to_owned(),
         ]);
-        let mut told = token.json();
-        told["owner"] = json!(view.owner_name());
-        json.push(told);
+        let mut value = token.json();
+        value["owner"] = json!(view.owner_name());
+        json.push(value);
     }
     let titles = ["OWNER", "NAME", "PREFIX", "SCOPE", "ORG", "EXPIRES", "LAST USED", "STATUS"];
     Ok(listed("token", titles, rows, &json))

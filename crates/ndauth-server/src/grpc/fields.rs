@@ -37,7 +37,7 @@ pub(crate) fn query(asked: &v1::ListTokensRequest) -> Result<TokenQuery, Problem
             return Err(Problem::invalid("order", "unknown order"));
         }
     };
-    let span = |field, told: Option<_>| told.map(|told| duration_from_proto(field, told)).transpose();
+    let span = |field, value: Option<_>| value.map(|value| duration_from_proto(field, value)).transpose();
     let after = match asked.page_token.as_str() {
         "" => None,
         text => Some(cursor(text).filter(|cursor| order.fits(&cursor.key)).ok_or_else(|| {
@@ -200,13 +200,13 @@ mod tests {
 
     #[test]
     fn each_row_is_in_one_page_however_the_rows_are_sorted() {
-        let (mut told, mut after) = (Vec::new(), String::new());
+        let (mut listed, mut after) = (Vec::new(), String::new());
         for _ in 0..3 {
             let rows = vec!["b", "a-1", "a", "c", "A"];
             let (part, next) = paged(rows, |row| (*row).to_owned(), 2, &after).expect("a page");
-            told.extend(part);
+            listed.extend(part);
             after = next;
         }
-        assert_eq!((told, after.as_str()), (vec!["A", "a", "a-1", "b", "c"], ""));
+        assert_eq!((listed, after.as_str()), (vec!["A", "a", "a-1", "b", "c"], ""));
     }
 }

@@ -485,7 +485,7 @@ impl ConnectionGate {
                     tonic_response(recognized.err().unwrap_or_else(unary::undecodable).into_http())
                 }
                 (Ok(Ok(response)), None) => match life.get() {
-                    Some(life) => response.map(|body| ResponseBody::Told(body, life.clone())),
+                    Some(life) => response.map(|body| ResponseBody::WithLife(body, life.clone())),
                     None => tonic_response(response),
                 },
                 (Ok(Err(never)), _) => match never {},
@@ -616,8 +616,8 @@ impl Deadline {
 
 /// Reads the timeout of a call: up to 8 digits and a unit (gRPC over HTTP/2, "Timeout").
 fn deadline(headers: &HeaderMap) -> Deadline {
-    let told = headers.get(TIMEOUT).and_then(|value| value.to_str().ok());
-    let parsed = told.and_then(|text| {
+    let header = headers.get(TIMEOUT).and_then(|value| value.to_str().ok());
+    let parsed = header.and_then(|text| {
         let (digits, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
         let count: u64 = digits.parse().ok().filter(|_| digits.len() <= 8)?;
         Some(match unit {
@@ -675,8 +675,9 @@ fn is_decode_failure(response: &Response<Body>) -> bool {
 }
 
 fn is_grpc<B>(request: &Request<B>) -> bool {
-    let told = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    request.version() == Version::HTTP_2 && told.is_some_and(|told| told.starts_with("application/grpc"))
+    let content_type = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    request.version() == Version::HTTP_2
+        && content_type.is_some_and(|text| text.starts_with("application/grpc"))
 }
 
 /// Returns the response for an unknown page, or for a page that does not support the method.

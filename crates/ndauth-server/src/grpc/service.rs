@@ -36,11 +36,11 @@ pub(super) fn credential<T>(request: &Request<T>) -> Result<Credential, Status> 
     let values = request.metadata().get_all("authorization").iter().map(MetadataValue::as_encoded_bytes);
     let peer = request.remote_addr().map(|address| address.ip().to_canonical());
     let mut credential = presented(values, peer)?;
-    if let Credential::Secret { client: named, life: told, .. } = &mut credential {
+    if let Credential::Secret { client: named, life: reported, .. } = &mut credential {
         let agent = request.metadata().get("user-agent").and_then(|agent| agent.to_str().ok());
         *named = agent.and_then(ClientName::of_user_agent);
         if let Some(ReportedLife(life)) = request.extensions().get() {
-            *told = Arc::clone(life);
+            *reported = Arc::clone(life);
         }
     }
     Ok(credential)

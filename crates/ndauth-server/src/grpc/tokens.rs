@@ -334,8 +334,8 @@ fn explanation_to_proto(explanation: &Explanation, kind: SecretKind) -> v1::Expl
         refused: refusal.as_ref().map(refused),
     };
     let allowed = |effective| {
-        let told = explanation.org.as_ref().and_then(|org| effective_to_proto(effective, org));
-        v1::explanation::Outcome::Allowed(told.unwrap_or_default())
+        let message = explanation.org.as_ref().and_then(|org| effective_to_proto(effective, org));
+        v1::explanation::Outcome::Allowed(message.unwrap_or_default())
     };
     v1::Explanation {
         org: explanation.org.as_ref().map(ToString::to_string),

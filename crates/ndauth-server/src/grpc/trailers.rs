@@ -5,7 +5,7 @@ use ndauth_authority::Life;
 use ndauth_core::Expiry;
 use ndauth_proto::{POLICY_WARNING, policy_warning_to_trailer};
 
-/// The trailers that tell from when until when the credential serves, as RFC 3339 writes it.
+/// The trailers that report the begin and the end of the credential's validity, as RFC 3339 timestamps.
 const CREDENTIAL_BEGUN: HeaderName = HeaderName::from_static("ndauth-credential-begun");
 const CREDENTIAL_ENDS: HeaderName = HeaderName::from_static("ndauth-credential-ends");
 

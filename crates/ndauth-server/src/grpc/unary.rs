@@ -38,7 +38,7 @@ pub(crate) enum ResponseBody {
     /// A body that tonic made.
     Tonic(tonic::body::Body),
     /// A body that tonic made, with trailers that report the begin and the end of the credential's validity.
-    Told(tonic::body::Body, Life),
+    WithLife(tonic::body::Body, Life),
     /// A body that tonic made, without an end of its own. It ends when the server stops.
     Endless { body: tonic::body::Body, stopped: Stopped, _share: Option<Share<IpAddr>> },
 }
@@ -266,7 +266,7 @@ impl Body for ResponseBody {
                 trailers.remove(CONTENT_TYPE);
                 Poll::Ready(Some(Ok(Frame::trailers(trailers))))
             }
-            ResponseBody::Told(body, life) => {
+            ResponseBody::WithLife(body, life) => {
                 let frame = ready!(Pin::new(body).poll_frame(context));
                 let frame = frame.map(|frame| {
                     frame.map(|mut frame| {
@@ -285,17 +285,17 @@ impl Body for ResponseBody {
         match self {
             ResponseBody::Message(_) | ResponseBody::Success => false,
             ResponseBody::Over => true,
-            ResponseBody::Tonic(body) | ResponseBody::Told(body, _) | ResponseBody::Endless { body, .. } => {
-                body.is_end_stream()
-            }
+            ResponseBody::Tonic(body)
+            | ResponseBody::WithLife(body, _)
+            | ResponseBody::Endless { body, .. } => body.is_end_stream(),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match self {
-            ResponseBody::Tonic(body) | ResponseBody::Told(body, _) | ResponseBody::Endless { body, .. } => {
-                body.size_hint()
-            }
+            ResponseBody::Tonic(body)
+            | ResponseBody::WithLife(body, _)
+            | ResponseBody::Endless { body, .. } => body.size_hint(),
             ResponseBody::Message(_) | ResponseBody::Success | ResponseBody::Over => SizeHint::default(),
         }
     }

@@ -44,7 +44,7 @@ impl GrpcService {
         let (requirement, client_address, client) = parse_question(request).map_err(refused)?;
         let question =
             Question { secret: &request.secret, requirement: &requirement, client_address, client };
-        response(self.authority.validation().validate(credential, &question, tell).await)
+        response(self.authority.validation().validate(credential, &question, frame_verdict).await)
     }
 
     /// Answers `ValidateToken` if it can be answered at once.
@@ -59,7 +59,7 @@ impl GrpcService {
         };
         let question =
             Question { secret: &request.secret, requirement: &requirement, client_address, client };
-        self.authority.validation().validate_now(credential, &question, tell).map(response)
+        self.authority.validation().validate_now(credential, &question, frame_verdict).map(response)
     }
 
     /// Answers `Resolve`.
@@ -79,9 +79,9 @@ impl GrpcService {
             |verdict, resolved| {
                 let mut fields = Vec::with_capacity(VERDICT_SIZE);
                 write_verdict(&mut fields, &verdict, 5);
-                let told = resolved
+                let inputs = resolved
                     .map(|resolved| (inputs_to_proto(&resolved.inputs, &resolved.rules), resolved.state));
-                (fields, told)
+                (fields, inputs)
             },
         );
         let ((mut verdict, inputs), state) = answer.await.map_err(|error| status(&error))?.split();
@@ -173,7 +173,7 @@ fn write_state<T>(fields: &mut Vec<u8>, answer: &Answer<T>) {
 
 /// Frames a verdict at once, since the data that it borrows does not outlive the call.
 #[expect(clippy::needless_pass_by_value, reason = "it is passed on by name")]
-fn tell(verdict: CacheableVerdict<'_>) -> Framed {
+fn frame_verdict(verdict: CacheableVerdict<'_>) -> Framed {
     let mut framed = Framed::begin(VERDICT_SIZE);
     write_verdict(framed.fields(), &verdict, 5);
     framed
@@ -204,21 +204,21 @@ fn parse_question(
 /// Returns the result for a question whose verdict does not fit into the response.
 fn too_long() -> ValidatedToken {
     let message = "the response would be larger than 4 MiB: ask about this secret again, with fewer others";
-    let told = v1::Undecided { message: message.to_owned() };
-    ValidatedToken { outcome: Some(validated_token::Outcome::Undecided(told)), max_cache_age: None }
+    let outcome = v1::Undecided { message: message.to_owned() };
+    ValidatedToken { outcome: Some(validated_token::Outcome::Undecided(outcome)), max_cache_age: None }
 }
 
 /// Returns the result for a question without a verdict. The cause is only logged.
 fn undecided(error: &AuthorityError) -> ValidatedToken {
     tracing::error!(error = %Causes(error), "the request failed");
-    let told = v1::Undecided { message: Problem::from(error).message };
-    ValidatedToken { outcome: Some(validated_token::Outcome::Undecided(told)), max_cache_age: None }
+    let outcome = v1::Undecided { message: Problem::from(error).message };
+    ValidatedToken { outcome: Some(validated_token::Outcome::Undecided(outcome)), max_cache_age: None }
 }
 
 fn invalid(problem: &Problem) -> ValidatedToken {
-    let told = v1::InvalidQuestion {
+    let outcome = v1::InvalidQuestion {
         field: problem.field.clone().unwrap_or_default(),
         message: problem.message.clone(),
     };
-    ValidatedToken { outcome: Some(validated_token::Outcome::Invalid(told)), max_cache_age: None }
+    ValidatedToken { outcome: Some(validated_token::Outcome::Invalid(outcome)), max_cache_age: None }
 }

@@ -30,7 +30,7 @@ struct WatcherStream {
     watcher: Watcher,
     /// The last probe that was received.
     probe: u64,
-    tell: mpsc::Sender<Result<WatchRevocationsResponse, Status>>,
+    sender: mpsc::Sender<Result<WatchRevocationsResponse, Status>>,
     /// The longest delay of a change, and the timeout of a client that reads slowly.
     bound: Duration,
 }
@@ -50,12 +50,12 @@ impl WatchService for GrpcService {
         let first = timeout(self.client_timeout, requests.message()).await.map_err(|_| silent())??;
         let first = first.ok_or_else(|| refused(Problem::invalid("probe", "it is missing")))?;
         if let Some(after) = &first.after {
-            let heard = head_from_proto("after", after).map_err(refused)?;
-            watcher.resume_after(heard).await.map_err(|error| status(&error))?;
+            let position = head_from_proto("after", after).map_err(refused)?;
+            watcher.resume_after(position).await.map_err(|error| status(&error))?;
         }
-        let (tell, told) = mpsc::channel(WAITING);
-        let mut stream = WatcherStream { watcher, probe: 0, tell, bound: self.authority.bound() };
-        stream.hear(&first)?;
+        let (sender, receiver) = mpsc::channel(WAITING);
+        let mut stream = WatcherStream { watcher, probe: 0, sender, bound: self.authority.bound() };
+        stream.handle_request(&first)?;
         stream.send_changes(true).await?;
         let mut stopped = self.stopped.clone();
         tokio::spawn(async move {
@@ -66,10 +66,10 @@ impl WatchService for GrpcService {
                 }
             };
             if let Err(why) = ended {
-                let _ = timeout(stream.bound, stream.tell.send(Err(why))).await;
+                let _ = timeout(stream.bound, stream.sender.send(Err(why))).await;
             }
         });
-        Ok(Response::new(ReceiverStream::new(told)))
+        Ok(Response::new(ReceiverStream::new(receiver)))
     }
 }
 
@@ -80,7 +80,7 @@ impl WatcherStream {
             let asked = tokio::select! {
                 request = timeout(self.bound * BOUNDS_BETWEEN_PROBES, requests.message()) => {
                     match request.map_err(|_| silent())?? {
-                        Some(request) => self.hear(&request)?,
+                        Some(request) => self.handle_request(&request)?,
                         None => return Ok(()),
                     }
                     true
@@ -92,7 +92,7 @@ impl WatcherStream {
     }
 
     /// Handles a request of the client.
-    fn hear(&mut self, request: &WatchRevocationsRequest) -> Result<(), Status> {
+    fn handle_request(&mut self, request: &WatchRevocationsRequest) -> Result<(), Status> {
         self.probe = request.probe;
         if request.uses.len() > MOST_USES {
             let why = format!("there are {}: report at most {MOST_USES} at once", request.uses.len());
@@ -101,17 +101,17 @@ impl WatcherStream {
         let uses: Result<Vec<_>, Problem> = request
             .uses
             .iter()
-            .map(|told| {
-                let hash = told.secret_hash.as_slice().try_into();
+            .map(|reported| {
+                let hash = reported.secret_hash.as_slice().try_into();
                 let hash = hash.map_err(|_| Problem::invalid("uses.secret_hash", "expected 32 bytes"))?;
-                let at = told.at.ok_or_else(|| Problem::invalid("uses.at", "it is missing"))?;
-                let address = address_from_proto("uses.address", &told.address)?;
+                let at = reported.at.ok_or_else(|| Problem::invalid("uses.at", "it is missing"))?;
+                let address = address_from_proto("uses.address", &reported.address)?;
                 Ok(ReportedUse {
                     secret: SecretHash::from_bytes(hash),
-                    org: org_of_use(&told.org)?,
-                    client: ClientName::of_user_agent(&told.client),
+                    org: org_of_use(&reported.org)?,
+                    client: ClientName::of_user_agent(&reported.client),
                     last: LastUse { at: timestamp_from_proto("uses.at", at)?, address },
-                    counts: Counts { reads: told.reads, writes: told.writes },
+                    counts: Counts { reads: reported.reads, writes: reported.writes },
                 })
             })
             .collect();
@@ -135,13 +135,13 @@ impl WatcherStream {
             bound: Some(duration_to_proto(self.bound)),
             instance: state,
         };
-        let told = WatchRevocationsResponse {
+        let response = WatchRevocationsResponse {
             reset,
             rules: rules.as_ref().map(rules_to_proto),
             changes: changes.into_iter().filter_map(change_to_proto).collect(),
             confirmed: Some(confirmed),
         };
-        match timeout(self.bound, self.tell.send(Ok(told))).await {
+        match timeout(self.bound, self.sender.send(Ok(response))).await {
             Ok(Ok(())) => Ok(()),
             // The client is gone, or reads too slowly. It resumes from its position when it connects again.
             Ok(Err(_)) | Err(_) => {

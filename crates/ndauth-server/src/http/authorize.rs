@@ -78,8 +78,8 @@ impl Redirect {
     fn back(&self, site: &Site, state: Option<&str>, fields: &[(&str, &str)]) -> Response {
         let state = state.map(|state| ("state", state));
         let issuer = ("iss", site.issuer.as_str());
-        let told = query(fields.iter().copied().chain(state).chain([issuer]));
-        go(&format!("{}?{told}", self.text))
+        let parameters = query(fields.iter().copied().chain(state).chain([issuer]));
+        go(&format!("{}?{parameters}", self.text))
     }
 }
 

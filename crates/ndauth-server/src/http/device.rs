@@ -84,7 +84,7 @@ fn offered(site: &Site) -> Result<(), PageError> {
 
 /// Asks for the code again, if that may help.
 fn again(visit: &Visit, typed: &str, error: AuthorityError) -> PageResult {
-    let told = match error {
+    let failure = match error {
         AuthorityError::NotFound { .. } => PageError::new(
             StatusCode::NOT_FOUND,
             "",
@@ -102,7 +102,7 @@ fn again(visit: &Visit, typed: &str, error: AuthorityError) -> PageResult {
     let shown = pages::DevicePage {
         handle: visit.account.handle.as_str(),
         user_code: typed,
-        wrong: Some(&told.text),
+        wrong: Some(&failure.text),
     };
-    Ok(retry_after(page(told.status, &shown), told.retry))
+    Ok(retry_after(page(failure.status, &shown), failure.retry))
 }

@@ -16,7 +16,7 @@ pub(super) async fn show(State(site): State<Arc<Site>>) -> Response {
     let device = site.device.then_some(DEVICE_CODE);
     let grants: Vec<&str> =
         [AUTHORIZATION_CODE, REFRESH_TOKEN].into_iter().chain(device).chain([TOKEN_EXCHANGE]).collect();
-    let mut told = json!({
+    let mut metadata = json!({
         "issuer": site.issuer,
         "authorization_endpoint": at("/oauth2/authorize"),
         "token_endpoint": at("/oauth2/token"),
@@ -31,7 +31,7 @@ pub(super) async fn show(State(site): State<Arc<Site>>) -> Response {
         "scopes_supported": ["RO", "RW"],
     });
     if site.device {
-        told["device_authorization_endpoint"] = json!(at("/oauth2/device_authorization"));
+        metadata["device_authorization_endpoint"] = json!(at("/oauth2/device_authorization"));
     }
-    uncached_json(StatusCode::OK, &told)
+    uncached_json(StatusCode::OK, &metadata)
 }

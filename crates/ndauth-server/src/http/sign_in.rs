@@ -34,11 +34,11 @@ pub(super) async fn sign_in(State(site): State<Arc<Site>>, request: VisitorReque
     match site.authority.logins().sign_in(name, password, &request.visitor, request.cookie.as_ref()).await {
         Ok(signed_in) => Ok(go_with(to, site.set_cookie(Some(&signed_in.secret)))),
         Err(error @ (AuthorityError::SignInRefused | AuthorityError::TooManyTries { .. })) => {
-            let told = PageError::from(error);
+            let failure = PageError::from(error);
             // A text that is too long for a name is not shown again.
             let name = if name.len() <= LONGEST_NAME { name } else { "" };
-            let shown = pages::SignInPage { to, name, wrong: Some(&told.text), again: false };
-            Ok(retry_after(page(told.status, &shown), told.retry))
+            let shown = pages::SignInPage { to, name, wrong: Some(&failure.text), again: false };
+            Ok(retry_after(page(failure.status, &shown), failure.retry))
         }
         Err(error) => Err(error.into()),
     }

@@ -110,12 +110,12 @@ fn request(more: &str) -> String {
     )
 }
 
-fn read(query: &str) -> Result<AuthorizationRequest, Misasked> {
+fn read(query: &str) -> Result<AuthorizationRequest, InvalidAuthorization> {
     AuthorizationRequest::read(&Fields::read(query.as_bytes()))
 }
 
 #[test]
-fn who_asks_wrongly_is_told_so_and_only_where_it_is_sure_who_asks() {
+fn an_invalid_request_is_redirected_only_to_a_valid_address_of_its_client() {
     assert!(read(&request("&device_name=ndcli+on+vm&max_age=0&prompt=login&unknown=x")).is_ok());
     for here in [
         String::new(),
@@ -124,7 +124,7 @@ fn who_asks_wrongly_is_told_so_and_only_where_it_is_sure_who_asks() {
         request("").replace("ndcli", "other"),
         request("").replace("127.0.0.1", "evil.example"),
     ] {
-        assert!(matches!(read(&here), Err(Misasked::Here(_))), "{here}");
+        assert!(matches!(read(&here), Err(InvalidAuthorization::Here(_))), "{here}");
     }
     for (query, error, with_state) in [
         (request("&state=t"), "invalid_request", false),
@@ -143,8 +143,10 @@ fn who_asks_wrongly_is_told_so_and_only_where_it_is_sure_who_asks() {
         (request("&device_name=a%1Bb"), "invalid_request", true),
         (request(&format!("&device_name={}", "x".repeat(65))), "invalid_request", true),
     ] {
-        let Err(Misasked::Back { state, error: told, .. }) = read(&query) else { panic!("{query}") };
-        assert_eq!(told, error, "{query}");
+        let Err(InvalidAuthorization::Back { state, error: code, .. }) = read(&query) else {
+            panic!("{query}")
+        };
+        assert_eq!(code, error, "{query}");
         assert_eq!(state.is_some(), with_state, "{query}");
     }
 }
@@ -192,7 +194,7 @@ fn what_is_given_back_is_short() {
         "client_id=ndcli&redirect_uri=http%3A%2F%2F127.0.0.1%3A4711%2Fcallback&response_type=code&state={long}"
     );
     let refused = AuthorizationRequest::read(&Fields::read(query.as_bytes())).expect_err("it is too long");
-    assert!(matches!(&refused, Misasked::Back { state: None, .. }), "{refused:?}");
+    assert!(matches!(&refused, InvalidAuthorization::Back { state: None, .. }), "{refused:?}");
 }
 
 /// At most 64 fields are read: a request has a dozen. The error about them is short.
@@ -204,8 +206,8 @@ fn many_fields_cost_no_more_than_few() {
     assert_eq!(refused(&fields(65)), Some(InvalidFields::TooMany));
     assert_eq!(refused(&fields(10_000)), Some(InvalidFields::TooMany));
     let long = "n".repeat(30_000);
-    let told = refused(&format!("{long}=1&{long}=2")).expect("it is refused").to_string();
-    assert!(told.len() < 100, "{told}");
+    let message = refused(&format!("{long}=1&{long}=2")).expect("it is refused").to_string();
+    assert!(message.len() < 100, "{message}");
 }
 
 /// SEC-29.
@@ -276,7 +278,7 @@ fn pages_load_nothing_but_the_style() {
 fn the_client_address_is_the_last_untrusted_one() {
     let trusted: Networks =
         Networks::only(["10.0.0.0/8", "::1"].map(|text| text.parse().expect("a network"))).expect("some");
-    for (peer, told, address) in [
+    for (peer, forwarded, address) in [
         ("192.0.2.1", vec!["198.51.100.1"], "192.0.2.1"),
         ("10.0.0.1", vec![], "10.0.0.1"),
         ("10.0.0.1", vec!["198.51.100.1"], "198.51.100.1"),
@@ -289,19 +291,19 @@ fn the_client_address_is_the_last_untrusted_one() {
         ("::1", vec!["2001:db8::1"], "2001:db8::1"),
     ] {
         let mut headers = HeaderMap::new();
-        for value in &told {
+        for value in &forwarded {
             headers.append("x-forwarded-for", HeaderValue::from_static(value));
         }
         let peer = peer.parse().expect("an address");
         let found = client_address(peer, &headers, Some(&trusted));
-        assert_eq!(found.to_string(), address, "{peer} {told:?}");
+        assert_eq!(found.to_string(), address, "{peer} {forwarded:?}");
         assert_eq!(client_address(peer, &headers, None), peer.to_canonical());
     }
 }
 
 #[test]
 fn a_browser_has_a_name_for_people() {
-    for (told, name) in [
+    for (user_agent, name) in [
         ("Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0", "Firefox on Linux"),
         (
             "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/143.0.0.0 \
@@ -319,7 +321,7 @@ fn a_browser_has_a_name_for_people() {
         ),
     ] {
         let headers =
-            HeaderMap::from_iter([(axum::http::header::USER_AGENT, HeaderValue::from_static(told))]);
+            HeaderMap::from_iter([(axum::http::header::USER_AGENT, HeaderValue::from_static(user_agent))]);
         assert_eq!(visitor::browser(&headers).map(|name| name.to_string()).as_deref(), Some(name));
     }
     let headers =
@@ -376,9 +378,9 @@ fn failures_are_reported_to_people_and_to_programs() {
         (AuthorityError::Overloaded(LimitReached("calls")), 503, "This is neither a yes nor a no."),
         (AuthorityError::AccountDisabled, 403, "The account is disabled."),
     ] {
-        let told = PageError::from(error);
-        assert_eq!(told.status.as_u16(), status, "{told:?}");
-        assert!(told.text.contains(text) && !told.text.contains('`'), "{told:?}");
+        let failure = PageError::from(error);
+        assert_eq!(failure.status.as_u16(), status, "{failure:?}");
+        assert!(failure.text.contains(text) && !failure.text.contains('`'), "{failure:?}");
     }
     for (error, status, code) in [
         (GrantError::Pending, 400, "authorization_pending"),

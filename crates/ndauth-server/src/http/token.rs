@@ -50,13 +50,13 @@ pub(super) async fn issue(State(site): State<Arc<Site>>, request: VisitorRequest
         None => return Err(missing("grant_type")),
     };
     let Granted { access, refresh, lasts } = granted;
-    let told = json!({
+    let response = json!({
         "access_token": access.expose(),
         "token_type": "Bearer",
         "expires_in": lasts.as_secs(),
         "refresh_token": refresh.expose(),
     });
-    Ok(uncached_json(StatusCode::OK, &told))
+    Ok(uncached_json(StatusCode::OK, &response))
 }
 
 /// Derives a token from a session (RFC 8693, section 2).
@@ -85,14 +85,14 @@ async fn exchange(site: &Site, visitor: &Visitor, fields: &Fields) -> OAuthResul
     });
     let request = ExchangeRequest { scope: scope.transpose()?, org: org.transpose()? };
     let made = site.authority.logins().exchange(subject, visitor, &request).await?;
-    let told = json!({
+    let response = json!({
         "access_token": made.secret.expose(),
         "issued_token_type": ACCESS_TOKEN,
         "token_type": "Bearer",
         "expires_in": made.lasts.as_secs(),
         "scope": made.scope.as_str(),
     });
-    Ok(uncached_json(StatusCode::OK, &told))
+    Ok(uncached_json(StatusCode::OK, &response))
 }
 
 /// Begins the authorization of a device (RFC 8628, section 3.1).
@@ -105,14 +105,14 @@ pub(super) async fn begin_device(State(site): State<Arc<Site>>, request: Visitor
     whole(&fields)?;
     let visitor = program_visitor(&request, device_name(&fields)?);
     let begun = site.authority.logins().begin_device(&visitor).await?;
-    let told = json!({
+    let response = json!({
         "device_code": begun.device_code.expose(),
         "user_code": begun.user_code.to_string(),
         "verification_uri": format!("{}/device", site.issuer),
         "expires_in": begun.lasts.as_secs(),
         "interval": seconds(begun.interval),
     });
-    Ok(uncached_json(StatusCode::OK, &told))
+    Ok(uncached_json(StatusCode::OK, &response))
 }
 
 /// Revokes the token or session of a secret. Possession of the secret is enough, and an unknown secret counts

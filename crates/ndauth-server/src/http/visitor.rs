@@ -26,9 +26,9 @@ const SYSTEMS: [(&str, &str); 7] = [
 
 /// Returns the name of the browser for people, such as `Firefox on Linux`.
 pub(super) fn browser(headers: &HeaderMap) -> Option<DisplayName> {
-    let told = headers.get(USER_AGENT)?.to_str().ok()?;
+    let user_agent = headers.get(USER_AGENT)?.to_str().ok()?;
     let known = |table: &[(&str, &'static str)]| {
-        table.iter().find(|(mark, _)| told.contains(mark)).map(|(_, name)| *name)
+        table.iter().find(|(mark, _)| user_agent.contains(mark)).map(|(_, name)| *name)
     };
     let name = match (known(&BROWSERS), known(&SYSTEMS)) {
         (Some(browser), Some(system)) => format!("{browser} on {system}"),
