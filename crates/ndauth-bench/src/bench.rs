@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use ndauth_bench::table::{FigureRow, tell};
+use ndauth_bench::table::{FigureRow, print_row};
 use ndauth_store::DatabaseUrl;
 use tokio::runtime::Runtime;
 
@@ -34,7 +34,7 @@ impl Bench {
     }
 
     pub(crate) fn row(&mut self, row: FigureRow) {
-        tell(&row);
+        print_row(&row);
         self.rows.push(row);
     }
 }

@@ -56,7 +56,7 @@ const FAULTS: [(&str, InjectedFault, usize); 6] = [
 /// A running service that reads from standard input which secret to validate.
 struct ServiceProcess {
     child: Child,
-    tell: ChildStdin,
+    input: ChildStdin,
     reply: BufReader<ChildStdout>,
 }
 
@@ -70,9 +70,9 @@ impl ServiceProcess {
     fn follow(bench: &Bench, url: &str, service: &Secret, tokens: &str) -> anyhow::Result<ServiceProcess> {
         let mut command = ServiceProcess::command(bench, &["follow", url, service.expose(), tokens]);
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
-        let tell = child.stdin.take().context("it reads")?;
+        let input = child.stdin.take().context("it reads")?;
         let reply = BufReader::new(child.stdout.take().context("it writes")?);
-        let mut service = ServiceProcess { child, tell, reply };
+        let mut service = ServiceProcess { child, input, reply };
         ensure!(service.line()? == "ready", "it should be ready");
         Ok(service)
     }
@@ -183,7 +183,7 @@ impl RevocationSetup {
     ) -> anyhow::Result<Delay> {
         let name = format!("c{number}");
         let made = bench.runtime.block_on(self.owner.create_token(new_token(&name))).context("made")?;
-        writeln!(self.service.tell, "{} org-0", made.secret)?;
+        writeln!(self.service.input, "{} org-0", made.secret)?;
         ensure!(self.service.line()? == "known", "it is known before it is revoked");
         before(self);
         let revoked = self.owner.revoke_token(revoke(&name));

@@ -154,7 +154,7 @@ fn by_pgbench(pgbench: &Path, folder: &Path, url: &str, seeded: &Seeded) -> anyh
     let said = String::from_utf8_lossy(&output.stdout);
     ensure!(output.status.success(), "pgbench: {said}{}", String::from_utf8_lossy(&output.stderr));
     let rate = said.lines().find_map(|line| line.strip_prefix("tps = ")?.split(' ').next());
-    rate.and_then(|rate| rate.parse().ok()).context("pgbench tells a rate")
+    rate.and_then(|rate| rate.parse().ok()).context("pgbench reports a rate")
 }
 
 /// Runs the same statements on an SQLite file, in this process.

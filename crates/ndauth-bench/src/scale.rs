@@ -88,7 +88,7 @@ pub(crate) fn measure(bench: &mut Bench) -> anyhow::Result<()> {
     #[expect(clippy::cast_precision_loss, reason = "bytes")]
     let bytes = (much.server.resident()? - few.server.resident()?) as f64 / (many - FEW) as f64;
     bench.row(FigureRow::new(format!("memory per token, at {many}"), "bytes", &[bytes], Bar::AtMost(400.0)));
-    let loaded = much.server.loaded.context("it told how long loading took")?.as_secs_f64();
+    let loaded = much.server.loaded.context("it reported how long loading took")?.as_secs_f64();
     // The limit is ten seconds for a million tokens.
     #[expect(clippy::cast_precision_loss, reason = "a count")]
     let limit = 10.0 * many as f64 / 1e6;

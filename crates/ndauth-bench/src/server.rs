@@ -40,27 +40,27 @@ impl Server {
         command.env("NDAUTHD_DATABASE", database).stdin(Stdio::null()).stderr(Stdio::piped());
         let mut child = command.spawn().with_context(|| format!("cannot start `{}`", program.display()))?;
         let lines = BufReader::new(child.stderr.take().context("the log is piped")?).lines();
-        let (tell, log) = mpsc::channel();
+        let (sender, log) = mpsc::channel();
         std::thread::spawn(move || {
             for line in lines.map_while(Result::ok) {
                 // Errors of the server are printed here too.
                 if line.contains("\"level\":\"ERROR\"") {
                     eprintln!("{line}");
                 }
-                let _ = tell.send(line);
+                let _ = sender.send(line);
             }
         });
         let mut loaded = None;
         loop {
             let line =
                 log.recv().with_context(|| format!("`{}` ended before it was ready", program.display()))?;
-            let told: serde_json::Value = serde_json::from_str(&line).unwrap_or_default();
-            if told["message"] == "loaded" {
+            let fields: serde_json::Value = serde_json::from_str(&line).unwrap_or_default();
+            if fields["message"] == "loaded" {
                 // The log writes numbers beyond 64 bits as strings.
-                let micros = told["micros"].as_u64().or_else(|| told["micros"].as_str()?.parse().ok());
+                let micros = fields["micros"].as_u64().or_else(|| fields["micros"].as_str()?.parse().ok());
                 loaded = micros.map(Duration::from_micros);
             }
-            let address = |field: &str| told[field].as_str().and_then(|address| address.parse().ok());
+            let address = |field: &str| fields[field].as_str().and_then(|address| address.parse().ok());
             if let Some(answers_at) = address("address") {
                 let admin = address("admin_address");
                 let ready_after = begun.elapsed();
@@ -81,8 +81,9 @@ impl Server {
         let mut nanoseconds = 0;
         for task in fs::read_dir(format!("/proc/{}/task", self.child.id()))? {
             // A thread may end in the meantime.
-            let told = fs::read_to_string(task?.path().join("schedstat")).unwrap_or_default();
-            nanoseconds += told.split(' ').next().and_then(|told| told.parse::<u64>().ok()).unwrap_or(0);
+            let statistics = fs::read_to_string(task?.path().join("schedstat")).unwrap_or_default();
+            nanoseconds +=
+                statistics.split(' ').next().and_then(|first| first.parse::<u64>().ok()).unwrap_or(0);
         }
         Ok(Duration::from_nanos(nanoseconds))
     }
@@ -91,7 +92,7 @@ impl Server {
     pub fn resident(&self) -> anyhow::Result<u64> {
         let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
         let line =
-            status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("its memory is told")?;
+            status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("its memory is reported")?;
         Ok(line.trim().trim_end_matches(" kB").parse::<u64>()? * 1024)
     }
 

@@ -58,7 +58,7 @@ pub fn ratios(of: &[f64], to: &[f64]) -> Vec<f64> {
 }
 
 /// Prints a row.
-pub fn tell(row: &FigureRow) {
+pub fn print_row(row: &FigureRow) {
     let bar = match row.bar {
         Bar::None => "-".to_owned(),
         Bar::AtLeast(bar) => format!("≥ {bar} {}", row.unit),
@@ -80,8 +80,8 @@ pub fn end(rows: &[FigureRow], file: &Path) -> anyhow::Result<()> {
         json!({ "what": row.what, "unit": row.unit, "median": row.median, "least": row.least, "most": row.most,
                 "bar": bar, "reached": row.reached() })
     };
-    let rows_told: Vec<Value> = rows.iter().map(object).collect();
-    fs::write(file, serde_json::to_string_pretty(&rows_told)? + "\n")?;
+    let objects: Vec<Value> = rows.iter().map(object).collect();
+    fs::write(file, serde_json::to_string_pretty(&objects)? + "\n")?;
     println!("\nalso in {}", file.display());
     let missed: Vec<&str> = rows.iter().filter(|row| !row.reached()).map(|row| row.what.as_str()).collect();
     ensure!(missed.is_empty(), "bars that were not reached: {}", missed.join("; "));

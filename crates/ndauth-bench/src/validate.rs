@@ -245,7 +245,9 @@ fn unknown(
 
 fn head_queries(server: &Server) -> anyhow::Result<f64> {
     let page = server.page("/metrics")?;
-    let line =
-        page.lines().find(|line| line.starts_with("ndauth_head_questions_total")).context("it is told")?;
+    let line = page
+        .lines()
+        .find(|line| line.starts_with("ndauth_head_questions_total"))
+        .context("it is reported")?;
     Ok(line.rsplit(' ').next().context("a number")?.parse()?)
 }

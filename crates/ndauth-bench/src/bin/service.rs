@@ -118,8 +118,8 @@ fn cost(runtime: &Runtime, url: &str, service: &str, asked: &Questions, rounds: 
     #[expect(clippy::cast_precision_loss, reason = "a count")]
     let bytes = (live(after) - live(before)) as f64 / kept as f64;
 
-    let mut told = serde_json::Map::new();
-    told.insert("bytes".to_owned(), json!(bytes));
+    let mut report = serde_json::Map::new();
+    report.insert("bytes".to_owned(), json!(bytes));
     for among in [asked.len().min(1000), asked.len()] {
         let plain: HashMap<[u8; 32], Arc<String>> = asked[..among]
             .iter()
@@ -154,7 +154,7 @@ fn cost(runtime: &Runtime, url: &str, service: &str, asked: &Questions, rounds: 
                 allocations = change.allocations;
             }
         }
-        told.insert(
+        report.insert(
             among.to_string(),
             json!({ "ours": ours, "baseline": baseline, "allocations": allocations }),
         );
@@ -165,9 +165,9 @@ fn cost(runtime: &Runtime, url: &str, service: &str, asked: &Questions, rounds: 
         let took = each(ClockId::ProcessCPUTime, RPCS, || runtime.block_on(ask_all(&client, asked)));
         rpcs.push(took);
     }
-    told.insert("rpc".to_owned(), json!(rpcs));
+    report.insert("rpc".to_owned(), json!(rpcs));
     eprintln!("rpc: {:.0} ns", median(&rpcs));
-    println!("{}", serde_json::Value::Object(told));
+    println!("{}", serde_json::Value::Object(report));
     Ok(())
 }
 
@@ -195,10 +195,10 @@ async fn follow(url: &str, service: &str, asked: &Questions) -> anyhow::Result<(
     let verifier = verifier(url, &service.parse()?)?;
     verifier.ready().await;
     learn(&verifier, asked).await?;
-    let (tell, mut lines) = tokio::sync::mpsc::unbounded_channel();
+    let (sender, mut lines) = tokio::sync::mpsc::unbounded_channel();
     std::thread::spawn(move || {
         for line in std::io::stdin().lock().lines().map_while(Result::ok) {
-            let _ = tell.send(line);
+            let _ = sender.send(line);
         }
     });
     println!("ready");

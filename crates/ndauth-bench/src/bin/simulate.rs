@@ -120,7 +120,7 @@ fn made(changes: &[f64], until: f64) -> usize {
 
 /// Follows the log as the reader does, and returns every state that answers could come from.
 fn follow(way: &NetworkPath, changes: &[f64], until: f64, draw: &mut NumberGenerator) -> Vec<InstanceState> {
-    let told: Vec<f64> =
+    let notified: Vec<f64> =
         changes.iter().filter_map(|change| way.arrives(*change, draw).filter(|_| way.listens)).collect();
     let (mut states, mut received, mut at) =
         (vec![InstanceState { from: 0.0, knows: 0, confirmed: 0.0 }], 0, 0.0);
@@ -137,9 +137,11 @@ fn follow(way: &NetworkPath, changes: &[f64], until: f64, draw: &mut NumberGener
             continue;
         };
         // A notification during the step wakes the reader at once, and so does one before the period ends.
-        let next =
-            told[received..].iter().position(|told| *told > asked).map_or(told.len(), |n| received + n);
-        let woken = told.get(next).copied().unwrap_or(f64::INFINITY).max(asked + SPACING);
+        let next = notified[received..]
+            .iter()
+            .position(|moment| *moment > asked)
+            .map_or(notified.len(), |n| received + n);
+        let woken = notified.get(next).copied().unwrap_or(f64::INFINITY).max(asked + SPACING);
         received = next;
         at = woken.min(asked + PERIOD).max(now);
     }
