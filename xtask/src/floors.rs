@@ -336,7 +336,7 @@ pub(crate) fn find_types(files: &Files, root: &Path) -> Vec<(String, PathBuf)> {
 /// among them.
 pub(crate) fn crates() -> Vec<(String, Files, PathBuf)> {
     let metadata =
-        MetadataCommand::new().no_deps().current_dir(root()).exec().expect("cargo tells its metadata");
+        MetadataCommand::new().no_deps().current_dir(root()).exec().expect("cargo reports its metadata");
     let mut crates = Vec::new();
     for package in &metadata.packages {
         let folder = package.manifest_path.parent().expect("a manifest lies in a folder");

@@ -47,7 +47,7 @@ fn forget() -> anyhow::Result<()> {
 }
 
 /// Returns cargo's folder for downloads.
-#[expect(clippy::disallowed_methods, reason = "cargo has no command that tells it")]
+#[expect(clippy::disallowed_methods, reason = "cargo has no command that reports it")]
 fn cargo_home() -> Option<PathBuf> {
     let named = std::env::var_os("CARGO_HOME").map(PathBuf::from);
     named.or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".cargo")))

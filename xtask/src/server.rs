@@ -42,7 +42,7 @@ impl ServerProcess {
             line.clear();
             ensure!(log.read_line(&mut line)? > 0, "ndauthd ended before it was ready");
             let found = line.split("\"address\":\"").nth(1).and_then(|rest| rest.split('"').next());
-            if let Some(address) = told {
+            if let Some(address) = found {
                 break address.to_owned();
             }
         };

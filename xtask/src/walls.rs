@@ -81,7 +81,7 @@ fn breaches(graph: &Graph, walls: &[(&str, WallReach, &[&str])]) -> Vec<String> 
 }
 
 fn workspace() -> Graph {
-    let metadata = MetadataCommand::new().current_dir(root()).exec().expect("cargo tells its metadata");
+    let metadata = MetadataCommand::new().current_dir(root()).exec().expect("cargo reports its metadata");
     let name = |id: &cargo_metadata::PackageId| metadata[id].name.to_string();
     let resolve = metadata.resolve.as_ref().expect("the dependencies are resolved");
     resolve
@@ -134,7 +134,7 @@ fn a_breach_is_seen() {
 #[test]
 fn every_crate_of_the_workspace_has_a_wall() {
     let metadata =
-        MetadataCommand::new().no_deps().current_dir(root()).exec().expect("cargo tells its metadata");
+        MetadataCommand::new().no_deps().current_dir(root()).exec().expect("cargo reports its metadata");
     for package in &metadata.packages {
         let walled = WALLS.iter().any(|(from, ..)| package.name.as_str() == *from);
         assert!(walled, "{} has no wall", package.name);

@@ -35,7 +35,7 @@ fn missing_packages_are_named_with_their_purpose() {
 }
 
 #[test]
-fn whoever_is_not_root_is_told_the_commands() {
+fn without_root_the_hint_shows_the_commands() {
     assert_eq!(
         hint(&named(&["strace", "a C compiler"])),
         "hint: on Debian, run these commands as root; on another system, install the equivalents:\n\
