@@ -26,7 +26,7 @@ impl ExposedFile {
     /// Returns the command that denies others access to the file.
     pub fn hint(&self) -> String {
         let path = self.path.display().to_string();
-        // What looks like a flag is no file to `chmod`.
+        // `chmod` would read a path that begins with a dash as a flag.
         let end = if path.starts_with('-') { "-- " } else { "" };
         format!("`chmod 600 {end}{}`", quoted(&path))
     }
@@ -84,13 +84,13 @@ mod tests {
             for path in [&file, &link] {
                 let found = ExposedFile::find(path);
                 assert_eq!(found.is_some(), exposed, "{mode:o} {path:?}");
-                let told = found.map(|found| (found.to_string(), found.hint()));
+                let described = found.map(|found| (found.to_string(), found.hint()));
                 let path = path.display();
                 let expected = (
                     format!("`{path}` can be opened by others than its owner (mode {mode:04o})"),
                     format!("`chmod 600 {}`", quoted(&path.to_string())),
                 );
-                assert!(told.is_none_or(|told| told == expected));
+                assert!(described.is_none_or(|actual| actual == expected));
             }
         }
         let dashed = ExposedFile { path: PathBuf::from("-key"), mode: 0o644 };

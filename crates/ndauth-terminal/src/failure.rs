@@ -57,7 +57,7 @@ impl Failure {
     }
 
     /// Returns the failure for a refusal that the printed data already shows: it has a hint and no message.
-    pub fn told(hint: Option<&str>) -> Failure {
+    pub fn without_message(hint: Option<&str>) -> Failure {
         Failure::failed("", hint)
     }
 
@@ -132,7 +132,7 @@ mod tests {
     fn every_exit_code_is_described() {
         for reason in Reason::all() {
             let code = exit_code(reason.class());
-            assert!(EXIT_CODES.iter().any(|(told, _)| *told == code), "{}: {code}", reason.code());
+            assert!(EXIT_CODES.iter().any(|(listed, _)| *listed == code), "{}: {code}", reason.code());
         }
     }
 }

@@ -2,11 +2,11 @@
 
 use clap::{Arg, Command};
 
-/// What the help of a command says beside its options.
+/// The additions to the help of a command.
 pub struct CommandHelp {
     /// The last words of the command, such as `token create`: the longest match counts.
     pub command: &'static str,
-    /// What stands behind the command in its usage line, where clap's own line would hide what is required.
+    /// The usage line after the command, if clap's own line would hide required arguments; empty otherwise.
     pub usage: &'static str,
     /// Command lines to type. `{}` stands for the command itself.
     pub examples: &'static [&'static str],
@@ -45,17 +45,17 @@ fn describe(mut command: Command, above: &str, globals: &[Arg], help: &[CommandH
             command = command.arg(global);
         }
     }
-    // What a group of commands takes is global beneath it alone.
+    // The options of a group of commands are global only within the group.
     let known = |arg: &Arg| globals.iter().any(|global| global.get_id() == arg.get_id());
     let more: Vec<Arg> =
         command.get_arguments().filter(|arg| arg.is_global_set() && !known(arg)).cloned().collect();
     globals.extend(more);
     let mut below = String::new();
-    if let Some(told) = help_of(help, &path) {
-        if !told.usage.is_empty() {
-            command = command.override_usage(format!("{path} {}", told.usage));
+    if let Some(extra) = help_of(help, &path) {
+        if !extra.usage.is_empty() {
+            command = command.override_usage(format!("{path} {}", extra.usage));
         }
-        if let [first, rest @ ..] = told.lines(&path).as_slice() {
+        if let [first, rest @ ..] = extra.lines(&path).as_slice() {
             below = format!("{}:\n  {first}\n", if rest.is_empty() { "Example" } else { "Examples" });
             below.extend(rest.iter().map(|line| format!("  {line}\n")));
             below.push('\n');

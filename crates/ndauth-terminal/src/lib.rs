@@ -42,6 +42,6 @@ pub use table::{Rows, detailed};
 pub use text::{aside, hint, shown, warn};
 pub use token::{
     PlaceShown, RevocationShown, RotationShown, SecretShown, TokenShown, ago, day, expiry_json, grants_json,
-    minute, names_json, names_or_all, nonsense, told,
+    minute, names_json, names_or_all, nonsense, required_timestamp,
 };
 pub use usage::{Habit, usage};

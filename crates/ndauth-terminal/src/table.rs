@@ -35,7 +35,8 @@ const NARROW: usize = 8;
 const PERMISSION: usize = 20;
 
 impl<const N: usize> Rows<N> {
-    /// A table with a header. Where it cannot fit without breaking an id or a prefix, each row is a table of its own.
+    /// Formats a table with a header. If it cannot fit without breaking an id or a prefix, each row becomes a table
+    /// of its own.
     pub fn table(&self) -> String {
         self.at(OutputTarget::here())
     }
@@ -208,7 +209,7 @@ fn is_whole(word: &str) -> bool {
     is_id || is_prefix || is_permission || shape == "0000-00-00"
 }
 
-/// Whether a character belongs to a script that is written from right to left (Unicode Standard Annex 9:
+/// Returns true if a character belongs to a script that is written from right to left (Unicode Standard Annex 9:
 /// the blocks whose default class is R or AL).
 fn is_right_to_left(c: char) -> bool {
     matches!(c,

@@ -180,7 +180,11 @@ impl TokenShown {
             lifetime: lifetime_from_proto("lifetime", token.lifetime)?,
             self_rotating_until: instant("self_rotating_until", token.self_rotating_until)?,
             suspensions: token.suspensions.into_iter().map(suspension).collect::<Result<_, _>>()?,
-            secrets: token.secrets.into_iter().map(|told| secret(told, expiry)).collect::<Result<_, _>>()?,
+            secrets: token
+                .secrets
+                .into_iter()
+                .map(|message| secret(message, expiry))
+                .collect::<Result<_, _>>()?,
             rotation: token.rotation.map(rotation).transpose()?,
             revocation: token.revocation.map(revocation),
             used_from: token.used_from.into_iter().map(place).collect::<Result<_, _>>()?,
@@ -267,7 +271,7 @@ impl TokenShown {
         })
     }
 
-    /// The org where there is exactly one, or `all`; of several, `orgs` tells.
+    /// Returns the org if there is exactly one, or `all`. Returns `None` for several, which `orgs` lists.
     fn single_org(&self) -> Option<&str> {
         match self.orgs.as_deref() {
             None => Some("all"),
@@ -298,7 +302,7 @@ impl RotationShown {
     }
 
     /// Describes the rotation for people, as of an instant.
-    pub fn told(&self, now: Timestamp) -> String {
+    pub fn describe(&self, now: Timestamp) -> String {
         let used = |last: &Option<(Timestamp, Option<String>)>| match last {
             None => "was never used".to_owned(),
             Some((at, from)) => {
@@ -401,13 +405,13 @@ fn suspension(of: v1::Suspension) -> Result<(String, Timestamp), Failure> {
 }
 
 /// Reads a secret, which ends with its token at the latest.
-fn secret(told: v1::TokenSecret, token: Expiry) -> Result<SecretShown, Failure> {
-    let ends = match (expiry_from_proto("secrets", told.ends_at)?, token) {
+fn secret(message: v1::TokenSecret, token: Expiry) -> Result<SecretShown, Failure> {
+    let ends = match (expiry_from_proto("secrets", message.ends_at)?, token) {
         (Expiry::At(own), Expiry::At(token)) => Expiry::At(own.min(token)),
         (Expiry::Never, end) | (end, Expiry::Never) => end,
     };
     Ok(SecretShown {
-        state: match told.state() {
+        state: match message.state() {
             v1::SecretState::Pending => "pending",
             v1::SecretState::Current => "current",
             v1::SecretState::Retiring => "retiring",
@@ -415,17 +419,17 @@ fn secret(told: v1::TokenSecret, token: Expiry) -> Result<SecretShown, Failure> 
             v1::SecretState::Expired => "expired",
             v1::SecretState::Unspecified => "?",
         },
-        minted_at: instant("secrets", told.minted_at)?,
+        minted_at: instant("secrets", message.minted_at)?,
         ends,
-        last_use: last_use(told.last_use)?,
-        reused_at: told.reused_at.map(|at| instant("secrets", Some(at))).transpose()?,
-        prefix: told.prefix,
+        last_use: last_use(message.last_use)?,
+        reused_at: message.reused_at.map(|at| instant("secrets", Some(at))).transpose()?,
+        prefix: message.prefix,
     })
 }
 
-fn rotation(told: v1::Rotation) -> Result<RotationShown, Failure> {
+fn rotation(message: v1::Rotation) -> Result<RotationShown, Failure> {
     use v1::rotation::Stage;
-    match told.stage {
+    match message.stage {
         Some(Stage::PendingUntil(until)) => Ok(RotationShown::Pending(instant("rotation", Some(until))?)),
         Some(Stage::Overlap(overlap)) => Ok(RotationShown::Overlap {
             retirement: overlap.retirement(),
@@ -437,14 +441,14 @@ fn rotation(told: v1::Rotation) -> Result<RotationShown, Failure> {
     }
 }
 
-fn place(told: v1::UsedFrom) -> Result<PlaceShown, Failure> {
+fn place(message: v1::UsedFrom) -> Result<PlaceShown, Failure> {
     Ok(PlaceShown {
-        address: filled(told.address),
-        client: filled(told.client),
-        first_at: instant("used_from", told.first_at)?,
-        last_at: instant("used_from", told.last_at)?,
-        reads: told.reads,
-        writes: told.writes,
+        address: filled(message.address),
+        client: filled(message.client),
+        first_at: instant("used_from", message.first_at)?,
+        last_at: instant("used_from", message.last_at)?,
+        reads: message.reads,
+        writes: message.writes,
     })
 }
 
@@ -523,7 +527,7 @@ pub fn ago(then: Timestamp, now: Timestamp) -> String {
 }
 
 /// Reads an instant that every valid response holds.
-pub fn told(
+pub fn required_timestamp(
     field: &str,
     instant: Option<impl Into<Option<prost_types::Timestamp>>>,
 ) -> Result<Timestamp, Failure> {
@@ -599,9 +603,9 @@ mod tests {
     fn what_is_not_limited_is_said_to_be_all() {
         let token = token(&[]);
         assert_eq!(token.org(), "all");
-        let told = token.json();
+        let json = token.json();
         for key in ["org", "orgs", "services", "networks", "grants"] {
-            assert_eq!(told[key], "all", "{key}");
+            assert_eq!(json[key], "all", "{key}");
         }
     }
 

@@ -18,12 +18,12 @@ pub struct Habit {
     pub command: &'static str,
     /// The word: a command, a flag, or an argument.
     pub word: &'static str,
-    /// What to type instead.
+    /// The words to type instead.
     pub instead: &'static str,
 }
 
-/// Reports a command line that is not understood, or prints the help that it asks for. What repeats the
-/// person's own words is made safe for the terminal first, and for the log that it may be.
+/// Reports a command line that is not understood, or prints the help that it asks for. Words of the command
+/// line are made safe for the terminal, or the log, before they are repeated.
 pub fn usage(
     error: &clap::Error,
     command: &clap::Command,
@@ -46,7 +46,7 @@ pub fn usage(
     }
 }
 
-/// What is wrong, and what to type instead; none where clap says it better.
+/// Returns the mistake and the words to type instead. Returns `None` if clap describes it better.
 fn explained(error: &clap::Error, path: &str, help: &[CommandHelp], habits: &[Habit]) -> Option<Failure> {
     let asked = |kind| text(error, kind).into_iter().next();
     let instead = |word: &str| {
@@ -182,7 +182,7 @@ mod tests {
         Habit { command: "", word: "--org <SLUG>", instead: "tool select SLUG" },
     ];
 
-    fn told(words: &[&str]) -> String {
+    fn message_and_hint(words: &[&str]) -> String {
         let make = Command::new("make")
             .arg(Arg::new("name").long("name").value_name("NAME").required(true))
             .arg(
@@ -225,7 +225,7 @@ mod tests {
                 "`--bare` and `--kind <KIND>` do not match | leave one of them out",
             ),
         ] {
-            assert_eq!(told(&line.split(' ').collect::<Vec<_>>()), expected, "{line}");
+            assert_eq!(message_and_hint(&line.split(' ').collect::<Vec<_>>()), expected, "{line}");
         }
     }
 }

@@ -90,6 +90,6 @@ impl AdminOutput {
         if let (Some(note), TextOrJson::Text) = (&self.aside, format) {
             aside(note);
         }
-        if self.failed { Err(Failure::told(None)) } else { Ok(()) }
+        if self.failed { Err(Failure::without_message(None)) } else { Ok(()) }
     }
 }

@@ -71,7 +71,7 @@ fn invalid_settings_in_a_file_are_refused_with_a_suggestion() {
     ] {
         let failure = layer(text).expect_err(text);
         assert!(failure.message.starts_with(message), "{text}: {}", failure.message);
-        assert!(failure.hint.as_deref().is_some_and(|told| told.contains(hint)), "{text}: {failure:?}");
+        assert!(failure.hint.as_deref().is_some_and(|found| found.contains(hint)), "{text}: {failure:?}");
         assert_eq!(failure.code, 2);
     }
 }

@@ -3,7 +3,7 @@
 use clap::Subcommand;
 use ndauth_core::{OrgSlug, Role, Timestamp};
 use ndauth_proto::{role_from_proto, role_to_proto, v1};
-use ndauth_terminal::{Failure, TokenShown, aside, nonsense, print, print_json, shown, told};
+use ndauth_terminal::{Failure, TokenShown, aside, nonsense, print, print_json, required_timestamp, shown};
 use serde_json::json;
 
 use super::listed::listed;
@@ -58,7 +58,7 @@ pub(crate) async fn offer(
     };
     let made = server.ask(async |client| client.offer_membership(request.clone()).await).await?;
     let offer = made.offer.ok_or_else(|| nonsense("it has no offer"))?;
-    let ends_at = told("ends_at", Some(offer.ends_at))?;
+    let ends_at = required_timestamp("ends_at", Some(offer.ends_at))?;
     match common.format {
         Format::Json => print_json(&json!({
             "org": org.as_str(),
@@ -208,5 +208,9 @@ fn tokens(told: Vec<v1::Token>) -> Result<Vec<TokenShown>, Failure> {
 /// The role that an offer confers, when it was made, and when it ends.
 fn read(offer: &v1::MembershipOffer) -> Result<(Role, Timestamp, Timestamp), Failure> {
     let role = role_from_proto("role", offer.role)?;
-    Ok((role, told("made_at", Some(offer.made_at))?, told("ends_at", Some(offer.ends_at))?))
+    Ok((
+        role,
+        required_timestamp("made_at", Some(offer.made_at))?,
+        required_timestamp("ends_at", Some(offer.ends_at))?,
+    ))
 }

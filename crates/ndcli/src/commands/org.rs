@@ -8,7 +8,8 @@ use ndauth_core::{OrgSlug, Reason, Role};
 use ndauth_proto::{role_from_proto, role_to_proto, timestamp_from_proto, v1};
 use ndauth_terminal::environment::variable;
 use ndauth_terminal::{
-    Failure, Rows, TokenShown, ago, aside, detailed, nonsense, print, print_json, quoted, shown, told, warn,
+    Failure, Rows, TokenShown, ago, aside, detailed, nonsense, print, print_json, quoted, required_timestamp,
+    shown, warn,
 };
 use serde_json::json;
 
@@ -207,7 +208,7 @@ async fn tokens(common: &CommonOptions, org: &OrgSlug, limit: Option<usize>) -> 
     let listed = listed.map_err(|failure| list::shorter(failure, "list fewer: `--limit COUNT`"))?;
     let tokens = listed.tokens.into_iter().map(|token| TokenShown::read(Some(token)));
     let tokens = tokens.collect::<Result<Vec<_>, _>>()?;
-    let now = told("evaluated_at", Some(listed.evaluated_at))?;
+    let now = required_timestamp("evaluated_at", Some(listed.evaluated_at))?;
     let row = |token: &TokenShown| {
         [
             token.owner.clone().unwrap_or("-".to_owned()),

@@ -7,7 +7,7 @@ use ndauth_core::{ExpiryChoice, Lifetime, Network, Networks, OrgPolicy, OrgSlug,
 use ndauth_proto::{
     duration_to_proto, policy_from_proto, policy_to_proto, reason_from_proto, timestamp_from_proto, v1,
 };
-use ndauth_terminal::{Failure, Rows, ago, aside, detailed, nonsense, print, print_json, told};
+use ndauth_terminal::{Failure, Rows, ago, aside, detailed, nonsense, print, print_json, required_timestamp};
 use serde_json::{Value, json};
 
 use crate::connection::{ServerConnection, connect};
@@ -153,14 +153,14 @@ async fn present(server: &ServerConnection, org: &OrgSlug) -> Result<Present, Fa
         ruling: policy_from_proto("policy", answer.policy)?,
         set_at: answer.set_at.map(|at| timestamp_from_proto("set_at", at)).transpose()?,
         to_come: to_come.collect::<Result<_, Failure>>()?,
-        now: told("evaluated_at", Some(answer.evaluated_at))?,
+        now: required_timestamp("evaluated_at", Some(answer.evaluated_at))?,
         generation: answer.generation,
     })
 }
 
 /// The instant from which an announced policy holds, and the policy.
 fn to_come(policy: v1::PolicyToCome) -> Result<(Timestamp, OrgPolicy), Failure> {
-    let at = told("takes_hold_at", Some(policy.takes_hold_at))?;
+    let at = required_timestamp("takes_hold_at", Some(policy.takes_hold_at))?;
     Ok((at, policy_from_proto("policy", policy.policy)?))
 }
 
@@ -377,8 +377,8 @@ impl PolicyEffect {
     fn read(answer: v1::SetOrgPolicyResponse) -> Result<PolicyEffect, Failure> {
         let kept = answer.kept.into_iter().map(to_come).collect::<Result<_, Failure>>()?;
         Ok(PolicyEffect {
-            takes_hold_at: told("takes_hold_at", Some(answer.takes_hold_at))?,
-            now: told("evaluated_at", Some(answer.evaluated_at))?,
+            takes_hold_at: required_timestamp("takes_hold_at", Some(answer.takes_hold_at))?,
+            now: required_timestamp("evaluated_at", Some(answer.evaluated_at))?,
             impact: answer.impact.ok_or_else(|| nonsense("it does not say what the policy does"))?,
             sequence: answer.sequence,
             kept,
@@ -489,7 +489,7 @@ impl PolicyEffect {
 
 fn last_use(token: &v1::BrokenToken) -> Result<Option<(Timestamp, Option<String>)>, Failure> {
     let Some(last) = &token.last_use else { return Ok(None) };
-    let at = told("last_use", Some(last.at))?;
+    let at = required_timestamp("last_use", Some(last.at))?;
     Ok(Some((at, Some(last.address.clone()).filter(|address| !address.is_empty()))))
 }
 

@@ -11,7 +11,8 @@ use ndauth_proto::{
     scope_from_proto, timestamp_from_proto, v1,
 };
 use ndauth_terminal::{
-    Failure, Rows, detailed, expiry_json, grants_json, minute, nonsense, print, print_json, shown, told,
+    Failure, Rows, detailed, expiry_json, grants_json, minute, nonsense, print, print_json,
+    required_timestamp, shown,
 };
 use serde_json::{Value, json};
 
@@ -82,7 +83,7 @@ pub(crate) async fn run(common: &CommonOptions, validate: &Validate) -> Result<(
     let answer = server.ask(async |client| client.validate_token(request.clone()).await).await?;
     let evaluation = Evaluation {
         sequence: answer.sequence,
-        evaluated_at: told("evaluated_at", Some(answer.evaluated_at))?,
+        evaluated_at: required_timestamp("evaluated_at", Some(answer.evaluated_at))?,
         max_cache_millis: answer
             .max_cache_age
             .map_or(0, |age| age.seconds * 1000 + i64::from(age.nanos / 1_000_000)),
@@ -196,7 +197,7 @@ fn show_refused(format: Format, refused: &v1::Refused, evaluation: &Evaluation) 
             print_json(&evaluation.json(told))?;
         }
     }
-    Err(Failure::told(Some(refused.hint.as_str()).filter(|hint| !hint.is_empty())))
+    Err(Failure::without_message(Some(refused.hint.as_str()).filter(|hint| !hint.is_empty())))
 }
 
 impl Evaluation {

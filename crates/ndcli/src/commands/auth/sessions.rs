@@ -6,7 +6,7 @@ use ndauth_core::{Expiry, Timestamp};
 use ndauth_proto::v1::revoke_sessions_request::Which;
 use ndauth_proto::{expiry_from_proto, timestamp_from_proto, v1};
 use ndauth_terminal::{
-    Failure, Rows, ago, aside, detailed, expiry_json, minute, print, print_json, shown, told,
+    Failure, Rows, ago, aside, detailed, expiry_json, minute, print, print_json, required_timestamp, shown,
 };
 use serde_json::{Value, json};
 
@@ -60,7 +60,7 @@ pub(crate) async fn run(common: &CommonOptions, sessions: &SessionsCommand) -> R
 async fn list(common: &CommonOptions) -> Result<(), Failure> {
     let server = connect(common).await?;
     let answer = server.ask(async |client| client.list_sessions().await).await?;
-    let now = told("evaluated_at", Some(answer.evaluated_at))?;
+    let now = required_timestamp("evaluated_at", Some(answer.evaluated_at))?;
     let sessions: Vec<SessionShown> =
         answer.sessions.into_iter().map(SessionShown::read).collect::<Result<_, _>>()?;
     match common.format {
@@ -151,7 +151,7 @@ impl SessionShown {
         let last_seen =
             session.last_seen_at.map(|at| timestamp_from_proto("last_seen_at", at)).transpose()?;
         Ok(SessionShown {
-            began: told("created_at", Some(session.created_at))?,
+            began: required_timestamp("created_at", Some(session.created_at))?,
             expiry: expiry_from_proto("expiry", session.expiry)?,
             last_seen,
             id: session.id,

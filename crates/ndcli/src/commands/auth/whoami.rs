@@ -5,7 +5,7 @@ use ndauth_proto::v1::who_am_i_response::Credential as Known;
 use ndauth_proto::{expiry_from_proto, orgs_from_proto, role_from_proto, v1};
 use ndauth_terminal::{
     Failure, Rows, TokenShown, detailed, expiry_json, minute, names_json, names_or_all, nonsense, print,
-    print_json, shown, told,
+    print_json, required_timestamp, shown,
 };
 use serde_json::{Value, json};
 
@@ -74,7 +74,7 @@ pub(crate) async fn ask(common: &CommonOptions) -> Result<(CallerShown, Resolved
             listed.map(role).collect::<Result<_, ndauth_core::Problem>>()?
         }
     };
-    let now = told("evaluated_at", Some(answer.evaluated_at))?;
+    let now = required_timestamp("evaluated_at", Some(answer.evaluated_at))?;
     Ok((CallerShown { account: answer.account, known, orgs, now }, server.credential))
 }
 

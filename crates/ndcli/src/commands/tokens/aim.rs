@@ -5,7 +5,7 @@ use std::time::Duration;
 use clap_complete::ArgValueCandidates;
 use ndauth_core::{ExpiryChoice, OrgSlug, Orgs, SecretPrefix, Timestamp};
 use ndauth_proto::{duration_to_proto, expiry_choice_to_proto, timestamp_from_proto, v1};
-use ndauth_terminal::{Failure, TokenShown, nearest, nonsense, quoted, told};
+use ndauth_terminal::{Failure, TokenShown, nearest, nonsense, quoted, required_timestamp};
 
 use crate::commands::candidates;
 use crate::connection::ServerConnection;
@@ -280,7 +280,7 @@ impl Aim {
     pub(crate) async fn get(&self, server: &ServerConnection) -> Result<TokenSnapshot, Failure> {
         let answer = self.find(server).await?;
         Ok(TokenSnapshot {
-            now: told("evaluated_at", Some(answer.evaluated_at))?,
+            now: required_timestamp("evaluated_at", Some(answer.evaluated_at))?,
             token: TokenShown::read(answer.token)?,
         })
     }
@@ -392,5 +392,9 @@ pub(crate) fn changed(
     changed: bool,
     at: Option<prost_types::Timestamp>,
 ) -> Result<ChangedToken, Failure> {
-    Ok(ChangedToken { now: told("evaluated_at", Some(at))?, changed, token: TokenShown::read(token)? })
+    Ok(ChangedToken {
+        now: required_timestamp("evaluated_at", Some(at))?,
+        changed,
+        token: TokenShown::read(token)?,
+    })
 }

@@ -124,13 +124,13 @@ pub(crate) async fn run<W: OwnerArguments>(
         Some(only)
             if explain.from.is_none() && reason(only) == ndauth_core::Reason::AddressUnknown.code() =>
         {
-            Err(Failure::told(Some("give the client's address: `--from ADDRESS`")))
+            Err(Failure::without_message(Some("give the client's address: `--from ADDRESS`")))
         }
         // A single refusal has a next step.
         Some(only) if refused.next().is_none() => {
-            Err(Failure::told(Some(only.hint.as_str()).filter(|hint| !hint.is_empty())))
+            Err(Failure::without_message(Some(only.hint.as_str()).filter(|hint| !hint.is_empty())))
         }
-        Some(_) => Err(Failure::told(None)),
+        Some(_) => Err(Failure::without_message(None)),
     }
 }
 

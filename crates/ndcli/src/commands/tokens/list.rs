@@ -6,7 +6,8 @@ use clap::ValueEnum;
 use ndauth_core::{Reason, SecretKind, Since, Timestamp};
 use ndauth_proto::{duration_to_proto, policy_warning_from_proto, v1};
 use ndauth_terminal::{
-    Failure, RevocationShown, Rows, TokenShown, ago, detailed, names_or_all, print, print_json, shown, told,
+    Failure, RevocationShown, Rows, TokenShown, ago, detailed, names_or_all, print, print_json,
+    required_timestamp, shown,
 };
 use serde_json::json;
 
@@ -102,7 +103,7 @@ pub(crate) async fn run<W: OwnerArguments>(
     }
     let tokens = listed.tokens.into_iter().map(|token| TokenShown::read(Some(token)));
     let tokens = tokens.collect::<Result<Vec<_>, _>>()?;
-    let now = told("evaluated_at", Some(listed.evaluated_at))?;
+    let now = required_timestamp("evaluated_at", Some(listed.evaluated_at))?;
     show(common.format, &tokens, now)
 }
 
@@ -139,7 +140,7 @@ fn notes(tokens: &[TokenShown], now: Timestamp) -> String {
     for token in tokens {
         let name = shown(&token.name);
         if let Some(rotation) = &token.rotation {
-            notes += &format!("• {name}: {}\n", shown(&rotation.told(now)));
+            notes += &format!("• {name}: {}\n", shown(&rotation.describe(now)));
         }
         for (prefix, at) in
             token.secrets.iter().filter_map(|secret| Some((&secret.prefix, secret.reused_at?)))
@@ -205,7 +206,7 @@ pub(crate) fn fields(token: &TokenShown, now: Timestamp) -> Vec<(&'static str, S
         ("Last used", last_used(token, now)),
     ];
     fields.extend(token.self_rotating_until.map(|until| ("Self-rotating", format!("until {until}"))));
-    fields.extend(token.rotation.as_ref().map(|rotation| ("Rotation", rotation.told(now))));
+    fields.extend(token.rotation.as_ref().map(|rotation| ("Rotation", rotation.describe(now))));
     fields.extend(
         token
             .suspensions

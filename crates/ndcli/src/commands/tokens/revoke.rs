@@ -6,7 +6,7 @@ use ndauth_core::{Handle, Secret, SecretKind, Since, Timestamp};
 use ndauth_proto::v1::{self, revoke_all_tokens_request};
 use ndauth_proto::{timestamp_from_proto, timestamp_to_proto};
 use ndauth_terminal::{
-    Failure, TokenShown, aside, detailed, instant, nonsense, print, print_json, shown, told,
+    Failure, TokenShown, aside, detailed, instant, nonsense, print, print_json, required_timestamp, shown,
 };
 use serde_json::json;
 
@@ -244,7 +244,7 @@ fn not_before(done: &v1::RevokeAllTokensResponse) -> Result<Timestamp, Failure> 
 
 fn text(done: &v1::RevokeAllTokensResponse) -> Result<String, Failure> {
     let v1::RevokeAllTokensResponse { tokens, used_today_count, .. } = done;
-    let (before, now) = (not_before(done)?, told("evaluated_at", Some(done.evaluated_at))?);
+    let (before, now) = (not_before(done)?, required_timestamp("evaluated_at", Some(done.evaluated_at))?);
     let mut text = match done.changed {
         true => format!("✓ All that was made before {before} is revoked: {tokens} token(s)\n"),
         false => format!(

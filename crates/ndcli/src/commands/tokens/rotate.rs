@@ -123,7 +123,7 @@ async fn retire(common: &CommonOptions, aim: &Aim, anyway: bool) -> Result<(), F
     let anyway = match &seen.token.rotation {
         // Where nobody can be asked, the server says why not.
         Some(rotation) if !anyway && !rotation.is_safe() && asks() => {
-            let question = format!("{}. Retire it anyway? [y/N]:", rotation.told(seen.now));
+            let question = format!("{}. Retire it anyway? [y/N]:", rotation.describe(seen.now));
             if !confirm(&question, "--yes")? {
                 return Err(Failure::failed("aborted: the old secret stays valid", None));
             }
@@ -157,7 +157,11 @@ fn settled(common: &CommonOptions, token: &TokenShown, now: Timestamp, how: &str
 
 /// Returns the state of the rotation in a line; empty where none is under way.
 fn note(token: &TokenShown, now: Timestamp) -> String {
-    token.rotation.as_ref().map(|rotation| format!("{}\n", shown(&rotation.told(now)))).unwrap_or_default()
+    token
+        .rotation
+        .as_ref()
+        .map(|rotation| format!("{}\n", shown(&rotation.describe(now))))
+        .unwrap_or_default()
 }
 
 /// Returns the only output that holds the new secret.
