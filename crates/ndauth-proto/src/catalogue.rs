@@ -31,18 +31,18 @@ pub fn catalogue_to_proto(catalogue: &Catalogue) -> Vec<v1::ResourceType> {
 /// Converts the catalogue from the wire. ndauth's own resource types are those of this version.
 pub fn catalogue_from_proto(types: &[v1::ResourceType]) -> Result<Catalogue, Problem> {
     let mut document = CatalogueDocument::default();
-    for told in types.iter().filter(|told| !told.own) {
+    for resource_type in types.iter().filter(|resource_type| !resource_type.own) {
         let mut actions = std::collections::BTreeMap::new();
-        for action in &told.actions {
-            let action_told = ActionDocument {
+        for action in &resource_type.actions {
+            let action_document = ActionDocument {
                 role: role_from_proto("least_role", action.least_role)?,
                 description: action.description.clone(),
                 formerly: action.formerly.clone(),
             };
-            actions.insert(action.name.clone(), action_told);
+            actions.insert(action.name.clone(), action_document);
         }
-        let description = told.description.clone();
-        document.types.insert(told.name.clone(), TypeDocument { description, actions });
+        let description = resource_type.description.clone();
+        document.types.insert(resource_type.name.clone(), TypeDocument { description, actions });
     }
     Catalogue::new(&document).map_err(|why| Problem::invalid("resource_types", why))
 }

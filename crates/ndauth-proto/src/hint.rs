@@ -91,7 +91,7 @@ pub fn hint_for(reason: Reason, credential: Option<SecretKind>) -> Option<&'stat
         (Some(K::Service), R::SecretExpired) => "use the service's older secret, or ask the operator to rotate it again",
         (Some(K::Access), R::TokenExpired | R::TokenRevoked | R::SessionExpired | R::SessionRevoked) => "get another: `ndcli auth print-access-token`",
         (Some(K::Service), R::TokenRevoked | R::TokenExpired) => "ask the operator for a new secret of the service",
-        // Whatever else a person does with a login of their own is not for these.
+        // Orgs and services have no login of their own, so hints that need one are left out.
         (Some(K::Org | K::Service), reason) => return hint(reason).filter(|text| !text.contains("`ndcli auth ")),
         (_, reason) => return hint(reason),
     })

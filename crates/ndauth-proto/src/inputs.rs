@@ -269,8 +269,8 @@ fn some(not_before: Timestamp) -> Option<prost_types::Timestamp> {
     (not_before > Timestamp::MIN).then(|| timestamp_to_proto(not_before))
 }
 
-fn or_min(field: &str, told: Option<prost_types::Timestamp>) -> Result<Timestamp, Problem> {
-    Ok(maybe(field, told)?.unwrap_or(Timestamp::MIN))
+fn or_min(field: &str, value: Option<prost_types::Timestamp>) -> Result<Timestamp, Problem> {
+    Ok(maybe(field, value)?.unwrap_or(Timestamp::MIN))
 }
 
 fn ids_to_proto<Id: Ord + ToString>(ids: &Among<Id>) -> v1::IdsOrAll {
@@ -300,12 +300,12 @@ fn id<Id: FromStr<Err: std::fmt::Display>>(field: &str, text: &str) -> Result<Id
     text.parse().map_err(|why| Problem::invalid(field, why))
 }
 
-fn instant(field: &str, told: Option<prost_types::Timestamp>) -> Result<Timestamp, Problem> {
-    timestamp_from_proto(field, told.ok_or_else(|| absent(field))?)
+fn instant(field: &str, value: Option<prost_types::Timestamp>) -> Result<Timestamp, Problem> {
+    timestamp_from_proto(field, value.ok_or_else(|| absent(field))?)
 }
 
-fn maybe(field: &str, told: Option<prost_types::Timestamp>) -> Result<Option<Timestamp>, Problem> {
-    told.map(|told| timestamp_from_proto(field, told)).transpose()
+fn maybe(field: &str, value: Option<prost_types::Timestamp>) -> Result<Option<Timestamp>, Problem> {
+    value.map(|value| timestamp_from_proto(field, value)).transpose()
 }
 
 fn hash_from_proto(field: &str, bytes: &[u8]) -> Result<[u8; 32], Problem> {

@@ -40,9 +40,9 @@ pub fn status_from_problem(problem: &Problem) -> Status {
 /// Returns the failure that a status stands for. A status that ndauth did not write is judged by its code.
 pub fn problem_from_status(status: &Status) -> Problem {
     let info = status.get_details_error_info().filter(|info| info.domain == DOMAIN);
-    let told = |key| info.as_ref().and_then(|info| info.metadata.get(key)).map_or("", String::as_str);
-    let missing_permissions = told(MISSING).split(' ').filter_map(|text| text.parse().ok()).collect();
-    let holder = told(HOLDER).parse().ok().zip(told(HOLDER_MADE).parse().ok());
+    let metadata = |key| info.as_ref().and_then(|info| info.metadata.get(key)).map_or("", String::as_str);
+    let missing_permissions = metadata(MISSING).split(' ').filter_map(|text| text.parse().ok()).collect();
+    let holder = metadata(HOLDER).parse().ok().zip(metadata(HOLDER_MADE).parse().ok());
     let reason = info
         .as_ref()
         .and_then(|info| Reason::from_code(&info.reason))

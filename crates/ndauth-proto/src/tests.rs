@@ -99,9 +99,9 @@ fn no_secret_shows_an_end_later_than_its_token_s() {
             policy_warnings: Vec::new(),
             uses: ndauth_core::VisibleUses::All,
         };
-        let told = token_to_proto(&view, at(8)).secrets.remove(0).ends_at;
+        let ends_at = token_to_proto(&view, at(8)).secrets.remove(0).ends_at;
         let expected = expected.map_or(Expiry::Never, Expiry::At);
-        assert_eq!(told, Some(expiry_to_proto(expected)), "{secret_ends:?} {token_ends:?} {revoked_at:?}");
+        assert_eq!(ends_at, Some(expiry_to_proto(expected)), "{secret_ends:?} {token_ends:?} {revoked_at:?}");
     }
 }
 
@@ -222,8 +222,8 @@ fn values_go_round() {
     };
     for nanos in [0_u64, 1, 1_000_000, 1_000_000_001, u64::MAX] {
         let spoil = Lifetime::For(Duration::from_nanos(nanos));
-        let told = policy_to_proto(&OrgPolicy { login_within: spoil, ..OrgPolicy::OPEN });
-        assert!(policy_from_proto("policy", Some(told)).is_err(), "{nanos}");
+        let message = policy_to_proto(&OrgPolicy { login_within: spoil, ..OrgPolicy::OPEN });
+        assert!(policy_from_proto("policy", Some(message)).is_err(), "{nanos}");
     }
     for policy in [OrgPolicy::OPEN, strict] {
         assert_eq!(policy_from_proto("policy", Some(policy_to_proto(&policy))), Ok(policy));
@@ -252,7 +252,7 @@ fn a_service_receives_changes_to_its_cached_inputs() {
     let (account, org, token) =
         (AccountId::from_uuid(id(1)), OrgId::from_uuid(id(2)), TokenId::from_uuid(id(3)));
     let session = SessionId::from_uuid(id(4));
-    for (concern, heard) in [
+    for (concern, received) in [
         (Concern::Nothing, None),
         (Concern::Token(token), Some(Concern::Token(token))),
         (Concern::NewToken(token), None),
@@ -267,8 +267,8 @@ fn a_service_receives_changes_to_its_cached_inputs() {
         (Concern::Rules, None),
         (Concern::Everything, Some(Concern::Everything)),
     ] {
-        let told = concern_to_proto(concern);
-        assert_eq!(told.map(|told| concern_from_proto(Some(&told))), heard, "{concern:?}");
+        let sent = concern_to_proto(concern);
+        assert_eq!(sent.map(|message| concern_from_proto(Some(&message))), received, "{concern:?}");
     }
     for unreadable in [None, Some(v1::change::Concern::TokenId("3".to_owned()))] {
         assert_eq!(concern_from_proto(unreadable.as_ref()), Concern::Everything);

@@ -19,13 +19,13 @@ pub fn policy_warning_to_proto(warning: &PolicyWarning) -> v1::PolicyWarning {
 }
 
 /// A warning, off the wire.
-pub fn policy_warning_from_proto(told: v1::PolicyWarning) -> Result<PolicyWarning, Problem> {
+pub fn policy_warning_from_proto(warning: v1::PolicyWarning) -> Result<PolicyWarning, Problem> {
     let absent = || Problem::invalid("takes_hold_at", "there is none");
     Ok(PolicyWarning {
-        org: told.org.parse().map_err(|why| Problem::invalid("org", why))?,
-        takes_hold_at: timestamp_from_proto("takes_hold_at", told.takes_hold_at.ok_or_else(absent)?)?,
-        reason: reason_from_proto(told.reason).unwrap_or(Reason::NotPermitted),
-        message: told.message,
+        org: warning.org.parse().map_err(|why| Problem::invalid("org", why))?,
+        takes_hold_at: timestamp_from_proto("takes_hold_at", warning.takes_hold_at.ok_or_else(absent)?)?,
+        reason: reason_from_proto(warning.reason).unwrap_or(Reason::NotPermitted),
+        message: warning.message,
     })
 }
 
