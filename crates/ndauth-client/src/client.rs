@@ -189,14 +189,14 @@ impl Client {
             Err(status) => status.metadata(),
         };
         let request_id = request_id(metadata);
-        let told = |name| metadata.get(name)?.to_str().ok()?.parse::<Timestamp>().ok();
-        let credential = told(CREDENTIAL_BEGUN).zip(told(CREDENTIAL_ENDS));
+        let timestamp = |name| metadata.get(name)?.to_str().ok()?.parse::<Timestamp>().ok();
+        let credential = timestamp(CREDENTIAL_BEGUN).zip(timestamp(CREDENTIAL_ENDS));
         let policy_warnings = metadata.get_all(POLICY_WARNING).iter();
         let policy_warnings =
             policy_warnings.filter_map(|value| policy_warning_from_trailer(value.to_str().ok()?)).collect();
         let answer = outcome.map(Response::into_inner).map_err(|status| problem(&status));
         let failed = answer.as_ref().err().map(|problem| problem.reason);
-        self.observer.tell(|| Call {
+        self.observer.report(|| Call {
             rpc,
             request_id,
             took: begun.elapsed(),

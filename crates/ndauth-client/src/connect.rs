@@ -53,7 +53,7 @@ pub enum ConnectError {
     Untrusted {
         /// The server.
         server: ServerUrl,
-        /// Why not.
+        /// The reason.
         why: Distrust,
     },
     /// The trusted certificates cannot be read.
@@ -66,7 +66,7 @@ pub enum ConnectError {
     },
 }
 
-/// Why a server is not trusted.
+/// The reason why a server is not trusted.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Distrust {
     /// No authority that is trusted here signed its certificate.
@@ -81,7 +81,7 @@ pub enum Distrust {
     /// Its certificate is for another name.
     #[error("its certificate is for another host name")]
     AnotherName,
-    /// What answers there speaks no TLS.
+    /// The server does not speak TLS.
     #[error("the server does not speak TLS: is it `http://`?")]
     NoTls,
     /// Something else.

@@ -95,7 +95,7 @@ impl Http {
         let late = |_| Problem::new(Reason::Unavailable, "no response arrived in time");
         let sent = timeout(self.options.timeout, self.send(request)).await.map_err(late);
         let sent = sent.and_then(|sent| sent);
-        self.options.observer.tell(|| Call {
+        self.options.observer.report(|| Call {
             rpc: path,
             request_id: sent.as_ref().ok().and_then(|(_, id)| id.clone()),
             took: begun.elapsed(),

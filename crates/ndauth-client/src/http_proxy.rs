@@ -40,7 +40,7 @@ pub struct InvalidHttpProxy {
     pub why: &'static str,
 }
 
-/// How a proxy is written.
+/// The syntax of a proxy, for messages.
 const EXPECTED: &str =
     "expected `http://HOST:PORT` or `http://USER:PASSWORD@HOST:PORT`, and nothing behind it";
 

@@ -8,9 +8,9 @@ use ndauth_core::{PolicyWarning, Reason, Timestamp};
 
 /// A callback that receives every call after it ended.
 #[derive(Clone, Default)]
-pub struct Observer(Option<Arc<Tell>>);
+pub struct Observer(Option<Arc<Callback>>);
 
-type Tell = dyn Fn(&Call) + Send + Sync;
+type Callback = dyn Fn(&Call) + Send + Sync;
 
 /// A call that ended.
 #[derive(Clone, Debug)]
@@ -31,15 +31,15 @@ pub struct Call {
 
 impl Observer {
     /// Reports a call, if there is a callback.
-    pub(crate) fn tell(&self, call: impl FnOnce() -> Call) {
-        if let Observer(Some(tell)) = self {
-            tell(&call());
+    pub(crate) fn report(&self, call: impl FnOnce() -> Call) {
+        if let Observer(Some(callback)) = self {
+            callback(&call());
         }
     }
 
     /// Returns an observer that passes every call to a function.
-    pub fn new(tell: impl Fn(&Call) + Send + Sync + 'static) -> Observer {
-        Observer(Some(Arc::new(tell)))
+    pub fn new(callback: impl Fn(&Call) + Send + Sync + 'static) -> Observer {
+        Observer(Some(Arc::new(callback)))
     }
 }
 

@@ -85,8 +85,8 @@ mod tests {
     fn addresses() {
         let row = |text: &str, expected: Result<(&str, bool), InvalidServerUrl>| {
             let parsed = text.parse::<ServerUrl>();
-            let told = parsed.as_ref().map(|url| (url.text.as_str(), url.loopback));
-            assert_eq!(told, expected.as_ref().map(|told| *told), "{text}");
+            let found = parsed.as_ref().map(|url| (url.text.as_str(), url.loopback));
+            assert_eq!(found, expected.as_ref().map(|pair| *pair), "{text}");
         };
         row("http://127.0.0.1:7711", Ok(("http://127.0.0.1:7711", true)));
         row("http://127.0.0.1:7711/", Ok(("http://127.0.0.1:7711", true)));

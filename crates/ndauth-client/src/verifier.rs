@@ -220,7 +220,7 @@ impl Verifier {
         })
     }
 
-    /// Judges a secret by what is kept of it, if that is worth anything. `passed` hears of it where it is let pass.
+    /// Decides about a secret from its cache entry, if there is a usable one. Calls `passed` if the secret is allowed.
     fn look(
         &self,
         secret: Secret,

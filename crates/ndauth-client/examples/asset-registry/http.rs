@@ -26,7 +26,7 @@ pub(crate) fn router(registry: Arc<Registry>) -> Router {
 
 async fn list(State(registry): Shared, Path(org): Path<String>) -> Result<Json<Value>, StatusCode> {
     let assets = registry.list(&org).map_err(|error| failed(&error))?;
-    Ok(Json(assets.iter().map(told).collect()))
+    Ok(Json(assets.iter().map(asset_to_json).collect()))
 }
 
 async fn pull(
@@ -45,7 +45,7 @@ async fn publish(
 ) -> Result<(StatusCode, Json<Value>), StatusCode> {
     let asset =
         registry.publish(&org, &asset, &content, &who.owner().to_string()).map_err(|error| failed(&error))?;
-    Ok((StatusCode::CREATED, Json(told(&asset))))
+    Ok((StatusCode::CREATED, Json(asset_to_json(&asset))))
 }
 
 async fn approve(
@@ -55,10 +55,10 @@ async fn approve(
 ) -> Result<Json<Value>, StatusCode> {
     let approved =
         registry.approve(&org, &asset, version, &who.owner().to_string()).map_err(|error| failed(&error))?;
-    approved.map(|asset| Json(told(&asset))).ok_or(StatusCode::NOT_FOUND)
+    approved.map(|asset| Json(asset_to_json(&asset))).ok_or(StatusCode::NOT_FOUND)
 }
 
-fn told(asset: &Asset) -> Value {
+fn asset_to_json(asset: &Asset) -> Value {
     let Asset { name, version, published_by, approved_by } = asset;
     json!({ "name": name, "version": version, "published_by": published_by, "approved_by": approved_by })
 }

@@ -75,25 +75,25 @@ impl AssetService for Assets {
     async fn follow(&self, request: Request<FollowRequest>) -> Result<Response<Self::FollowStream>, Status> {
         let (allowed, org) = who(&request)?;
         let mut published = self.0.follow();
-        let (tell, told) = mpsc::channel(8);
+        let (sender, receiver) = mpsc::channel(8);
         tokio::spawn(async move {
-            let tale = async {
+            let forward = async {
                 while let Ok((of, asset)) = published.recv().await {
-                    let told = FollowResponse { asset: Some(asset.into()) };
-                    if of == org && tell.send(Ok(told)).await.is_err() {
+                    let response = FollowResponse { asset: Some(asset.into()) };
+                    if of == org && sender.send(Ok(response)).await.is_err() {
                         return;
                     }
                 }
             };
             // The stream ends when the token does.
             tokio::select! {
-                () = tale => {}
+                () = forward => {}
                 _ = allowed.revoked() => {
-                    let _ = tell.send(Err(Status::unauthenticated("the token may not read any more"))).await;
+                    let _ = sender.send(Err(Status::unauthenticated("the token may not read any more"))).await;
                 }
             }
         });
-        Ok(Response::new(ReceiverStream::new(told)))
+        Ok(Response::new(ReceiverStream::new(receiver)))
     }
 }
 

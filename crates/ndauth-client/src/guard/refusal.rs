@@ -101,7 +101,7 @@ impl Why {
     /// Returns the challenge of RFC 6750, section 3. It names no error if the request carried no credential.
     fn challenge(&self, status: StatusCode) -> Option<HeaderValue> {
         let missing = self.missing().iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
-        let told = match (self, status) {
+        let challenge = match (self, status) {
             (Why::Problem(_), StatusCode::UNAUTHORIZED) => "Bearer".to_owned(),
             (Why::Refused(refused), StatusCode::UNAUTHORIZED) => {
                 let why = quotable(&refused.message);
@@ -116,7 +116,7 @@ impl Why {
             (_, StatusCode::BAD_REQUEST) => "Bearer error=\"invalid_request\"".to_owned(),
             _ => return None,
         };
-        HeaderValue::try_from(told).ok()
+        HeaderValue::try_from(challenge).ok()
     }
 
     /// Returns the body, a problem document of RFC 9457.
@@ -124,11 +124,11 @@ impl Why {
         let problem = self.problem();
         let hint = match (self, problem.reason) {
             (Why::Refused(refused), _) => refused.hint.as_str(),
-            // Whoever calls a service need not have ndcli.
+            // The caller of a service need not have ndcli.
             (Why::Problem(_), Reason::CredentialMissing) => "send a token: `Authorization: Bearer TOKEN`",
             (Why::Problem(_), reason) => ndauth_proto::hint(reason).unwrap_or_default(),
         };
-        let mut told = json!({
+        let mut document = json!({
             "type": "about:blank",
             "title": status.canonical_reason().unwrap_or_default(),
             "status": status.as_u16(),
@@ -136,13 +136,13 @@ impl Why {
             "reason": problem.reason.code(),
             "hint": hint,
         });
-        if let (Why::Refused(refused), Value::Object(told)) = (self, &mut told) {
+        if let (Why::Refused(refused), Value::Object(fields)) = (self, &mut document) {
             let missing: Vec<String> = refused.missing_permissions.iter().map(ToString::to_string).collect();
-            told.insert("missing_permissions".to_owned(), missing.into());
-            told.insert("missing_scope".to_owned(), refused.missing_scope.map(Scope::as_str).into());
-            told.insert("missing_role".to_owned(), refused.missing_role.map(Role::as_str).into());
+            fields.insert("missing_permissions".to_owned(), missing.into());
+            fields.insert("missing_scope".to_owned(), refused.missing_scope.map(Scope::as_str).into());
+            fields.insert("missing_role".to_owned(), refused.missing_role.map(Role::as_str).into());
         }
-        told.to_string()
+        document.to_string()
     }
 }
 

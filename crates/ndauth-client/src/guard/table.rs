@@ -236,10 +236,12 @@ mod tests {
                 None,
             ),
         ] {
-            let told = Table::new([row]).err().map(|why| why.to_string());
+            let message = Table::new([row]).err().map(|why| why.to_string());
             match expected {
-                None => assert_eq!(told, None),
-                Some(part) => assert!(told.as_ref().is_some_and(|told| told.contains(part)), "{told:?}"),
+                None => assert_eq!(message, None),
+                Some(part) => {
+                    assert!(message.as_ref().is_some_and(|text| text.contains(part)), "{message:?}");
+                }
             }
         }
     }

@@ -14,7 +14,7 @@ use super::joined::Turn;
 use super::memory::{Asked, Stamp, Validity};
 use super::refused::Refused;
 use super::state::{CacheEntry, FinalRefusal, Shared};
-use super::verdict::{AllowedToken, By, Told, Verdict};
+use super::verdict::{AllowedToken, By, TokenDescription, Verdict};
 use super::{ValidationRequest, Verifier};
 use crate::jitter::jitter;
 
@@ -42,16 +42,16 @@ impl Verifier {
             Problem::from(&Refusal::Malformed(why))
         })?;
         let hash = secret.hash();
-        let told = match shared.joined.join(hash) {
+        let outcome = match shared.joined.join(hash) {
             Turn::Ask(asking) => match self.decide_now(question) {
                 // An earlier request was answered between the cache lookup and here.
                 Some(verdict) => Ok(verdict),
                 None => {
-                    let told = self.ask_servers(secret, hash, question).await;
-                    if let Err(problem) = &told {
+                    let response = self.ask_servers(secret, hash, question).await;
+                    if let Err(problem) = &response {
                         asking.failed(problem);
                     }
-                    told
+                    response
                 }
             },
             Turn::Wait(mut answer) => {
@@ -66,10 +66,10 @@ impl Verifier {
                 }
             }
         };
-        if told.is_err() {
+        if outcome.is_err() {
             shared.counts.undecided.fetch_add(1, Ordering::Relaxed);
         }
-        told
+        outcome
     }
 
     /// Asks one server after the other until the timeout.
@@ -132,15 +132,15 @@ impl Verifier {
             self.keep(inputs, sent.hash, stamp)?;
         }
         match verdict.outcome.ok_or_else(nothing)? {
-            Outcome::Allowed(told) => Ok(Verdict::Allowed(AllowedToken {
-                by: By::Server(Arc::new(Told::try_from(told)?)),
+            Outcome::Allowed(allowed) => Ok(Verdict::Allowed(AllowedToken {
+                by: By::Server(Arc::new(TokenDescription::try_from(allowed)?)),
                 secret: sent.secret,
                 requirement: sent.question.requirement.clone(),
                 address: sent.question.client_address,
                 verifier: Arc::downgrade(&self.shared),
             })),
-            Outcome::Refused(told) => {
-                let refused = Refused::from(told);
+            Outcome::Refused(message) => {
+                let refused = Refused::from(message);
                 if refused.is_final() {
                     self.shared.kept.remove(&sent.hash);
                     self.shared
@@ -154,12 +154,14 @@ impl Verifier {
 
     /// Caches the inputs of a verdict, if this version can decide by them and no change has invalidated them
     /// since.
-    fn keep(&self, told: &v1::Inputs, hash: SecretHash, stamp: Option<Stamp>) -> Result<(), Problem> {
-        let Some(stamp) = stamp.filter(|_| told.decision_version <= DECISION_VERSION) else { return Ok(()) };
-        let (mut inputs, rules) = inputs_from_proto(told)?;
-        let Shared { rules: heard, memory, grounds, kept, .. } = &*self.shared;
+    fn keep(&self, message: &v1::Inputs, hash: SecretHash, stamp: Option<Stamp>) -> Result<(), Problem> {
+        let Some(stamp) = stamp.filter(|_| message.decision_version <= DECISION_VERSION) else {
+            return Ok(());
+        };
+        let (mut inputs, rules) = inputs_from_proto(message)?;
+        let Shared { rules: received, memory, grounds, kept, .. } = &*self.shared;
         // Rules that were not received yet arrive over the watch in a moment.
-        let known = heard.load().as_ref().is_some_and(|known| known.version == rules);
+        let known = received.load().as_ref().is_some_and(|known| known.version == rules);
         if known && memory.judge(&stamp, &inputs, SinceBoot::now()) != Validity::Nothing {
             grounds.share(&mut inputs);
             let home = Arc::downgrade(&self.shared);

@@ -22,7 +22,7 @@ pub(super) enum Turn<'a> {
 pub(super) struct Asking<'a> {
     joined: &'a Joined,
     hash: SecretHash,
-    tell: watch::Sender<Option<Problem>>,
+    sender: watch::Sender<Option<Problem>>,
 }
 
 impl Joined {
@@ -31,9 +31,9 @@ impl Joined {
         if let Some(waiting) = asked.get(&hash) {
             return Turn::Wait(waiting.clone());
         }
-        let (tell, waiting) = watch::channel(None);
+        let (sender, waiting) = watch::channel(None);
         asked.insert(hash, waiting);
-        Turn::Ask(Asking { joined: self, hash, tell })
+        Turn::Ask(Asking { joined: self, hash, sender })
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<SecretHash, watch::Receiver<Option<Problem>>>> {
@@ -44,7 +44,7 @@ impl Joined {
 impl Asking<'_> {
     /// Reports a failure to the waiting requests.
     pub(super) fn failed(&self, problem: &Problem) {
-        self.tell.send_replace(Some(problem.clone()));
+        self.sender.send_replace(Some(problem.clone()));
     }
 }
 

@@ -23,7 +23,7 @@ pub(crate) struct Memory {
     bound: AtomicI64,
     /// The number of changes received.
     turn: AtomicU64,
-    heard: RwLock<ReceivedChanges>,
+    received: RwLock<ReceivedChanges>,
 }
 
 #[derive(Debug, Default)]
@@ -77,7 +77,7 @@ impl Memory {
             confirmed: AtomicI64::new(SinceBoot::NEVER.micros()),
             bound: AtomicI64::new(micros(BOUND)),
             turn: AtomicU64::new(0),
-            heard: RwLock::default(),
+            received: RwLock::default(),
         }
     }
 
@@ -106,35 +106,35 @@ impl Memory {
     /// Invalidates every entry, and forgets the confirmation: the server that sent the reset may be behind
     /// the one that confirmed.
     pub(crate) fn reset(&self) {
-        let mut heard = self.write();
-        heard.head = None;
+        let mut received = self.write();
+        received.head = None;
         self.confirmed.store(SinceBoot::NEVER.micros(), Ordering::Release);
-        heard.push(0..u64::MAX, Concern::Everything);
-        self.turned(&heard);
+        received.push(0..u64::MAX, Concern::Everything);
+        self.turned(&received);
     }
 
     /// Records changes, in order, each with the sequence of its event.
-    pub(crate) fn hear(&self, changes: impl IntoIterator<Item = (u64, Concern)>) {
-        let mut heard = self.write();
+    pub(crate) fn record(&self, changes: impl IntoIterator<Item = (u64, Concern)>) {
+        let mut received = self.write();
         for (sequence, concern) in changes {
-            heard.push(0..sequence, concern);
+            received.push(0..sequence, concern);
         }
-        self.turned(&heard);
+        self.turned(&received);
     }
 
     /// Records that an instance has sent every change up to an event, and the instant as of which there were
     /// no others.
     pub(crate) fn confirm(&self, instance: u64, head: Head, as_of: Option<SinceBoot>, bound: Duration) {
         {
-            let mut heard = self.write();
-            if let (Some(before), Some(last)) = (heard.instance, heard.head)
+            let mut received = self.write();
+            if let (Some(before), Some(last)) = (received.instance, received.head)
                 && before != instance
             {
                 // The other instance may know different events after this one.
-                heard.push(last.sequence.saturating_add(1)..u64::MAX, Concern::Everything);
-                self.turned(&heard);
+                received.push(last.sequence.saturating_add(1)..u64::MAX, Concern::Everything);
+                self.turned(&received);
             }
-            (heard.instance, heard.head) = (Some(instance), Some(head));
+            (received.instance, received.head) = (Some(instance), Some(head));
         }
         self.bound.store(micros(bound), Ordering::Relaxed);
         if let Some(as_of) = as_of {
@@ -144,8 +144,8 @@ impl Memory {
 
     /// Records the state before a request. The caller calls this before it sends one.
     pub(crate) fn ask(&self) -> Asked {
-        let heard = self.read();
-        Asked { turn: heard.turn(), at_least: heard.head.map_or(0, |head| head.sequence) }
+        let received = self.read();
+        Asked { turn: received.turn(), at_least: received.head.map_or(0, |head| head.sequence) }
     }
 
     /// Returns the stamp of a response that an instance gave as of an event. Returns `None` if the response
@@ -157,8 +157,8 @@ impl Memory {
         sequence: u64,
         until: SinceBoot,
     ) -> Option<Stamp> {
-        let heard = self.read();
-        let kept = heard.instance == Some(instance) && heard.head.is_some();
+        let received = self.read();
+        let kept = received.instance == Some(instance) && received.head.is_some();
         kept.then(|| Stamp { sequence, until, checked: AtomicU64::new(asked.turn) })
     }
 
@@ -168,33 +168,33 @@ impl Memory {
         let fresh = self.is_fresh(now) || now < stamp.until;
         let checked = stamp.checked.load(Ordering::Acquire);
         if checked != self.turn.load(Ordering::Acquire) {
-            let heard = self.read();
+            let received = self.read();
             let Some(known) =
-                checked.checked_sub(heard.forgotten).and_then(|known| usize::try_from(known).ok())
+                checked.checked_sub(received.forgotten).and_then(|known| usize::try_from(known).ok())
             else {
                 return Validity::Nothing;
             };
             let touches = |(as_of, concern): &(Range<u64>, Concern)| {
                 as_of.contains(&stamp.sequence) && concern.touches(inputs)
             };
-            if heard.changes.range(known.min(heard.changes.len())..).any(touches) {
+            if received.changes.range(known.min(received.changes.len())..).any(touches) {
                 return Validity::Nothing;
             }
-            stamp.checked.fetch_max(heard.turn(), Ordering::AcqRel);
+            stamp.checked.fetch_max(received.turn(), Ordering::AcqRel);
         }
         if fresh { Validity::Good } else { Validity::Unproven }
     }
 
-    fn turned(&self, heard: &ReceivedChanges) {
-        self.turn.store(heard.turn(), Ordering::Release);
+    fn turned(&self, received: &ReceivedChanges) {
+        self.turn.store(received.turn(), Ordering::Release);
     }
 
     fn read(&self) -> RwLockReadGuard<'_, ReceivedChanges> {
-        self.heard.read().unwrap_or_else(PoisonError::into_inner)
+        self.received.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn write(&self) -> RwLockWriteGuard<'_, ReceivedChanges> {
-        self.heard.write().unwrap_or_else(PoisonError::into_inner)
+        self.received.write().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -96,19 +96,21 @@ impl Refused {
 
 impl From<v1::Refused> for Refused {
     /// Leaves out values that this version does not know.
-    fn from(told: v1::Refused) -> Refused {
+    fn from(refused: v1::Refused) -> Refused {
         let permission = |permission| permission_from_proto("missing_permissions", permission).ok();
-        let reason = reason_from_proto(told.reason);
+        let reason = reason_from_proto(refused.reason);
         Refused {
             reason,
-            factor: factor_from_proto(told.factor),
-            missing_permissions: told.missing_permissions.iter().filter_map(permission).collect(),
-            missing_scope: told.missing_scope.and_then(|scope| scope_from_proto("missing_scope", scope).ok()),
-            missing_role: told.missing_role.and_then(|role| role_from_proto("missing_role", role).ok()),
-            since: told.since.and_then(|since| timestamp_from_proto("since", since).ok()),
+            factor: factor_from_proto(refused.factor),
+            missing_permissions: refused.missing_permissions.iter().filter_map(permission).collect(),
+            missing_scope: refused
+                .missing_scope
+                .and_then(|scope| scope_from_proto("missing_scope", scope).ok()),
+            missing_role: refused.missing_role.and_then(|role| role_from_proto("missing_role", role).ok()),
+            since: refused.since.and_then(|since| timestamp_from_proto("since", since).ok()),
             who_can_change_it: reason.map(Reason::who_can_change_it),
-            message: told.message,
-            hint: told.hint,
+            message: refused.message,
+            hint: refused.hint,
         }
     }
 }

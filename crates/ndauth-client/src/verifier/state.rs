@@ -36,7 +36,7 @@ pub(crate) struct Shared {
     pub(super) grounds: SharedOrgs,
     pub(super) joined: Joined,
     pub(super) asking: Semaphore,
-    /// Uses that the server was not told of yet.
+    /// Uses that are not reported to the server yet.
     pub(super) uses: Mutex<UnreportedUses>,
     pub(super) news: watch::Sender<()>,
     pub(super) counts: Counters,
@@ -67,40 +67,40 @@ pub(super) struct Padded(pub(super) AtomicU64);
 pub(crate) struct CacheEntry {
     pub(crate) inputs: Inputs,
     pub(super) stamp: Stamp,
-    /// How often it is used.
+    /// The recorded uses of the secret.
     pub(super) noted: RecordedUses<String>,
-    /// Where it is kept.
+    /// The verifier state whose cache holds it.
     pub(super) home: Weak<Shared>,
 }
 
-/// Uses that the server was not told of yet.
+/// Uses that are not reported to the server yet.
 #[derive(Default)]
 pub(super) struct UnreportedUses {
-    told_next: VecDeque<SecretUse>,
-    /// Those that are still counted, and since when, the first first.
+    ready: VecDeque<SecretUse>,
+    /// Tallies that still count, each with the instant at which it began, the oldest first.
     counting: VecDeque<(SinceBoot, TalliedSecret)>,
 }
 
 /// A secret whose uses are counted.
 struct TalliedSecret {
     hash: SecretHash,
-    /// The org's name, where one was asked about.
+    /// The slug of the org, if the request names one.
     org: Option<OrgSlug>,
     tally: Arc<UseTally<String>>,
 }
 
-/// Orgs as they were told last: those who stand in one share it.
+/// The orgs as they were last received, so that the cache entries of an org share one copy.
 pub(super) struct SharedOrgs(Cache<OrgId, Arc<OrgWithPolicies>>);
 
 /// The most uses that wait to be reported.
 const MOST_USES: usize = 10_000;
-/// How many secrets' uses are being counted.
+/// The most tallies that count at a time.
 const MOST_TALLIES: usize = 100_000;
-/// How many orgs are shared.
+/// The most orgs that are shared.
 const GROUNDS: usize = 1024;
 
 impl Shared {
-    /// Counts a use of which the server is to be told.
+    /// Counts a use, which is reported to the server later.
     pub(super) fn count(
         &self,
         (hash, noted): (&SecretHash, &RecordedUses<String>),
@@ -112,7 +112,7 @@ impl Shared {
         match noted.count(access, last, org.map(|org| org.id), client) {
             Noting::Now => {
                 let used = secret_use(hash, org.map(|org| &org.slug), client, last, Counts::one(access));
-                self.uses().tell(used);
+                self.uses().push(used);
             }
             Noting::Later(tally) => {
                 let counted = TalliedSecret { hash: *hash, org: org.map(|org| org.slug.clone()), tally };
@@ -122,16 +122,16 @@ impl Shared {
         }
     }
 
-    /// Uses that the server was not told of yet. The lock is held for a moment.
+    /// Locks the uses that are not reported to the server yet. Callers hold the lock only briefly.
     pub(super) fn uses(&self) -> MutexGuard<'_, UnreportedUses> {
         self.uses.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl UnreportedUses {
-    fn tell(&mut self, used: SecretUse) {
-        if self.told_next.len() < MOST_USES {
-            self.told_next.push_back(used);
+    fn push(&mut self, used: SecretUse) {
+        if self.ready.len() < MOST_USES {
+            self.ready.push_back(used);
         }
     }
 
@@ -139,27 +139,27 @@ impl UnreportedUses {
         if self.counting.len() < MOST_TALLIES {
             self.counting.push_back((since, counted));
         } else {
-            // Nobody else tells of them.
+            // Too many: these counts are dropped, as nothing else reports them.
             counted.tally.take();
         }
     }
 
-    /// Takes uses that the server is to be told of now, so many at most.
+    /// Takes at most `most` uses to report now: those that are ready, and tallies that have counted long enough.
     pub(super) fn take(&mut self, now: SinceBoot, most: usize) -> Vec<SecretUse> {
-        while self.told_next.len() < most
+        while self.ready.len() < most
             && let Some((_, TalliedSecret { hash, org, tally })) =
                 self.counting.pop_front_if(|(since, _)| now.since(*since) >= COUNTED_FOR)
         {
             let counts = tally.take();
             if counts != Counts::default() {
-                self.tell(secret_use(&hash, org.as_ref(), tally.client.as_deref(), tally.last(), counts));
+                self.push(secret_use(&hash, org.as_ref(), tally.client.as_deref(), tally.last(), counts));
             }
         }
-        self.told_next.drain(..most.min(self.told_next.len())).collect()
+        self.ready.drain(..most.min(self.ready.len())).collect()
     }
 }
 
-/// What the server is told of uses.
+/// Returns the message that reports uses of a secret.
 fn secret_use(
     hash: &SecretHash,
     org: Option<&OrgSlug>,
@@ -212,9 +212,9 @@ mod tests {
         SinceBoot::from_micros(1).after(Duration::from_secs(seconds))
     }
 
-    /// Uses wait until they were counted for a while, and no more are told of at once than may be.
+    /// Uses are reported once they were counted for a while, and never more at once than the limit.
     #[test]
-    fn uses_are_told_of_after_a_while_each_once() {
+    fn uses_are_reported_after_a_while_each_once() {
         let mut uses = UnreportedUses::default();
         let secret: ndauth_core::Secret =
             "ndpat_Jj8IYRumwQ9GV4nfqrymvLBbUUnY8LAkuEecJnIrk1U".parse().expect("a secret");
@@ -227,12 +227,12 @@ mod tests {
                 }
             }
         }
-        let mut told = |seconds, most| -> Vec<u64> {
+        let mut taken = |seconds, most| -> Vec<u64> {
             uses.take(after(seconds), most).iter().map(|used| used.writes).collect()
         };
-        // The first use of each was told of at once.
-        assert!(told(29, 10).is_empty());
-        assert_eq!((told(30, 2), told(30, 2)), (vec![99, 99], vec![99]));
-        assert!(told(60, 10).is_empty());
+        // The first use of each was not tallied: it is reported at once.
+        assert!(taken(29, 10).is_empty());
+        assert_eq!((taken(30, 2), taken(30, 2)), (vec![99, 99], vec![99]));
+        assert!(taken(60, 10).is_empty());
     }
 }

@@ -38,12 +38,12 @@ pub(crate) enum By {
     /// This library, from its cache and the rules, at an instant.
     Itself(Arc<CacheEntry>, Arc<Rules>, Timestamp),
     /// The server.
-    Server(Arc<Told>),
+    Server(Arc<TokenDescription>),
 }
 
 /// The server's description of a token.
 #[derive(Debug)]
-pub(crate) struct Told {
+pub(crate) struct TokenDescription {
     token: TokenId,
     name: Label,
     owner: TokenOwner,
@@ -99,7 +99,7 @@ impl AllowedToken {
     pub fn token_id(&self) -> TokenId {
         match &self.by {
             By::Itself(entry, ..) => entry.inputs.token.id,
-            By::Server(told) => told.token,
+            By::Server(description) => description.token,
         }
     }
 
@@ -107,7 +107,7 @@ impl AllowedToken {
     pub fn token_name(&self) -> &str {
         match &self.by {
             By::Itself(entry, ..) => entry.inputs.token.name.as_str(),
-            By::Server(told) => told.name.as_str(),
+            By::Server(description) => description.name.as_str(),
         }
     }
 
@@ -120,7 +120,7 @@ impl AllowedToken {
                 }
                 OwnerView::Org(org) => TokenOwner::Org { id: org.id, slug: org.slug.clone() },
             },
-            By::Server(told) => told.owner.clone(),
+            By::Server(description) => description.owner.clone(),
         }
     }
 
@@ -128,7 +128,7 @@ impl AllowedToken {
     pub fn expires_at(&self) -> Expiry {
         match &self.by {
             By::Itself(entry, ..) => entry.inputs.token.expires_at,
-            By::Server(told) => told.expires_at,
+            By::Server(description) => description.expires_at,
         }
     }
 
@@ -140,7 +140,7 @@ impl AllowedToken {
                 let case = entry.inputs.case(rules, &self.requirement, self.address, *at)?;
                 decide(&case).ok().filter(|effective| *effective != Effective::Identity)
             }
-            By::Server(told) => told.effective.clone(),
+            By::Server(description) => description.effective.clone(),
         }
     }
 
@@ -175,15 +175,15 @@ impl fmt::Display for TokenOwner {
     }
 }
 
-impl TryFrom<v1::Allowed> for Told {
+impl TryFrom<v1::Allowed> for TokenDescription {
     type Error = Problem;
 
-    fn try_from(told: v1::Allowed) -> Result<Told, Problem> {
+    fn try_from(allowed: v1::Allowed) -> Result<TokenDescription, Problem> {
         let invalid = |field: &str| Problem::invalid(field, "the server sent an invalid value");
-        Ok(Told {
-            token: told.token_id.parse().map_err(|_| invalid("token_id"))?,
-            name: told.token_name.parse().map_err(|_| invalid("token_name"))?,
-            owner: match told.owner.and_then(|owner| owner.kind) {
+        Ok(TokenDescription {
+            token: allowed.token_id.parse().map_err(|_| invalid("token_id"))?,
+            name: allowed.token_name.parse().map_err(|_| invalid("token_name"))?,
+            owner: match allowed.owner.and_then(|owner| owner.kind) {
                 Some(v1::owner::Kind::Account(account)) => TokenOwner::Account {
                     id: account.id.parse().map_err(|_| invalid("account.id"))?,
                     handle: account.handle.parse().map_err(|_| invalid("account.handle"))?,
@@ -194,26 +194,26 @@ impl TryFrom<v1::Allowed> for Told {
                 },
                 None => return Err(invalid("owner")),
             },
-            expires_at: expiry_from_proto("expiry", told.expiry)?,
-            effective: told.effective.map(effective_from_proto).transpose()?,
+            expires_at: expiry_from_proto("expiry", allowed.expiry)?,
+            effective: allowed.effective.map(effective_from_proto).transpose()?,
         })
     }
 }
 
-fn effective_from_proto(told: v1::Effective) -> Result<Effective, Problem> {
+fn effective_from_proto(message: v1::Effective) -> Result<Effective, Problem> {
     // The grants may be empty: the token may do nothing here.
     let nothing = matches!(
-        told.grants.as_ref().and_then(|grants| grants.kind.as_ref()),
+        message.grants.as_ref().and_then(|grants| grants.kind.as_ref()),
         Some(v1::grants::Kind::Only(set)) if set.grants.is_empty()
     );
     Ok(Effective::Access {
-        org: told.org_id.parse().map_err(|why| Problem::invalid("effective.org_id", why))?,
-        access: scope_from_proto("effective.access", told.access)?,
-        role: role_from_proto("effective.role", told.role)?,
+        org: message.org_id.parse().map_err(|why| Problem::invalid("effective.org_id", why))?,
+        access: scope_from_proto("effective.access", message.access)?,
+        role: role_from_proto("effective.role", message.role)?,
         grants: if nothing {
             Grants::Only(GrantSet::default())
         } else {
-            grants_from_proto("effective.grants", told.grants)?
+            grants_from_proto("effective.grants", message.grants)?
         },
     })
 }

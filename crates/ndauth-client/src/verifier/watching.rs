@@ -53,7 +53,7 @@ pub(super) async fn watch(shared: Weak<Shared>) {
         let begun = Instant::now();
         let ended = follow(&shared, which).await;
         let Err(problem) = ended;
-        shared.servers.observer().tell(|| Call {
+        shared.servers.observer().report(|| Call {
             rpc: "WatchRevocations",
             request_id: None,
             took: begun.elapsed(),
@@ -90,7 +90,7 @@ async fn follow(shared: &Shared, which: usize) -> Result<Never, Problem> {
     }
     let mut client = WatchServiceClient::new(channel).max_decoding_message_size(LARGEST_RESPONSE);
     let begun = timeout(time_limit, client.watch_revocations(request)).await.map_err(|_| silent())?;
-    let mut told: Streaming<WatchRevocationsResponse> =
+    let mut messages: Streaming<WatchRevocationsResponse> =
         begun.map_err(|status| problem(&status))?.into_inner();
     shared.counts.watches.fetch_add(1, Ordering::Relaxed);
     let mut probes = interval(PERIOD.min(shared.memory.bound() / 8).max(SHORTEST_PERIOD));
@@ -100,8 +100,8 @@ async fn follow(shared: &Shared, which: usize) -> Result<Never, Problem> {
         tokio::select! {
             // Messages go first: one may carry the response that the timeout waits for.
             biased;
-            message = told.message() => match message.map_err(|status| problem(&status))? {
-                Some(message) => stream.hear(shared, message)?,
+            message = messages.message() => match message.map_err(|status| problem(&status))? {
+                Some(message) => stream.receive(shared, message)?,
                 None => return Err(Problem::new(Reason::Unavailable, "the server ended the watch")),
             },
             _ = probes.tick() => {
@@ -125,15 +125,15 @@ impl RevocationStream {
             after,
             uses: shared.uses().take(SinceBoot::now(), MOST_USES),
         };
-        // Before it is sent: what happened by then will have been told.
+        // The instant is taken before the probe is sent: the response covers every change up to then.
         self.sent.push_back((self.probe, SinceBoot::now()));
         // A full queue means that the last probes were not even sent.
         self.send.try_send(request).map_err(|_| silent())
     }
 
     /// Handles a message of the stream.
-    fn hear(&mut self, shared: &Shared, told: WatchRevocationsResponse) -> Result<(), Problem> {
-        let WatchRevocationsResponse { reset, rules, changes, confirmed } = told;
+    fn receive(&mut self, shared: &Shared, message: WatchRevocationsResponse) -> Result<(), Problem> {
+        let WatchRevocationsResponse { reset, rules, changes, confirmed } = message;
         if reset {
             shared.memory.reset();
             shared.counts.resets.fetch_add(1, Ordering::Relaxed);
@@ -143,7 +143,7 @@ impl RevocationStream {
         }
         let changes = changes.iter();
         let changes = changes.map(|change| (change.sequence, concern_from_proto(change.concern.as_ref())));
-        shared.memory.hear(changes);
+        shared.memory.record(changes);
         if let Some(confirmed) = confirmed {
             self.confirm(shared, &confirmed)?;
         }

@@ -164,7 +164,7 @@ impl WatchService for Later {
         request: Request<Streaming<v1::WatchRevocationsRequest>>,
     ) -> Result<Response<Self::WatchRevocationsStream>, Status> {
         let mut probes = request.into_inner();
-        let (tell, told) = tokio::sync::mpsc::channel(8);
+        let (sender, receiver) = tokio::sync::mpsc::channel(8);
         tokio::spawn(async move {
             while let Some(Ok(probe)) = probes.next().await {
                 let first = probe.probe == 1;
@@ -182,12 +182,12 @@ impl WatchService for Later {
                     changes: Vec::new(),
                     confirmed: Some(confirmed),
                 };
-                if tell.send(Ok(answer)).await.is_err() {
+                if sender.send(Ok(answer)).await.is_err() {
                     return;
                 }
             }
         });
-        Ok(Response::new(Box::pin(ReceiverStream::new(told))))
+        Ok(Response::new(Box::pin(ReceiverStream::new(receiver))))
     }
 }
 

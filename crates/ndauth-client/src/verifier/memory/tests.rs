@@ -26,9 +26,9 @@ enum Step {
     /// The client sends a probe.
     Probe,
     /// The watched instance sends its state.
-    Tell,
+    Send,
     /// The client receives the next message.
-    Hear,
+    Receive,
     /// The stream is cut; the next one goes to this instance.
     Cut(usize),
     /// The client asks an instance about a token.
@@ -86,7 +86,7 @@ struct World {
     cursor: Option<Head>,
     probes: VecDeque<i64>,
     /// The time at which the last received probe was sent.
-    heard: Option<i64>,
+    last_probe: Option<i64>,
     messages: VecDeque<Message>,
     questions: VecDeque<Question>,
     answers: VecDeque<(Question, bool, u64, i64)>,
@@ -163,7 +163,7 @@ impl World {
             watched: 0,
             cursor: None,
             probes: VecDeque::new(),
-            heard: None,
+            last_probe: None,
             messages: VecDeque::new(),
             questions: VecDeque::new(),
             answers: VecDeque::new(),
@@ -208,13 +208,13 @@ impl World {
                 self.instances[instance] = Instance { history: self.log.clone(), confirmed: Some(self.now) };
             }
             Step::Probe => self.probes.push_back(self.now),
-            Step::Tell => self.tell(),
-            Step::Hear => self.hear(),
+            Step::Send => self.send(),
+            Step::Receive => self.receive(),
             Step::Cut(instance) => {
                 self.watched = instance;
                 self.messages.clear();
                 self.probes.clear();
-                self.heard = None;
+                self.last_probe = None;
                 self.cursor = self.memory.head();
             }
             Step::Ask(token, instance) => {
@@ -237,11 +237,11 @@ impl World {
         }
     }
 
-    fn tell(&mut self) {
+    fn send(&mut self) {
         let Instance { history, confirmed } = &self.instances[self.watched];
         let Some(confirmed) = confirmed else { return };
         if let Some(sent) = self.probes.pop_front() {
-            self.heard = Some(sent);
+            self.last_probe = Some(sent);
         }
         let known = self.cursor.filter(|cursor| {
             let length = usize::try_from(cursor.sequence).expect("a small number");
@@ -254,21 +254,21 @@ impl World {
             changes: if known.is_none() { Vec::new() } else { changes.collect() },
             instance: self.watched as u64,
             head: head(history, history.len()),
-            probe: self.heard,
+            probe: self.last_probe,
             age: self.now - confirmed,
         };
         self.cursor = Some(message.head);
         self.messages.push_back(message);
     }
 
-    fn hear(&mut self) {
+    fn receive(&mut self) {
         let Some(Message { reset, changes, instance, head, probe, age }) = self.messages.pop_front() else {
             return;
         };
         if reset {
             self.memory.reset();
         }
-        self.memory.hear(changes);
+        self.memory.record(changes);
         let as_of = probe.map(|sent| moment(sent - age));
         self.memory.confirm(instance, head, as_of, Duration::from_millis(BOUND_MILLIS.unsigned_abs()));
     }
@@ -305,7 +305,7 @@ impl World {
     /// Lets everything that is due happen, with one instance.
     fn settle(&mut self) {
         self.step(Step::Cut(0));
-        for step in [Step::Read(0), Step::Probe, Step::Tell, Step::Hear] {
+        for step in [Step::Read(0), Step::Probe, Step::Send, Step::Receive] {
             self.step(step);
         }
         for token in 0..TOKENS {
@@ -331,8 +331,8 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (1..4_usize).prop_map(Step::Rewind),
         4 => instance.clone().prop_map(Step::Read),
         4 => Just(Step::Probe),
-        5 => Just(Step::Tell),
-        6 => Just(Step::Hear),
+        5 => Just(Step::Send),
+        6 => Just(Step::Receive),
         1 => instance.clone().prop_map(Step::Cut),
         5 => (token.clone(), instance).prop_map(|(token, instance)| Step::Ask(token, instance)),
         5 => Just(Step::Answer),
@@ -359,7 +359,7 @@ proptest! {
 fn the_model_is_not_empty() {
     let mut world = World::new();
     world.settle();
-    for step in [Step::Turn(0), Step::Read(0), Step::Tell, Step::Hear, Step::Use(0), Step::Use(1)] {
+    for step in [Step::Turn(0), Step::Read(0), Step::Send, Step::Receive, Step::Use(0), Step::Use(1)] {
         world.step(step);
     }
     assert!(world.kept[0].is_none() && world.kept[1].is_some(), "one was revoked, and one was not");
@@ -371,7 +371,7 @@ fn an_entry_checked_too_long_ago_is_invalid() {
     let mut world = World::new();
     world.settle();
     for _ in 0..REMEMBERED + 1 {
-        world.memory.hear([(1000, Concern::Token(id(7)))]);
+        world.memory.record([(1000, Concern::Token(id(7)))]);
     }
     world.step(Step::Use(0));
     assert!(world.kept[0].is_none());
