@@ -175,7 +175,7 @@ pub(crate) struct Manual {
 }
 
 impl NdcliCommand {
-    /// Whether it does the same whatever is configured, so that it works where that makes no sense.
+    /// Returns true if the command does the same with any configuration, so that it works with an invalid one.
     pub(crate) fn needs_no_configuration(&self) -> bool {
         match self {
             NdcliCommand::Help(_) | NdcliCommand::Completions(_) | NdcliCommand::Manual(_) => true,

@@ -22,10 +22,10 @@ pub(crate) struct ServerConnection {
     client: RefCell<Client>,
     pub(crate) credential: ResolvedCredential,
     common: CommonOptions,
-    /// Until when what cannot be decided is tried again.
+    /// The instant until which an undecided call is retried.
     give_up: Cell<Instant>,
     timeout: Duration,
-    /// What was done about refused calls: each of it once.
+    /// The remedies tried after a refused call, each at most once.
     refreshed: Cell<bool>,
     proved: Cell<bool>,
 }
@@ -87,7 +87,7 @@ impl ServerConnection {
         .await
     }
 
-    /// Asks once: for what would be done twice. Where nothing was done for want of a login, it asks again with one.
+    /// Makes a call that must not run twice. It is retried only if it was refused for want of a login, with one.
     pub(crate) async fn ask_once<T>(
         &self,
         call: impl AsyncFn(&Client) -> Result<T, Problem>,
@@ -141,8 +141,8 @@ impl ServerConnection {
         Ok(true)
     }
 
-    /// What is open to whoever holds the credential. A token that does not stand in NDCLI_TOKEN is not left out by
-    /// unsetting that.
+    /// Returns the next step for the holder of the credential. It depends on the source: unsetting NDCLI_TOKEN does
+    /// not leave out a token that comes from elsewhere.
     fn next_step(&self, reason: Reason) -> Option<String> {
         let kind = self.credential.secret.kind();
         let left_out = match (reason, kind, self.credential.source) {
@@ -171,7 +171,7 @@ impl ServerConnection {
     }
 }
 
-/// Whether a session is refused because its secret ended, or is another by now.
+/// Returns true if a session is refused because its secret has ended or was replaced.
 fn is_ended(reason: Reason) -> bool {
     matches!(
         reason,

@@ -1,4 +1,4 @@
-//! What the help of each command adds to its options: usage lines, examples, and answers to habits of other tools.
+//! The additions to the help of each command: usage lines, examples, and answers to habits of other tools.
 
 use ndauth_terminal::{CommandHelp, Habit};
 

@@ -33,7 +33,7 @@ const FOREIGN_VARIABLES: [(&str, &str); 14] = [
     ("CI", "if set, `ndcli auth login` does not wait for a browser: pipelines use tokens"),
 ];
 
-/// Tells of a command or a topic.
+/// Prints the help of a command or a topic.
 pub(crate) fn run(help: &Help) -> Result<(), Failure> {
     let topic: Vec<&str> = help.topic.iter().map(String::as_str).collect();
     match topic.as_slice() {

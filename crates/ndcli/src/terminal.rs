@@ -1,4 +1,4 @@
-//! What a person is asked for at the terminal, and how they are told of time.
+//! Questions to the person at the terminal, and durations in words.
 
 use std::io::{self, IsTerminal, Read, Write};
 use std::time::Duration;
@@ -25,7 +25,7 @@ pub(crate) fn choose(question: &str, choices: &[String]) -> Result<Option<String
 
 /// Reads a secret from standard input, without the line break behind it.
 pub(crate) fn secret_from_stdin() -> Result<String, Failure> {
-    /// More than any secret; what is longer is told from what is not.
+    /// More bytes than any secret has, so that longer input is recognized as no secret.
     const ENOUGH: u64 = 4096;
     if io::stdin().is_terminal() {
         aside("paste the secret, press Enter, then Ctrl-D:");
@@ -37,12 +37,12 @@ pub(crate) fn secret_from_stdin() -> Result<String, Failure> {
     Ok(text.trim_end_matches(['\r', '\n']).to_owned())
 }
 
-/// Whether the terminal can draw over what it has drawn.
+/// Returns true if the terminal can redraw lines.
 pub(crate) fn moves() -> bool {
     io::stderr().is_terminal() && variable("TERM").is_some_and(|term| term != "dumb")
 }
 
-/// How long something lasts, roughly: in days, hours or minutes.
+/// Formats a duration roughly: in days, hours or minutes.
 pub(crate) fn format_remaining(left: Duration) -> String {
     let seconds = left.as_secs();
     let (count, unit) = match seconds {

@@ -65,7 +65,7 @@ pub(crate) async fn open(
     Ok(Client::connect_with(&common.server, Some(secret), &options).await)
 }
 
-/// How to connect. `token` is where the token comes from that is warned of, if one is.
+/// Returns the options of a connection. `token` is the kind and the source of the token that warnings name, if any.
 fn options(common: &CommonOptions, token: Option<(SecretKind, &'static str)>) -> Result<Options, Failure> {
     let proxy = HttpProxy::find(&common.server, |name| variable(name))
         .map_err(|why| Failure::usage(why.to_string(), "unset it, or exempt the server: `NO_PROXY=HOST`"))?;

@@ -26,7 +26,7 @@ pub(crate) fn escape_for_bash() {
     BASH.store(true, Ordering::Relaxed);
 }
 
-/// Whose tokens the line to complete is about.
+/// Returns the owner of the tokens that the line to complete is about.
 fn whose() -> v1::Whose {
     let mine = std::env::args_os().any(|word| word == "auth" || word == "--user");
     let kind = org().filter(|_| !mine).map_or(v1::whose::Kind::Mine(v1::Mine {}), v1::whose::Kind::Org);
@@ -99,9 +99,9 @@ pub(crate) fn permissions() -> Vec<CompletionCandidate> {
         let client = client(common).await?;
         Some(client.list_permissions().await.ok()?.resource_types)
     });
-    let permissions = types.into_iter().flatten().flat_map(|told| {
-        let of = told.name;
-        told.actions.into_iter().map(move |action| {
+    let permissions = types.into_iter().flatten().flat_map(|resource_type| {
+        let of = resource_type.name;
+        resource_type.actions.into_iter().map(move |action| {
             CompletionCandidate::new(shown(&format!("{}:{of}", action.name)))
                 .help(Some(shown(&action.description).into()))
         })

@@ -83,12 +83,12 @@ fn value(configuration: &Configuration, setting: &Setting) -> Option<(String, Or
 }
 
 fn get(common: &CommonOptions, configuration: &Configuration, key: &str) -> Result<(), Failure> {
-    let told = if key == PROFILE {
+    let found = if key == PROFILE {
         configuration.profile.clone().map(|name| (name, Origin::Default))
     } else {
         value(configuration, settings::find(&known(), key)?)
     };
-    let Some((value, _)) = told else {
+    let Some((value, _)) = found else {
         return Err(Failure::failed(format!("`{key}` is not set"), Some("`ndcli config set` sets it")));
     };
     match common.format {
@@ -154,8 +154,8 @@ fn unset(common: &CommonOptions, key: &str) -> Result<(), Failure> {
         }
         Ok(())
     })?;
-    let told = if had { format!("✓ {key} is no longer set") } else { format!("{key} was not set") };
-    say(common, &told, &json!({ "key": key, "was_set": had }))
+    let sentence = if had { format!("✓ {key} is no longer set") } else { format!("{key} was not set") };
+    say(common, &sentence, &json!({ "key": key, "was_set": had }))
 }
 
 /// The table of a profile, or the one that stands above them all.
@@ -177,18 +177,18 @@ fn profile<'a>(table: &'a mut Table, name: &str) -> Option<&'a mut dyn TableLike
 }
 
 fn list(common: &CommonOptions, configuration: &Configuration) -> Result<(), Failure> {
-    let told = |setting: Setting| {
+    let entry = |setting: Setting| {
         let (value, origin) = value(configuration, &setting)
             .map_or((None, "-".to_owned()), |(value, origin)| (Some(value), origin.to_string()));
         (setting.key, value, origin)
     };
-    let told: Vec<(String, Option<String>, String)> = known().into_iter().map(told).collect();
+    let entries: Vec<(String, Option<String>, String)> = known().into_iter().map(entry).collect();
     let text = |value: &Option<String>| value.clone().unwrap_or("-".to_owned());
     match common.format {
         Format::Table => print(
             &Rows {
                 titles: ["KEY", "VALUE", "FROM"],
-                rows: told
+                rows: entries
                     .iter()
                     .map(|(key, value, from)| [key.clone(), text(value), from.clone()])
                     .collect(),
@@ -200,17 +200,17 @@ fn list(common: &CommonOptions, configuration: &Configuration) -> Result<(), Fai
             let line = |(key, value, _): &(String, Option<String>, String)| {
                 format!("{key}={}\n", shown(&text(value)))
             };
-            print(&told.iter().map(line).collect::<String>())?;
+            print(&entries.iter().map(line).collect::<String>())?;
         }
         Format::Detailed => {
-            let fields: Vec<(&str, String)> = told
+            let fields: Vec<(&str, String)> = entries
                 .iter()
                 .map(|(key, value, from)| (key.as_str(), format!("{} ({from})", text(value))))
                 .collect();
             print(&detailed(&fields))?;
         }
         Format::Json => {
-            let settings: Vec<Value> = told
+            let settings: Vec<Value> = entries
                 .iter()
                 .map(|(key, value, from)| json!({ "key": key, "value": value, "from": from }))
                 .collect();

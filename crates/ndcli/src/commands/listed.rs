@@ -27,8 +27,8 @@ pub(crate) fn listed<const N: usize>(
         }
         Format::Json => {
             let object = |row: [String; N]| {
-                let told = keys.into_iter().zip(row);
-                Value::Object(told.map(|(key, cell)| (key.to_owned(), or_null(cell))).collect())
+                let cells = keys.into_iter().zip(row);
+                Value::Object(cells.map(|(key, cell)| (key.to_owned(), or_null(cell))).collect())
             };
             let rows: Vec<Value> = rows.into_iter().map(object).collect();
             print_json(&json!({ format!("{what}s"): rows, "total": total }))

@@ -139,7 +139,7 @@ async fn accept(common: &CommonOptions, org: &OrgSlug, yes: bool) -> Result<(), 
         let preview =
             server.ask(async |client| client.accept_membership_offer(preview.clone()).await).await?;
         aside(&format!("{} offers you the role {role} in {org}", shown(&offer.made_by)));
-        tell_gaining(org, &tokens(preview.tokens)?);
+        show_gaining(org, &tokens(preview.tokens)?);
         if !confirm(
             &format!("Become a member of {org}, whose admins then see these tokens? [y/N]:"),
             "--yes",
@@ -162,7 +162,7 @@ async fn accept(common: &CommonOptions, org: &OrgSlug, yes: bool) -> Result<(), 
         Format::Table | Format::Simple | Format::Detailed => {
             print(&format!("✓ You are a member of {org}, with the role {role}\n"))?;
             if yes {
-                tell_gaining(org, &gaining);
+                show_gaining(org, &gaining);
             }
             Ok(())
         }
@@ -182,7 +182,7 @@ async fn decline(common: &CommonOptions, org: &OrgSlug) -> Result<(), Failure> {
 }
 
 /// Names the tokens that gain power in an org.
-fn tell_gaining(org: &OrgSlug, tokens: &[TokenShown]) {
+fn show_gaining(org: &OrgSlug, tokens: &[TokenShown]) {
     if tokens.is_empty() {
         aside(&format!("none of your tokens gains power in {org}"));
         return;
@@ -201,8 +201,8 @@ fn instant(format: Format, at: Timestamp) -> String {
     }
 }
 
-fn tokens(told: Vec<v1::Token>) -> Result<Vec<TokenShown>, Failure> {
-    told.into_iter().map(|token| TokenShown::read(Some(token))).collect()
+fn tokens(messages: Vec<v1::Token>) -> Result<Vec<TokenShown>, Failure> {
+    messages.into_iter().map(|token| TokenShown::read(Some(token))).collect()
 }
 
 /// The role that an offer confers, when it was made, and when it ends.

@@ -276,30 +276,30 @@ async fn show(common: &CommonOptions, org: &OrgSlug) -> Result<(), Failure> {
     let request = v1::GetOrgRequest { org: org.to_string() };
     let answer = server.ask(async |client| client.get_org(request.clone()).await).await?;
     let role = role_from_proto("role", answer.role)?.as_str();
-    let told = answer.org.ok_or_else(|| nonsense("it has no org"))?;
-    let created = told.created_at.map(|at| timestamp_from_proto("created_at", at)).transpose()?;
+    let details = answer.org.ok_or_else(|| nonsense("it has no org"))?;
+    let created = details.created_at.map(|at| timestamp_from_proto("created_at", at)).transpose()?;
     let created = created.map(|at| at.to_string()).unwrap_or_default();
-    let frozen = told.frozen_at.map(|at| timestamp_from_proto("frozen_at", at)).transpose()?;
+    let frozen = details.frozen_at.map(|at| timestamp_from_proto("frozen_at", at)).transpose()?;
     let frozen = frozen.map(|at| at.to_string());
-    let members = told.members();
+    let members = details.members();
     match common.format {
         Format::Simple => {
             let frozen = frozen.map(|at| format!(" frozen:{at}")).unwrap_or_default();
-            print(&format!("• {} role:{role} members:{}{frozen}\n", shown(&told.slug), members))
+            print(&format!("• {} role:{role} members:{}{frozen}\n", shown(&details.slug), members))
         }
         Format::Table | Format::Detailed => print(&detailed(&[
-            ("Org", told.slug),
-            ("Id", told.id),
-            ("Name", if told.name.is_empty() { "-".to_owned() } else { told.name }),
+            ("Org", details.slug),
+            ("Id", details.id),
+            ("Name", if details.name.is_empty() { "-".to_owned() } else { details.name }),
             ("Your role", role.to_owned()),
             ("Members", members.to_string()),
             ("Created", created),
             ("Frozen", frozen.unwrap_or("no".to_owned())),
         ])),
         Format::Json => print_json(&json!({
-            "org": told.slug,
-            "id": told.id,
-            "name": Some(told.name).filter(|name| !name.is_empty()),
+            "org": details.slug,
+            "id": details.id,
+            "name": Some(details.name).filter(|name| !name.is_empty()),
             "role": role,
             "members": members,
             "created_at": created,
@@ -399,8 +399,11 @@ async fn set_member(common: &CommonOptions, org: &OrgSlug, handle: &str, role: R
 
 async fn add_member(common: &CommonOptions, org: &OrgSlug, handle: &str, role: Role) -> Result<(), Failure> {
     let server = connect(common).await?;
-    let (role_told, handle_told) = (role_to_proto(role).into(), handle.to_owned());
-    let request = v1::AddMemberRequest { org: org.to_string(), handle: handle_told, role: role_told };
+    let request = v1::AddMemberRequest {
+        org: org.to_string(),
+        handle: handle.to_owned(),
+        role: role_to_proto(role).into(),
+    };
     server.ask(async |client| client.add_member(request.clone()).await).await?;
     has_role(common, org, handle, role)
 }

@@ -19,8 +19,8 @@ pub(crate) async fn run(common: &CommonOptions, list: &ListPermissions) -> Resul
     let server = connect(common).await?;
     let mut types = server.ask(async |client| client.list_permissions().await).await?.resource_types;
     if let Some(wanted) = &list.resource_type {
-        let names: Vec<String> = types.iter().map(|told| told.name.clone()).collect();
-        types.retain(|told| told.name == *wanted);
+        let names: Vec<String> = types.iter().map(|resource_type| resource_type.name.clone()).collect();
+        types.retain(|resource_type| resource_type.name == *wanted);
         if types.is_empty() {
             let meant = ndauth_terminal::nearest(wanted, names.iter().map(String::as_str));
             let hint = match meant {
@@ -31,11 +31,11 @@ pub(crate) async fn run(common: &CommonOptions, list: &ListPermissions) -> Resul
         }
     }
     let mut rows = Vec::new();
-    for told in &types {
-        for action in &told.actions {
+    for resource_type in &types {
+        for action in &resource_type.actions {
             let role = role_from_proto("least_role", action.least_role)?.as_str();
             rows.push([
-                format!("{}:{}", action.name, told.name),
+                format!("{}:{}", action.name, resource_type.name),
                 role.to_owned(),
                 action.description.clone(),
             ]);
@@ -52,8 +52,8 @@ pub(crate) async fn run(common: &CommonOptions, list: &ListPermissions) -> Resul
         ),
         Format::Detailed => {
             let mut text = String::new();
-            for told in &types {
-                text += &detailed(told)?;
+            for resource_type in &types {
+                text += &detailed(resource_type)?;
             }
             print(&text)
         }
@@ -64,12 +64,12 @@ pub(crate) async fn run(common: &CommonOptions, list: &ListPermissions) -> Resul
     }
 }
 
-fn detailed(told: &v1::ResourceType) -> Result<String, Failure> {
-    let mut fields = vec![("Type", told.name.clone()), ("What", told.description.clone())];
-    if told.own {
+fn detailed(resource_type: &v1::ResourceType) -> Result<String, Failure> {
+    let mut fields = vec![("Type", resource_type.name.clone()), ("What", resource_type.description.clone())];
+    if resource_type.own {
         fields.push(("Whose", "ndauth's own: granted by name alone, never by `*` or by all".to_owned()));
     }
-    for action in &told.actions {
+    for action in &resource_type.actions {
         let role = role_from_proto("least_role", action.least_role)?;
         let formerly = match action.formerly.as_slice() {
             [] => String::new(),
@@ -80,16 +80,21 @@ fn detailed(told: &v1::ResourceType) -> Result<String, Failure> {
     Ok(ndauth_terminal::detailed(&fields))
 }
 
-fn json(told: &v1::ResourceType) -> Result<Value, Failure> {
+fn json(resource_type: &v1::ResourceType) -> Result<Value, Failure> {
     let action = |action: &v1::Action| {
         Ok(json!({
             "name": action.name,
-            "permission": format!("{}:{}", action.name, told.name),
+            "permission": format!("{}:{}", action.name, resource_type.name),
             "least_role": role_from_proto("least_role", action.least_role)?.as_str(),
             "description": action.description,
             "formerly": action.formerly,
         }))
     };
-    let actions: Vec<Value> = told.actions.iter().map(action).collect::<Result<_, Failure>>()?;
-    Ok(json!({ "name": told.name, "description": told.description, "own": told.own, "actions": actions }))
+    let actions: Vec<Value> = resource_type.actions.iter().map(action).collect::<Result<_, Failure>>()?;
+    Ok(json!({
+        "name": resource_type.name,
+        "description": resource_type.description,
+        "own": resource_type.own,
+        "actions": actions,
+    }))
 }

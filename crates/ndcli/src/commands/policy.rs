@@ -333,7 +333,7 @@ async fn set(common: &CommonOptions, set: &Set) -> Result<(), Failure> {
     let present = present(&server, org).await?;
     let within = set.effective_in.unwrap_or_default();
     let holds = present.now.checked_add(within).unwrap_or(Timestamp::MAX);
-    // What is not stated stays as it will be by then.
+    // Settings that are not stated stay as they will be by then.
     let before = present.to_come.iter().rev().find(|(at, _)| *at <= holds);
     let policy = set.change(before.map_or(&present.ruling, |(_, policy)| policy));
     let dry_run =

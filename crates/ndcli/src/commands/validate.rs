@@ -109,14 +109,14 @@ fn show_allowed(format: Format, allowed: v1::Allowed, evaluation: &Evaluation) -
         v1::owner::Kind::Org(org) => ("org", org.slug),
     };
     let (mut org, mut access, mut role, mut effective) = ("-".to_owned(), "-", "-", Value::Null);
-    if let Some(told) = allowed.effective {
-        access = scope_from_proto("access", told.access)?.as_str();
-        role = role_from_proto("role", told.role)?.as_str();
-        let grants = grants_from_proto("grants", told.grants)?;
+    if let Some(granted) = allowed.effective {
+        access = scope_from_proto("access", granted.access)?.as_str();
+        role = role_from_proto("role", granted.role)?.as_str();
+        let grants = grants_from_proto("grants", granted.grants)?;
         effective = json!({
-            "org": told.org_slug, "access": access, "role": role, "grants": grants_json(&grants),
+            "org": granted.org_slug, "access": access, "role": role, "grants": grants_json(&grants),
         });
-        org = told.org_slug;
+        org = granted.org_slug;
     }
     let name = allowed.token_name;
     match format {
@@ -191,10 +191,10 @@ fn show_refused(format: Format, refused: &v1::Refused, evaluation: &Evaluation) 
             ("May be kept for", format!("{} ms", evaluation.max_cache_millis)),
         ]))?,
         Format::Json => {
-            let mut told = refused_json(refused);
-            told["allowed"] = json!(false);
-            told["since"] = json!(since.map(|at| at.to_string()));
-            print_json(&evaluation.json(told))?;
+            let mut value = refused_json(refused);
+            value["allowed"] = json!(false);
+            value["since"] = json!(since.map(|at| at.to_string()));
+            print_json(&evaluation.json(value))?;
         }
     }
     Err(Failure::without_message(Some(refused.hint.as_str()).filter(|hint| !hint.is_empty())))

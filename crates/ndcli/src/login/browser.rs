@@ -99,7 +99,7 @@ async fn received(
 /// Opens a browser on a thread of its own, because some openers return only when the browser is closed. The
 /// receiver gets a message if none opens.
 fn open(url: String) -> oneshot::Receiver<()> {
-    let (sender, told) = oneshot::channel();
+    let (sender, failed) = oneshot::channel();
     thread::spawn(move || {
         let mut options = BrowserOptions::new();
         options.with_suppress_output(true);
@@ -107,7 +107,7 @@ fn open(url: String) -> oneshot::Receiver<()> {
             let _ = sender.send(());
         }
     });
-    told
+    failed
 }
 
 /// Returns the name of this device, which the server shows when it asks the person to authorize the login.

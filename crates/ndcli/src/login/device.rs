@@ -78,8 +78,8 @@ pub(crate) async fn log_in(common: &CommonOptions, issuer: &Issuer) -> Result<Lo
             Ok(login) => return Ok(login),
             Err(error) => error,
         };
-        let told = PollResponse::by(&error);
-        next = polling.next(told);
+        let response = PollResponse::by(&error);
+        next = polling.next(response);
         if next == PollStep::Stop {
             return Err(error.into());
         }
@@ -88,7 +88,7 @@ pub(crate) async fn log_in(common: &CommonOptions, issuer: &Issuer) -> Result<Lo
         {
             warn(&format!("{}; trying again", failure.message));
         }
-        reached = told != PollResponse::Undecided;
+        reached = response != PollResponse::Undecided;
     }
 }
 
@@ -108,8 +108,8 @@ impl PollResponse {
 
 impl Polling {
     /// Returns the step after a reply.
-    fn next(&mut self, told: PollResponse) -> PollStep {
-        match told {
+    fn next(&mut self, response: PollResponse) -> PollStep {
+        match response {
             PollResponse::Over => return PollStep::Stop,
             PollResponse::Pending => {}
             PollResponse::SlowDown => self.interval += SLOWER,
@@ -132,7 +132,7 @@ mod tests {
 
     #[test]
     fn it_asks_as_often_as_it_may() {
-        for (told, left, next, interval) in [
+        for (response, left, next, interval) in [
             (PollResponse::Pending, 600, PollStep::Wait(seconds(5)), 5),
             (PollResponse::SlowDown, 600, PollStep::Wait(seconds(10)), 10),
             (PollResponse::Undecided, 600, PollStep::Wait(seconds(10)), 10),
@@ -141,8 +141,8 @@ mod tests {
             (PollResponse::Over, 600, PollStep::Stop, 5),
         ] {
             let mut polling = Polling { interval: seconds(5), left: seconds(left) };
-            assert_eq!(polling.next(told), next, "{told:?} with {left} s left");
-            assert_eq!(polling.interval, seconds(interval), "{told:?}");
+            assert_eq!(polling.next(response), next, "{response:?} with {left} s left");
+            assert_eq!(polling.interval, seconds(interval), "{response:?}");
         }
     }
 
@@ -155,7 +155,7 @@ mod tests {
         assert_eq!(
             patient.next(PollResponse::Undecided),
             PollStep::Wait(seconds(90)),
-            "never more often than it was told to"
+            "never more often than the server allows"
         );
     }
 

@@ -11,7 +11,7 @@ use ndauth_terminal::Failure;
 
 use super::values::{org, timeout};
 
-/// What every command takes.
+/// The options that every command takes.
 #[derive(Args, Clone)]
 #[command(next_help_heading = "Global options")]
 pub(crate) struct CommonOptions {
@@ -87,7 +87,7 @@ impl InOrg {
     }
 }
 
-/// Where a login is kept.
+/// The storage of a login.
 #[derive(Args)]
 pub(crate) struct Keeping {
     /// Keep the login in a file instead of the system's keyring

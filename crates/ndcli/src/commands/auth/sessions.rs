@@ -82,13 +82,13 @@ async fn end(common: &CommonOptions, revoke: &RevokeSessions) -> Result<(), Fail
         let ended = end_all(common).await?;
         // It would be refused from now on.
         logins::lock(common.timeout).await?.forget(&common.server)?;
-        return tell(common, None, ended);
+        return show_ended(common, None, ended);
     };
     let server = connect(common).await?;
     let id = resolve(&server, id).await?;
     let request = v1::RevokeSessionsRequest { which: Some(Which::Id(id.clone())) };
     let ended = server.ask_once(async |client| client.revoke_sessions(request.clone()).await).await?.ended;
-    tell(common, Some(&id), ended)
+    show_ended(common, Some(&id), ended)
 }
 
 /// The id of the session that a text names, and on standard error which session that is. A text that names none of
@@ -114,7 +114,7 @@ async fn resolve(server: &ServerConnection, text: &str) -> Result<String, Failur
     }
 }
 
-fn tell(common: &CommonOptions, id: Option<&str>, ended: u32) -> Result<(), Failure> {
+fn show_ended(common: &CommonOptions, id: Option<&str>, ended: u32) -> Result<(), Failure> {
     match (common.format, id) {
         (Format::Json, _) => print_json(&json!({ "revoked": true, "id": id, "ended": ended })),
         (Format::Table | Format::Simple | Format::Detailed, Some(id)) => {

@@ -103,9 +103,9 @@ impl KnownBy {
                 json!({ "kind": "session", "id": id, "token_prefix": prefix, "expires_at": expiry_json(*expiry) })
             }
             KnownBy::Token(token) => {
-                let mut told = token.json();
-                told["kind"] = json!("token");
-                told
+                let mut value = token.json();
+                value["kind"] = json!("token");
+                value
             }
             KnownBy::Service { id, name, orgs } => {
                 json!({ "kind": "service", "id": id, "name": name, "orgs": names_json(orgs.as_deref()) })

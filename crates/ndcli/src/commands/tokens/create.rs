@@ -103,7 +103,7 @@ pub(crate) async fn run<C: OwnerArguments>(
     create: &Create<C>,
 ) -> Result<(), Failure> {
     let whose = create.owner.whose()?;
-    // Whatever may prevent it is found before there is a token.
+    // A sink that cannot be used is found before there is a token.
     let sink = create.sink.prepare(create.force)?;
     let mut server = connect(common).await?;
     let new = new_token(create, &server, &whose).await?;
@@ -142,9 +142,9 @@ fn text<C: OwnerArguments>(
         (SecretOutput::Json, _) => json_text(&minted.flat(sent.map(|sent| create.sink.json(sent)))),
         (SecretOutput::Table | SecretOutput::Token, Format::Simple) => minted.simple(sent),
         (SecretOutput::Table | SecretOutput::Token, Format::Detailed) => {
-            let mut told = vec![("Token", minted.whereabouts(sent))];
-            told.extend(fields(&minted.token, minted.token.created_at));
-            detailed(&told)
+            let mut rows = vec![("Token", minted.whereabouts(sent))];
+            rows.extend(fields(&minted.token, minted.token.created_at));
+            detailed(&rows)
         }
         (SecretOutput::Table | SecretOutput::Token, Format::Table | Format::Json) => {
             minted.sentences(minting.whose.noun(), sent, create.sink.file())
@@ -209,8 +209,8 @@ fn span(created_at: Option<Timestamp>, until: Option<Timestamp>) -> Option<v1::E
 }
 
 /// A lifetime that was chosen once, chosen again.
-fn lifetime(told: Option<v1::Lifetime>) -> v1::ExpiryChoice {
-    let kind = told.and_then(|told| told.kind).map(|kind| match kind {
+fn lifetime(message: Option<v1::Lifetime>) -> v1::ExpiryChoice {
+    let kind = message.and_then(|message| message.kind).map(|kind| match kind {
         v1::lifetime::Kind::AtMost(duration) => v1::expiry_choice::Kind::Lifetime(duration),
         v1::lifetime::Kind::NeverEnds(never) => v1::expiry_choice::Kind::Never(never),
     });

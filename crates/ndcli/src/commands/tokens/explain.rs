@@ -114,8 +114,8 @@ pub(crate) async fn run<W: OwnerArguments>(
             }
         }
         Format::Json => {
-            let told: Vec<Value> = explanations.iter().map(ExplanationShown::json).collect();
-            print_json(&json!({ "explanations": told }))?;
+            let values: Vec<Value> = explanations.iter().map(ExplanationShown::json).collect();
+            print_json(&json!({ "explanations": values }))?;
         }
     }
     let mut refused = explanations.iter().filter_map(|explanation| explanation.outcome.as_ref().err());
@@ -156,8 +156,8 @@ pub(crate) async fn preview(
             }
         }
         Format::Json => {
-            let told: Vec<Value> = explanations.iter().map(ExplanationShown::json).collect();
-            return print_json(&json!({ "preview": true, "orgs": told }));
+            let values: Vec<Value> = explanations.iter().map(ExplanationShown::json).collect();
+            return print_json(&json!({ "preview": true, "orgs": values }));
         }
     }
     aside("nothing was made: leave `--preview` out to make the token");
@@ -202,23 +202,23 @@ async fn ask(
 }
 
 impl ExplanationShown {
-    fn read(told: v1::Explanation) -> Result<ExplanationShown, Failure> {
+    fn read(message: v1::Explanation) -> Result<ExplanationShown, Failure> {
         let finding = |finding: v1::Finding| FindingShown {
             factor: factor_name(finding.factor),
             allows: finding.allows,
             refused: finding.refused,
         };
-        let outcome = match told.outcome.ok_or_else(|| nonsense("it is neither a yes nor a no"))? {
+        let outcome = match message.outcome.ok_or_else(|| nonsense("it is neither a yes nor a no"))? {
             Outcome::Refused(refused) => Err(refused),
-            Outcome::Allowed(_) if told.org.is_none() => {
+            Outcome::Allowed(_) if message.org.is_none() => {
                 let may = "show whose it is, and nothing in any org".to_owned();
                 Ok(EffectiveShown { role: "-", access: "-", may, grants: Value::Null })
             }
             Outcome::Allowed(allowed) => Ok(EffectiveShown::read(allowed)?),
         };
         Ok(ExplanationShown {
-            org: told.org.unwrap_or_default(),
-            findings: told.findings.into_iter().map(finding).collect(),
+            org: message.org.unwrap_or_default(),
+            findings: message.findings.into_iter().map(finding).collect(),
             outcome,
         })
     }
@@ -325,34 +325,34 @@ impl ExplanationShown {
                 json!({ "factor": finding.factor, "allows": finding.allows, "refused": refused })
             })
             .collect();
-        let mut told = json!({ "org": Some(&self.org).filter(|org| !org.is_empty()), "findings": findings });
+        let mut value = json!({ "org": Some(&self.org).filter(|org| !org.is_empty()), "findings": findings });
         match &self.outcome {
             Ok(allowed) => {
-                told["allowed"] = json!(true);
-                told["role"] = json!(allowed.role);
-                told["access"] = json!(allowed.access);
-                told["grants"] = allowed.grants.clone();
+                value["allowed"] = json!(true);
+                value["role"] = json!(allowed.role);
+                value["access"] = json!(allowed.access);
+                value["grants"] = allowed.grants.clone();
             }
             Err(refused) => {
-                told["allowed"] = json!(false);
-                told["refused"] = refused_json(refused);
+                value["allowed"] = json!(false);
+                value["refused"] = refused_json(refused);
             }
         }
-        told
+        value
     }
 }
 
 impl EffectiveShown {
-    fn read(told: v1::Effective) -> Result<EffectiveShown, Failure> {
-        let grants = grants(told.grants)?;
-        let access = scope_from_proto("access", told.access)?.as_str();
+    fn read(message: v1::Effective) -> Result<EffectiveShown, Failure> {
+        let grants = grants(message.grants)?;
+        let access = scope_from_proto("access", message.access)?.as_str();
         let may = match &grants {
             None => "nothing: this role allows none of its grants".to_owned(),
             Some(ndauth_core::Grants::All) => "all permissions except ndauth's own".to_owned(),
             Some(some) => some.to_string(),
         };
         Ok(EffectiveShown {
-            role: role_from_proto("role", told.role)?.as_str(),
+            role: role_from_proto("role", message.role)?.as_str(),
             access,
             may,
             grants: grants.as_ref().map_or(json!([]), grants_json),
@@ -361,13 +361,13 @@ impl EffectiveShown {
 }
 
 /// The effective permissions: none where a role leaves nothing of what a token carries.
-fn grants(told: Option<v1::Grants>) -> Result<Option<ndauth_core::Grants>, Failure> {
-    if let Some(v1::Grants { kind: Some(v1::grants::Kind::Only(set)) }) = &told
+fn grants(message: Option<v1::Grants>) -> Result<Option<ndauth_core::Grants>, Failure> {
+    if let Some(v1::Grants { kind: Some(v1::grants::Kind::Only(set)) }) = &message
         && set.grants.is_empty()
     {
         return Ok(None);
     }
-    Ok(Some(grants_from_proto("grants", told)?))
+    Ok(Some(grants_from_proto("grants", message)?))
 }
 
 /// A factor, for people.
@@ -387,7 +387,7 @@ fn missing(refused: &v1::Refused) -> Option<String> {
     let mut missing: Vec<String> = refused
         .missing_permissions
         .iter()
-        .filter_map(|told| ndauth_proto::permission_from_proto("permission", told).ok())
+        .filter_map(|permission| ndauth_proto::permission_from_proto("permission", permission).ok())
         .map(|permission| permission.to_string())
         .collect();
     let scope = refused.missing_scope.and_then(|scope| scope_from_proto("scope", scope).ok());
@@ -414,7 +414,7 @@ pub(crate) fn refused_json(refused: &v1::Refused) -> Value {
     let missing: Vec<String> = refused
         .missing_permissions
         .iter()
-        .filter_map(|told| ndauth_proto::permission_from_proto("permission", told).ok())
+        .filter_map(|permission| ndauth_proto::permission_from_proto("permission", permission).ok())
         .map(|permission| permission.to_string())
         .collect();
     let who = refused.who_can_change_it().as_str_name().trim_start_matches("WHO_").to_lowercase();

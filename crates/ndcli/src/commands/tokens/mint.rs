@@ -189,7 +189,7 @@ const GRANT: &str =
     r#"a grant is `read:assets`, or `{"resource_type":"assets","resource_id":"*","actions":["read"]}`"#;
 
 fn grant(text: &str) -> Result<Grant, Failure> {
-    let told: GrantText = serde_json::from_str(text).map_err(|error| {
+    let parsed: GrantText = serde_json::from_str(text).map_err(|error| {
         // Columns count bytes from 1; what is missing at the end is missed behind it.
         let why = error.to_string();
         let why = why.split(" at line ").next().unwrap_or_default();
@@ -199,9 +199,9 @@ fn grant(text: &str) -> Result<Grant, Failure> {
     let part = |word: &str, why: &dyn std::fmt::Display| {
         Failure::usage(pointing(text, word, &why.to_string()), GRANT)
     };
-    let resource_type = told.resource_type.parse().map_err(|why| part(&told.resource_type, &why))?;
-    let resource_ids = told.resource_id.parse().map_err(|why| part(&told.resource_id, &why))?;
-    let actions = match told.actions.as_slice() {
+    let resource_type = parsed.resource_type.parse().map_err(|why| part(&parsed.resource_type, &why))?;
+    let resource_ids = parsed.resource_id.parse().map_err(|why| part(&parsed.resource_id, &why))?;
+    let actions = match parsed.actions.as_slice() {
         [any] if any == "*" => Actions::Any,
         some => {
             let action = |action: &String| action.parse::<Action>().map_err(|why| part(action, &why));
@@ -300,8 +300,8 @@ impl Minting {
         (self.whose.command("list", ""), aim.command("revoke", "--yes"))
     }
 
-    /// Has the token made. Where Ctrl-C comes in between, or the response cannot be read, it is revoked again:
-    /// its secret would be lost.
+    /// Creates the token. If Ctrl-C interrupts that, or the response cannot be read, the token is revoked: its secret
+    /// would be lost.
     pub(crate) async fn make(&self, server: &mut ServerConnection) -> Result<CreatedToken, Failure> {
         let (made, interrupted) = {
             let asked = server.ask_once(async |client| self.ask(client).await);
@@ -360,7 +360,7 @@ impl Minting {
         Failure { hint: Some(hint), ..failure }
     }
 
-    /// Prints the text that holds the secret. Where that fails, the token is revoked again.
+    /// Prints the text that holds the secret. If that fails, the token is revoked.
     pub(crate) async fn print(
         &self,
         server: &mut ServerConnection,
@@ -480,8 +480,8 @@ impl CreatedToken {
     pub(crate) fn flat(&self, sent: Option<(&str, String)>) -> Value {
         let (key, value) = sent.unwrap_or_else(|| ("token", self.secret.clone()));
         let mut flat = serde_json::Map::from_iter([(key.to_owned(), Value::from(value))]);
-        if let Value::Object(told) = self.token.json() {
-            flat.extend(told);
+        if let Value::Object(fields) = self.token.json() {
+            flat.extend(fields);
         }
         Value::Object(flat)
     }

@@ -50,9 +50,9 @@ pub(crate) async fn run(common: &CommonOptions, aim: &Aim, renewal: &Renewal) ->
         Format::Simple => print(&format!("• {} expires:{ends} renewed:{renewed}\n", shown(&seen.token.name))),
         Format::Detailed => print(&detailed(&fields(&seen.token, seen.now))),
         Format::Json => {
-            let mut told = seen.token.json();
-            told["renewed"] = serde_json::json!(renewed);
-            print_json(&told)
+            let mut value = seen.token.json();
+            value["renewed"] = serde_json::json!(renewed);
+            print_json(&value)
         }
     }
 }

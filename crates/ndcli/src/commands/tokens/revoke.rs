@@ -114,7 +114,7 @@ pub(crate) async fn run<W: OwnerArguments>(
         (None, None) => return all(common, revoke).await,
     };
     let aim = Aim { whose: revoke.owner.whose()?, which };
-    // Where nobody can answer, nothing is asked of the server.
+    // If no one can answer the question, no request is sent.
     if !revoke.yes {
         require_terminal("--yes")?;
     }
@@ -153,16 +153,16 @@ pub(crate) async fn run<W: OwnerArguments>(
         Format::Simple => print(&format!("• {} [{}] {how}\n", shown(&token.name), shown(&token.prefix))),
         Format::Detailed => print(&detailed(&fields(&token, token.created_at))),
         Format::Json => {
-            let mut told = json!({
+            let mut value = json!({
                 "revoked": token.revoked_at.is_some(),
                 "name": token.name,
                 "id": token.id,
                 "revoked_at": token.revoked_at.map(|at| at.to_string()),
             });
             if let OwnerChoice::Org(org) = &aim.whose {
-                told["org"] = json!(org.as_str());
+                value["org"] = json!(org.as_str());
             }
-            print_json(&told)
+            print_json(&value)
         }
     }
 }
@@ -202,7 +202,7 @@ async fn all<W: OwnerArguments>(common: &CommonOptions, revoke: &RevokeTokens<W>
     let server = connect(common).await?;
     let preview = server.ask(async |client| client.revoke_all_tokens(request.clone()).await).await?;
     if revoke.preview {
-        return tell(common, &preview);
+        return show_revoked(common, &preview);
     }
     if !revoke.yes {
         let (tokens, used) = (preview.tokens, preview.used_today_count);
@@ -217,10 +217,10 @@ async fn all<W: OwnerArguments>(common: &CommonOptions, revoke: &RevokeTokens<W>
     }
     let request = v1::RevokeAllTokensRequest { dry_run: false, ..request };
     let done = server.ask(async |client| client.revoke_all_tokens(request.clone()).await).await?;
-    tell(common, &done)
+    show_revoked(common, &done)
 }
 
-fn tell(common: &CommonOptions, done: &v1::RevokeAllTokensResponse) -> Result<(), Failure> {
+fn show_revoked(common: &CommonOptions, done: &v1::RevokeAllTokensResponse) -> Result<(), Failure> {
     match common.format {
         Format::Table | Format::Detailed => print(&text(done)?),
         Format::Simple => print(&format!("• tokens:{} used_today:{}\n", done.tokens, done.used_today_count)),

@@ -81,7 +81,7 @@ pub(crate) async fn run<W: OwnerArguments>(
     rotation: &RotateToken<W>,
 ) -> Result<(), Failure> {
     let aim = &rotation.named.aim()?;
-    // Whatever may prevent it is found before there is a secret.
+    // A sink that cannot be used is found before there is a secret.
     let sink = rotation.sink.prepare(true)?;
     let mut server = connect(common).await?;
     let rotated = aim.rotate(&server, rotation.overlap, rotation.expiry).await;
@@ -105,11 +105,11 @@ pub(crate) async fn run<W: OwnerArguments>(
     }
     let seen = take_over(common, &server, aim, &rotated.secret).await?;
     if SecretOutput::chosen(rotation.output, common.format) == SecretOutput::Json {
-        let mut told = seen.token.json();
+        let mut object = seen.token.json();
         let (key, value) = rotation.sink.json(&whereabouts);
-        told["rotated"] = json!(true);
-        told[key] = json!(value);
-        return print_json(&told);
+        object["rotated"] = json!(true);
+        object[key] = json!(value);
+        return print_json(&object);
     }
     let name = shown(&seen.token.name);
     print(&format!("✓ \"{name}\" rotated: the new secret was {whereabouts}, and took over\n"))?;
@@ -121,7 +121,7 @@ async fn retire(common: &CommonOptions, aim: &Aim, anyway: bool) -> Result<(), F
     let server = connect(common).await?;
     let seen = aim.get(&server).await?;
     let anyway = match &seen.token.rotation {
-        // Where nobody can be asked, the server says why not.
+        // If no one can be asked, the server gives the reason.
         Some(rotation) if !anyway && !rotation.is_safe() && asks() => {
             let question = format!("{}. Retire it anyway? [y/N]:", rotation.describe(seen.now));
             if !confirm(&question, "--yes")? {
@@ -173,7 +173,7 @@ fn text(
     overlap: Duration,
 ) -> String {
     let RotatedToken { token, secret, pending_until } = rotated;
-    let overlap_told = if overlap.is_zero() {
+    let old_secret = if overlap.is_zero() {
         "ends then".to_owned()
     } else {
         format!("stays valid for {} then", Lifetime::For(overlap))
@@ -181,12 +181,12 @@ fn text(
     match (output, format) {
         (SecretOutput::Token, _) => format!("{}\n", shown(secret)),
         (SecretOutput::Json, _) => {
-            let mut told = serde_json::Map::from_iter([("token".to_owned(), json!(secret))]);
+            let mut object = serde_json::Map::from_iter([("token".to_owned(), json!(secret))]);
             if let serde_json::Value::Object(fields) = token.json() {
-                told.extend(fields);
+                object.extend(fields);
             }
-            told.insert("pending_until".to_owned(), json!(pending_until.to_string()));
-            json_text(&told.into())
+            object.insert("pending_until".to_owned(), json!(pending_until.to_string()));
+            json_text(&object.into())
         }
         (SecretOutput::Table, Format::Simple) => {
             format!("• {} token:{}\n", shown(&token.name), shown(secret))
@@ -195,7 +195,7 @@ fn text(
             "✓ New secret for \"{}\"\n\
              ⚠ Copy it now — it will NOT be shown again.\n\
              Token: {}\n\
-             It takes over at its first use, or by `{}`; the old one {overlap_told}.\n\
+             It takes over at its first use, or by `{}`; the old one {old_secret}.\n\
              Unused it expires at {}.\n",
             shown(&token.name),
             shown(secret),

@@ -185,8 +185,8 @@ pub(crate) async fn take_over(
     })
 }
 
-/// Runs a command of the shell, with the secret on its standard input and nowhere else. What it prints goes to standard
-/// error: standard output holds data.
+/// Runs a command of the shell, with the secret on its standard input and nowhere else. The command's output goes to
+/// standard error: standard output holds data.
 fn run(command: &str, secret: &str) -> Result<(), SinkFailure> {
     let failed = |what: &str, error: io::Error, may_be_stored| SinkFailure {
         why: format!("`{command}` {what}: {error}"),

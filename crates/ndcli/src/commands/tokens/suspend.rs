@@ -40,8 +40,8 @@ pub(crate) async fn run<W: OwnerArguments>(
         },
     };
     match power {
-        Power::Suspend => tell(common, &done, "suspended: it has no power until it is resumed"),
-        Power::Resume => tell(common, &done, &resumed(&done.token)),
+        Power::Suspend => show_changed(common, &done, "suspended: it has no power until it is resumed"),
+        Power::Resume => show_changed(common, &done, &resumed(&done.token)),
     }
 }
 
@@ -130,7 +130,7 @@ fn resumed(token: &TokenShown) -> String {
 }
 
 /// Shows a token that was changed.
-pub(crate) fn tell(common: &CommonOptions, seen: &ChangedToken, how: &str) -> Result<(), Failure> {
+pub(crate) fn show_changed(common: &CommonOptions, seen: &ChangedToken, how: &str) -> Result<(), Failure> {
     let token = &seen.token;
     match common.format {
         Format::Table => print(&format!("✓ \"{}\" {}\n", shown(&token.name), shown(how))),

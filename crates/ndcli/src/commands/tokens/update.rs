@@ -3,7 +3,7 @@
 use ndauth_terminal::Failure;
 
 use super::aim::{NamedToken, OwnerArguments};
-use super::suspend::tell;
+use super::suspend::show_changed;
 use crate::connection::connect;
 use crate::settings::CommonOptions;
 
@@ -24,5 +24,5 @@ pub(crate) async fn run<W: OwnerArguments>(
 ) -> Result<(), Failure> {
     let server = connect(common).await?;
     let updated = update.named.aim()?.update(&server, &update.description).await?;
-    tell(common, &updated, if updated.changed { "updated" } else { "unchanged" })
+    show_changed(common, &updated, if updated.changed { "updated" } else { "unchanged" })
 }
