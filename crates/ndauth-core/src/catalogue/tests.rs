@@ -80,7 +80,7 @@ fn invalid_documents_are_refused() {
     let action = r#"{"read":{"role":"RO","description":"Read"}}"#;
     for (text, expected) in [
         (r#"{"types":{"Assets":{"description":"A","actions":ACTION}}}"#, "`types.Assets`"),
-        (r#"{"types":{"tokens":{"description":"A","actions":ACTION}}}"#, "`tokens` concerns ndauth itself"),
+        (r#"{"types":{"tokens":{"description":"A","actions":ACTION}}}"#, "`tokens` belongs to ndauth itself"),
         (r#"{"types":{"assets":{"description":"A","actions":{}}}}"#, "has no actions"),
         (
             r#"{"types":{"assets":{"description":"A","actions":{"Read":{"role":"RO","description":"R"}}}}}"#,
@@ -107,7 +107,7 @@ fn invalid_documents_are_refused() {
         ),
         (
             r#"{"types":{"assets":{"description":"A","actions":{"read":{"role":"RO","description":"R","formerly":["read:tokens"]}}}}}"#,
-            "`tokens` concerns ndauth itself",
+            "`tokens` belongs to ndauth itself",
         ),
     ] {
         let error = read(&text.replace("ACTION", action)).expect_err(text);

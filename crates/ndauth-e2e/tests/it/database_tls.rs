@@ -131,7 +131,7 @@ async fn the_database_connection_is_shown_and_checked() {
         let ended = check(&format!("postgres://nd:s3cret@{host}/nd{parameters}"));
         assert_eq!(ended.code, 0, "{ended:?}");
         assert!(ended.out.contains(&format!("✓ the database is reached {reached}\n")), "{ended:?}");
-        let start = format!("warning: the database at `{host}` is reached {reached}: who is in between");
+        let start = format!("warning: the database at `{host}` is reached {reached}: anyone in between");
         assert_eq!(ended.err.starts_with(&start), warned, "{ended:?}");
         assert!(warned || ended.err.is_empty(), "{ended:?}");
     }
