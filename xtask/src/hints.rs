@@ -124,7 +124,7 @@ impl Commands {
             let is_somewhere = self.0.values().any(|flags| flags.contains(flag));
             let of_the_daemon = is_somewhere && !file.starts_with("ndcli/");
             return (!of_the_daemon)
-                .then(|| format!("`{flag}` is a flag of which command? Say so in `MEANT`"));
+                .then(|| format!("`{flag}` is a flag of which command? Say so in `FLAG_OWNERS`"));
         }
         let on_each = |verb: Option<&String>| {
             meant.iter().filter(|command| command.last() == verb).all(|command| self.has(command, flag))
@@ -234,7 +234,7 @@ fn unknown_flags_and_commands_are_found() {
     let alone = |flag: &str| commands.wrong(sink, &Named::Flag(flag.to_owned()));
     assert_eq!((alone("--force"), alone("--no-such")), (None, Some("no command has `--no-such`".to_owned())));
     let elsewhere = commands.wrong("ndcli/src/commands/config.rs", &Named::Quoted("--force".to_owned()));
-    assert_eq!(elsewhere.as_deref(), Some("`--force` is a flag of which command? Say so in `MEANT`"));
+    assert_eq!(elsewhere.as_deref(), Some("`--force` is a flag of which command? Say so in `FLAG_OWNERS`"));
     let text = "/// Not `--a`.\nfn f() { say(\"do `b \\\n   --c` now\", \"--d\"); }\n#[cfg(test)] mod tests { const X: &str = \"`--e`\"; }";
     let named = named(text);
     assert!(matches!(&named[..], [Named::Quoted(_), Named::Flag(_)]), "{}", named.len());

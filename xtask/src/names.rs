@@ -35,13 +35,13 @@ fn a_shared_name_is_seen() {
         ),
     ];
     let files: Files = files.into_iter().map(|(file, text)| (file.into(), text.to_owned())).collect();
-    assert_eq!(shared(types_of(&files, Path::new("lib.rs"))), ["Local: a.rs, b.rs", "Shared: a.rs, b.rs"]);
+    assert_eq!(shared(find_types(&files, Path::new("lib.rs"))), ["Local: a.rs, b.rs", "Shared: a.rs, b.rs"]);
 }
 
 #[test]
 fn no_two_types_share_a_name() {
     let types = crates().into_iter().flat_map(|(package, files, root)| {
-        let types = types_of(&files, &root).into_iter();
+        let types = find_types(&files, &root).into_iter();
         types.map(move |(name, file)| (name, Path::new(&package).join(file)))
     });
     let shared = shared(types);

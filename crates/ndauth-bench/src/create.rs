@@ -101,7 +101,7 @@ fn through(bench: &Bench, clients: &[Client], round: usize) -> anyhow::Result<f6
         let name = |number: usize| format!("made {round} {time} {number}");
         bench.runtime.block_on(async {
             let mut making = tokio::task::JoinSet::new();
-            for number in 0..AT_ONCE {
+            for number in 0..CONCURRENT_CREATES {
                 let (client, name) = (clients[number % clients.len()].clone(), name(number));
                 making.spawn(async move { client.create_token(crate::requests::new_token(&name)).await });
             }
@@ -112,13 +112,13 @@ fn through(bench: &Bench, clients: &[Client], round: usize) -> anyhow::Result<f6
         })?;
         spent += begun.elapsed();
         bench.runtime.block_on(async {
-            for number in 0..AT_ONCE {
+            for number in 0..CONCURRENT_CREATES {
                 clients[0].revoke_token(crate::requests::revoke(&name(number))).await.context("revoked")?;
             }
             anyhow::Ok(())
         })?;
     }
-    Ok(per_second(AT_ONCE * TIMES, spent))
+    Ok(per_second(CONCURRENT_CREATES * TIMES, spent))
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a count")]
@@ -161,7 +161,7 @@ fn by_pgbench(pgbench: &Path, folder: &Path, url: &str, seeded: &Seeded) -> anyh
 fn raw(connection: &rusqlite::Connection, seeded: &Seeded) -> anyhow::Result<f64> {
     let statements = statements(Engine::Sqlite);
     let begun = Instant::now();
-    for _ in 0..AT_ONCE * TIMES {
+    for _ in 0..CONCURRENT_CREATES * TIMES {
         let drawn = *Secret::mint(SecretKind::Personal, &mut SysRng)?.hash().bytes();
         let value = |name: &str| match name {
             ":account" => Value::Blob(seeded.caller.account.as_bytes().to_vec()),
@@ -183,7 +183,7 @@ fn raw(connection: &rusqlite::Connection, seeded: &Seeded) -> anyhow::Result<f64
             while rows.next()?.is_some() {}
         }
     }
-    let rate = per_second(AT_ONCE * TIMES, begun.elapsed());
+    let rate = per_second(CONCURRENT_CREATES * TIMES, begun.elapsed());
     // The server's tokens are revoked too, so that an account has few live ones.
     connection.execute("UPDATE token SET revoked_at = 1, live_name = NULL WHERE length(name) = 16", [])?;
     Ok(rate)

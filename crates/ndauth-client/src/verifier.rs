@@ -265,7 +265,7 @@ impl Verifier {
             secret,
             requirement: requirement.clone(),
             address: client_address,
-            verifier: Weak::clone(&entry.home),
+            verifier: Weak::clone(&entry.verifier),
             by: By::Itself(entry, rules, at),
         }))
     }

@@ -70,7 +70,7 @@ impl Grants {
         for grant in grants {
             match &grant.actions {
                 Actions::Any if is_own_resource_type(&grant.resource_type) => {
-                    return Err(InvalidGrants::AnyOfOurs(grant.resource_type));
+                    return Err(InvalidGrants::AnyOwnAction(grant.resource_type));
                 }
                 Actions::Only(none) if none.is_empty() => {
                     return Err(InvalidGrants::NoAction(grant.resource_type));
@@ -99,7 +99,7 @@ impl Grants {
         match (self, other) {
             (Grants::All, Grants::All) => Grants::All,
             (Grants::All, Grants::Only(set)) | (Grants::Only(set), Grants::All) => {
-                Grants::Only(set.not_ours())
+                Grants::Only(set.without_own_types())
             }
             (Grants::Only(a), Grants::Only(b)) => Grants::Only(a.meet(b)),
         }

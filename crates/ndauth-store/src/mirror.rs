@@ -159,7 +159,7 @@ impl Read {
         let count = |column| -> Result<u64, StoreError> {
             Ok(u64::try_from(row.try_get::<i64>("", column)?).unwrap_or_default())
         };
-        Ok(Census { tokens: count("tokens")?, accounts: count("accounts")?, dead: count("dead")? })
+        Ok(RowCounts { tokens: count("tokens")?, accounts: count("accounts")?, dead: count("dead")? })
     }
 
     /// Returns the next tokens by id, with their secrets, up to a limit, or `None` after the last. Corrupt
@@ -168,7 +168,7 @@ impl Read {
         &self,
         after: Option<TokenId>,
         limit: u64,
-    ) -> Result<Option<Page<Kin<Token>, SecretHash, TokenId>>, StoreError> {
+    ) -> Result<Option<Page<WithSecrets<Token>, SecretHash, TokenId>>, StoreError> {
         let after = after.map(TokenId::uuid);
         let Some(last) = self.last_of_run::<token::Entity>(token::Column::Id, after, limit).await? else {
             return Ok(None);
@@ -196,7 +196,10 @@ impl Read {
     }
 
     /// Returns these tokens with their secrets.
-    pub async fn tokens(&self, ids: &[TokenId]) -> Result<Sorted<Kin<Token>, SecretHash>, StoreError> {
+    pub async fn tokens(
+        &self,
+        ids: &[TokenId],
+    ) -> Result<Partitioned<WithSecrets<Token>, SecretHash>, StoreError> {
         let ids: Vec<Uuid> = ids.iter().map(|id| id.uuid()).collect();
         self.tokens_with(Ids::These(ids)).await
     }
@@ -207,14 +210,14 @@ impl Read {
         &self,
         sessions: &[SessionId],
         accounts: &[AccountId],
-    ) -> Result<Sorted<Kin<Token>, SecretHash>, StoreError> {
+    ) -> Result<Partitioned<WithSecrets<Token>, SecretHash>, StoreError> {
         let ids = self.derived_from(sessions, accounts).await?;
         self.tokens_with(Ids::These(ids)).await
     }
 
-    async fn tokens_with(&self, ids: Ids) -> Result<Sorted<Kin<Token>, SecretHash>, StoreError> {
-        let Sorted { sound, broken } = self
-            .each_apart::<token::Entity, _, _>(token::Column::Id, ids, |ids| async move {
+    async fn tokens_with(&self, ids: Ids) -> Result<Partitioned<WithSecrets<Token>, SecretHash>, StoreError> {
+        let Partitioned { sound, broken } = self
+            .partition_corrupt::<token::Entity, _, _>(token::Column::Id, ids, |ids| async move {
                 let rows = token::Entity::find().filter(ids.hold(token::Column::Id));
                 let rows = ids.read(&rows, &self.transaction).await?;
                 let tokens = self.tokens_from_rows_of(rows, &ids).await?;
@@ -222,11 +225,11 @@ impl Read {
                 kin(tokens, |token| Family::Token(token.id), secrets)
             })
             .await?;
-        Ok(Sorted { sound, broken: self.hashes(secret::Column::TokenId, broken).await? })
+        Ok(Partitioned { sound, broken: self.hashes(secret::Column::TokenId, broken).await? })
     }
 
     /// Returns every service, revoked or not, with its secrets.
-    pub async fn every_service(&self) -> Result<Sorted<Kin<Service>, SecretHash>, StoreError> {
+    pub async fn every_service(&self) -> Result<Partitioned<WithSecrets<Service>, SecretHash>, StoreError> {
         let ids = service::Entity::find().select_only().column(service::Column::Id);
         let ids: Vec<Uuid> = ids.into_tuple().all(&self.transaction).await?;
         let ids: Vec<ServiceId> = ids.into_iter().map(ServiceId::from_uuid).collect();
@@ -234,8 +237,11 @@ impl Read {
     }
 
     /// Returns these services with their secrets.
-    pub async fn services(&self, ids: &[ServiceId]) -> Result<Sorted<Kin<Service>, SecretHash>, StoreError> {
-        let Sorted { sound, broken } = each_apart(ids, |ids: Vec<_>| async move {
+    pub async fn services(
+        &self,
+        ids: &[ServiceId],
+    ) -> Result<Partitioned<WithSecrets<Service>, SecretHash>, StoreError> {
+        let Partitioned { sound, broken } = partition_corrupt(ids, |ids: Vec<_>| async move {
             let mut services = Vec::with_capacity(ids.len());
             for id in &ids {
                 services.extend(self.find_service(*id).await?);
@@ -246,7 +252,7 @@ impl Read {
         })
         .await?;
         let broken = broken.into_iter().map(ServiceId::uuid).collect();
-        Ok(Sorted { sound, broken: self.hashes(secret::Column::ServiceId, broken).await? })
+        Ok(Partitioned { sound, broken: self.hashes(secret::Column::ServiceId, broken).await? })
     }
 
     /// Returns the hashes of the secrets of corrupt families.
@@ -265,7 +271,7 @@ impl Read {
     }
 
     /// Returns the next accounts by id, with their roles, up to a limit, or `None` after the last.
-    pub async fn next_people(
+    pub async fn next_accounts(
         &self,
         after: Option<AccountId>,
         limit: u64,
@@ -274,16 +280,16 @@ impl Read {
         let Some(last) = self.last_of_run::<account::Entity>(account::Column::Id, after, limit).await? else {
             return Ok(None);
         };
-        let read = self.people_with(Ids::Run { after, last }).await?;
+        let read = self.accounts_with(Ids::Run { after, last }).await?;
         Ok(Some(Page { read, last: AccountId::from_uuid(last) }))
     }
 
     /// Returns these accounts with their roles.
-    pub async fn people(&self, ids: &[AccountId]) -> Result<Sorted<Person, AccountId>, StoreError> {
-        self.people_with(Ids::These(ids.iter().map(|id| id.uuid()).collect())).await
+    pub async fn people(&self, ids: &[AccountId]) -> Result<Partitioned<Person, AccountId>, StoreError> {
+        self.accounts_with(Ids::These(ids.iter().map(|id| id.uuid()).collect())).await
     }
 
-    async fn people_with(&self, ids: Ids) -> Result<Sorted<Person, AccountId>, StoreError> {
+    async fn accounts_with(&self, ids: Ids) -> Result<Partitioned<Person, AccountId>, StoreError> {
         let read = |ids: Ids| async move {
             let of_people = ids.hold(membership::Column::AccountId);
             let mut roles: BTreeMap<AccountId, Vec<(OrgId, Role)>> = BTreeMap::new();
@@ -299,26 +305,26 @@ impl Read {
             };
             rows.all(&self.transaction).await?.into_iter().map(person).collect()
         };
-        let Sorted { sound, broken } =
-            self.each_apart::<account::Entity, _, _>(account::Column::Id, ids, read).await?;
-        Ok(Sorted { sound, broken: broken.into_iter().map(AccountId::from_uuid).collect() })
+        let Partitioned { sound, broken } =
+            self.partition_corrupt::<account::Entity, _, _>(account::Column::Id, ids, read).await?;
+        Ok(Partitioned { sound, broken: broken.into_iter().map(AccountId::from_uuid).collect() })
     }
 
-    /// Reads these ids as [`each_apart`] does. The single ids of a run are looked up only if the run contains
+    /// Reads these ids as [`partition_corrupt`] does. The single ids of a run are looked up only if the run contains
     /// a corrupt row.
-    async fn each_apart<E: EntityTrait, T, F>(
+    async fn partition_corrupt<E: EntityTrait, T, F>(
         &self,
         id: E::Column,
         ids: Ids,
         read: impl Fn(Ids) -> F,
-    ) -> Result<Sorted<T, Uuid>, StoreError>
+    ) -> Result<Partitioned<T, Uuid>, StoreError>
     where
         F: Future<Output = Result<Vec<T>, StoreError>>,
     {
         let ids = match ids {
             Ids::These(ids) => ids,
             Ids::Run { .. } => match read(ids.clone()).await {
-                Ok(sound) => return Ok(Sorted { sound, broken: Vec::new() }),
+                Ok(sound) => return Ok(Partitioned { sound, broken: Vec::new() }),
                 Err(StoreError::Corrupt { .. }) => {
                     let run = E::find().select_only().column(id).filter(ids.hold(id));
                     run.into_tuple().all(&self.transaction).await?
@@ -326,17 +332,17 @@ impl Read {
                 Err(error) => return Err(error),
             },
         };
-        each_apart(&ids, |ids| read(Ids::These(ids))).await
+        partition_corrupt(&ids, |ids| read(Ids::These(ids))).await
     }
 
     /// Returns every org, deleted or not, with its policies.
-    pub async fn every_place(&self) -> Result<Sorted<Place, OrgId>, StoreError> {
+    pub async fn every_org_with_policies(&self) -> Result<Partitioned<Place, OrgId>, StoreError> {
         let ids = org::Entity::find().select_only().column(org::Column::Id);
         let ids: Vec<Uuid> = ids.into_tuple().all(&self.transaction).await?;
         let ids: Vec<OrgId> = ids.into_iter().map(OrgId::from_uuid).collect();
-        let mut places = Sorted { sound: Vec::new(), broken: Vec::new() };
+        let mut places = Partitioned { sound: Vec::new(), broken: Vec::new() };
         for ids in ids.chunks(ORGS) {
-            let Sorted { sound, broken } = self.places(ids).await?;
+            let Partitioned { sound, broken } = self.places(ids).await?;
             places.sound.extend(sound);
             places.broken.extend(broken);
         }
@@ -344,8 +350,8 @@ impl Read {
     }
 
     /// Returns these orgs with their policies.
-    pub async fn places(&self, ids: &[OrgId]) -> Result<Sorted<Place, OrgId>, StoreError> {
-        each_apart(ids, |ids: Vec<_>| async move {
+    pub async fn places(&self, ids: &[OrgId]) -> Result<Partitioned<Place, OrgId>, StoreError> {
+        partition_corrupt(ids, |ids: Vec<_>| async move {
             let mut policies = self.policies(&ids).await?;
             let orgs = self.orgs_by_id(ids.iter().copied()).await?.into_values();
             Ok(orgs
@@ -357,14 +363,14 @@ impl Read {
 }
 
 /// Reads all ids at once. If a row is corrupt, it splits them in halves until the corrupt ids are found.
-async fn each_apart<Id: Copy, T, F>(
+async fn partition_corrupt<Id: Copy, T, F>(
     ids: &[Id],
     read: impl Fn(Vec<Id>) -> F,
-) -> Result<Sorted<T, Id>, StoreError>
+) -> Result<Partitioned<T, Id>, StoreError>
 where
     F: Future<Output = Result<Vec<T>, StoreError>>,
 {
-    let mut sorted = Sorted { sound: Vec::new(), broken: Vec::new() };
+    let mut sorted = Partitioned { sound: Vec::new(), broken: Vec::new() };
     let mut parts = vec![ids];
     while let Some(ids) = parts.pop().filter(|ids| !ids.is_empty()) {
         match read(ids.to_vec()).await {
@@ -387,7 +393,7 @@ fn kin<T>(
     owners: Vec<T>,
     family: impl Fn(&T) -> Family,
     mut secrets: HashMap<Uuid, Vec<(SecretHash, SecretRecord)>>,
-) -> Result<Vec<Kin<T>>, StoreError> {
+) -> Result<Vec<WithSecrets<T>>, StoreError> {
     let with_secrets = |of: T| {
         let (column, id) = family(&of).column();
         let secrets =

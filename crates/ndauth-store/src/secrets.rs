@@ -326,7 +326,7 @@ impl Write {
             session_id: Set(session_id),
             service_id: Set(service_id),
             minted_at: Set(record.minted_at.micros()),
-            authorized_at: Set(Some(record.authorized_at.micros()).filter(|_| record.was_drawn_by_itself())),
+            authorized_at: Set(Some(record.authorized_at.micros()).filter(|_| record.was_minted_by_token())),
             confirmed_at: Set(record.confirmed_at.map(Timestamp::micros)),
             ends_at: Set(expiry_micros(record.ends_at)),
             last_used_at: Set(None),

@@ -135,7 +135,7 @@ pub async fn undo_last_revocation(store: &Store) {
 }
 
 /// Runs a statement behind the store's back, and returns its error.
-pub async fn execute_fallibly(store: &Store, sql: &str) -> Result<(), crate::StoreError> {
+pub async fn try_execute(store: &Store, sql: &str) -> Result<(), crate::StoreError> {
     store.database.execute_unprepared(sql).await?;
     Ok(())
 }

@@ -336,7 +336,7 @@ mod tests {
     }
 
     #[test]
-    fn how_a_database_is_reached() {
+    fn tls_settings_are_read_from_the_url() {
         for (url, mode, local) in [
             ("postgres://db/nd", TlsMode::IfOffered, false),
             ("postgres://db/nd?sslmode=allow", TlsMode::Plain, false),

@@ -336,9 +336,9 @@ mod tests {
 
     #[test]
     fn an_instance_that_is_cut_off_for_good_is_wrong_for_no_longer_than_the_bound() {
-        let mut draw = Draw(7);
+        let mut draw = NumberGenerator(7);
         let changes = poisson(&mut draw, 5000.0);
-        let way = Way { outages: vec![(2500.0, 30_000.0)], ..Way::of(2.0) };
+        let way = NetworkPath { outages: vec![(2500.0, 30_000.0)], ..NetworkPath::of(2.0) };
         let states = follow(&way, &changes, 20_000.0, &mut draw);
         let watched = watch(&states, &changes, BOUND);
         let latest = watched.wrong_for.iter().copied().fold(0.0, f64::max);

@@ -164,8 +164,11 @@ impl Verifier {
         let known = received.load().as_ref().is_some_and(|known| known.version == rules);
         if known && memory.judge(&stamp, &inputs, SinceBoot::now()) != Validity::Nothing {
             grounds.share(&mut inputs);
-            let home = Arc::downgrade(&self.shared);
-            kept.insert(hash, Arc::new(CacheEntry { inputs, stamp, noted: RecordedUses::default(), home }));
+            let verifier = Arc::downgrade(&self.shared);
+            kept.insert(
+                hash,
+                Arc::new(CacheEntry { inputs, stamp, noted: RecordedUses::default(), verifier }),
+            );
         }
         Ok(())
     }

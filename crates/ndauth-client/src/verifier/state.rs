@@ -70,7 +70,7 @@ pub(crate) struct CacheEntry {
     /// The recorded uses of the secret.
     pub(super) noted: RecordedUses<String>,
     /// The verifier state whose cache holds it.
-    pub(super) home: Weak<Shared>,
+    pub(super) verifier: Weak<Shared>,
 }
 
 /// Uses that are not reported to the server yet.

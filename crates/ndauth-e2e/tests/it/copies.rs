@@ -198,7 +198,7 @@ on_both! {
         assert!(ended.code == 1 && ended.err.contains("--owner HANDLE"), "{ended:?}");
         let ended = at.admin("token revoke ci --owner ada --yes");
         assert!(ended.code == 0 && ended.out.contains("was already revoked"), "{ended:?}");
-        let events = at.operate("events export --after 3");
+        let events = at.run_admin("events export --after 3");
         assert!(events.starts_with("{\"sequence\":4,") && events.lines().count() > 10);
         // A manipulation of the database is reported, with exit code 1.
         let store = ndauth_store::Store::connect(&at.scratch.url, ndauth_store::Clock::Database).await.expect("connected");

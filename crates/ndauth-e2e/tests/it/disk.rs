@@ -65,7 +65,7 @@ impl Disk {
         let target = self.holder.0.id().to_string();
         command.args(["--user", "--mount", "--preserve-credentials", "--target", &target, "--"]);
         command.args(["python3", "-c", script]).arg(path).stdin(Stdio::piped()).stdout(Stdio::piped());
-        let mut writer = Killed(command.spawn().expect("python starts"));
+        let mut writer = KillOnDrop(command.spawn().expect("python starts"));
         let mut line = String::new();
         BufReader::new(writer.0.stdout.take().expect("piped")).read_line(&mut line).expect("it says so");
         assert_eq!(line, "locked\n");
@@ -78,19 +78,19 @@ impl Disk {
 }
 
 /// An installation whose database is on a small disk.
-pub(crate) struct OnDisk {
+pub(crate) struct InstallationOnDisk {
     pub(crate) disk: Disk,
     pub(crate) at: Installation,
 }
 
-impl OnDisk {
-    pub(crate) async fn new() -> OnDisk {
+impl InstallationOnDisk {
+    pub(crate) async fn new() -> InstallationOnDisk {
         let disk = Disk::new();
         let url = DatabaseUrl::Sqlite(disk.mounted.join("ndauth.db"));
         let target = disk.holder.0.id().to_string();
         let within = ["nsenter", "--user", "--mount", "--preserve-credentials", "--target", &target, "--"];
         let at = Installation::within(Scratch::at(url), &within);
-        OnDisk { disk, at }
+        InstallationOnDisk { disk, at }
     }
 
     pub(crate) fn serve(&self) -> Running {
@@ -118,7 +118,7 @@ async fn refused(server: &Running, service: &ndauth_core::Secret, secret: &str) 
 /// is in force, at once and after a restart.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn after_a_full_disk_what_is_acknowledged_is_in_force_and_stays() {
-    let on = OnDisk::new().await;
+    let on = InstallationOnDisk::new().await;
     on.at.people();
     let (service, session) = (on.at.service(), on.at.session());
     let server = on.serve();
@@ -168,5 +168,5 @@ async fn after_a_full_disk_what_is_acknowledged_is_in_force_and_stays() {
     for secret in &dead {
         assert_eq!(refused(&server, &service, secret).await, Some(Reason::TokenRevoked));
     }
-    assert!(on.at.operate("check").ends_with("no problems found"));
+    assert!(on.at.run_admin("check").ends_with("no problems found"));
 }

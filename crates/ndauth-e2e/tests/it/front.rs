@@ -215,7 +215,7 @@ async fn frames_that_make_no_sense_are_refused_and_deadlines_kept() {
 
 /// A request is read after its caller is authorized, and decoded after its parts are counted.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_credential_comes_before_a_request() {
+async fn requests_are_read_after_their_caller_is_authorized() {
     let at = Installation::new(Engine::Sqlite).await;
     at.people();
     let (service, session) = (at.service(), at.session());
@@ -269,7 +269,7 @@ fn memory(server: &Running) -> u64 {
 
 /// A response that its client does not read is dropped, and takes little memory until then.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_nobody_takes_is_dropped() {
+async fn unread_responses_are_dropped() {
     let at = Installation::new(Engine::Sqlite).await;
     at.people();
     let server = at.serve_as(at.command("NDAUTH_TEST_NDAUTHD"), &["--client-timeout-seconds", "1"]);

@@ -39,7 +39,7 @@ impl StoppableCluster {
         let folder = test_path("NDAUTH_TEST_FRAIL_POSTGRES_FOLDER");
         let text = fs::read_to_string(folder.join("postmaster.opts")).expect("its options");
         let started = text.split_whitespace().map(|word| word.trim_matches('"').to_owned()).collect();
-        Frail { folder, started }
+        StoppableCluster { folder, started }
     }
 
     fn signal(&self, signal: Signal) {
@@ -122,7 +122,7 @@ fn load(
 }
 
 /// Returns the number of times that a server has queried the end of the log.
-pub(crate) fn head_questions(server: &Running) -> u64 {
+pub(crate) fn head_queries(server: &Running) -> u64 {
     let (_, page) = server.get("/metrics");
     let line = page.lines().find(|line| line.starts_with("ndauth_head_questions_total"));
     line.and_then(|line| line.rsplit(' ').next()).and_then(|count| count.parse().ok()).expect("a count")
@@ -130,7 +130,7 @@ pub(crate) fn head_questions(server: &Running) -> u64 {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_database_that_stops_or_hangs_under_load_makes_no_wrong_answers() {
-    let frail = Frail::new();
+    let frail = StoppableCluster::new();
     let url = test_path("NDAUTH_TEST_FRAIL_POSTGRES").display().to_string();
     let cluster = Cluster::on(Installation::on(Scratch::in_cluster(&url).await), 2).await;
     let owner = cluster.owner(0).await;
@@ -157,7 +157,7 @@ async fn a_database_that_stops_or_hangs_under_load_makes_no_wrong_answers() {
     let (counts, mut asking) = load(&askers, &secrets, &stop);
     for what in ["stopped", "hung", "stopped again"] {
         let begun = Instant::now();
-        let (decided, before) = (counts.decided(), head_questions(&cluster.instances[0].server));
+        let (decided, before) = (counts.decided(), head_queries(&cluster.instances[0].server));
         tokio::time::sleep(Duration::from_millis(300)).await;
         assert!(counts.decided() > decided, "{what}: it was asked before");
         if what == "hung" {
@@ -171,7 +171,7 @@ async fn a_database_that_stops_or_hangs_under_load_makes_no_wrong_answers() {
         assert_eq!(counts.decided(), decided, "{what}: it does not know any more");
         assert!(counts.undecided() > undecided, "{what}: and says so");
         // The waiting requests share their queries.
-        let questions = head_questions(&cluster.instances[0].server) - before;
+        let questions = head_queries(&cluster.instances[0].server) - before;
         let most = u64::try_from(begun.elapsed().as_millis()).expect("short") / 5 + 1;
         assert!(questions <= most, "{what}: {questions} head questions, at most {most}");
         if what == "hung" {
@@ -211,7 +211,7 @@ const CLOCK: &str = "CREATE TABLE public.skew (micros bigint); INSERT INTO publi
 /// Only the database's clock counts, whatever the machines' clocks say. An expired token stays expired when
 /// that clock is set back.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn clocks_that_differ_and_jump_bring_nothing_back() {
+async fn clocks_that_differ_or_jump_revive_no_token() {
     const MINUTE: i64 = 60_000_000;
     for skew in [10, -10] {
         let at = Installation::new(Engine::Postgres).await;
@@ -276,7 +276,7 @@ async fn clocks_that_differ_and_jump_bring_nothing_back() {
 /// The network forgets connections at any point of an exchange: changes succeed again within 5 s, and no
 /// acknowledged change is lost.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn whichever_connections_are_forgotten_changes_come_back() {
+async fn changes_recover_when_connections_are_forgotten() {
     let at = Installation::new(Engine::Postgres).await;
     at.people();
     let (service, session) = (at.service(), at.session());
@@ -297,7 +297,7 @@ async fn whichever_connections_are_forgotten_changes_come_back() {
             .collect();
         asker.refused(&secret).await.ok();
         tokio::time::sleep(Duration::from_millis(7 * round)).await;
-        proxy.treat_present(Treatment::Swallowed);
+        proxy.treat_open_connections(Treatment::Swallowed);
         let cut = Instant::now();
         loop {
             let name = format!("again {round}");
@@ -353,7 +353,7 @@ async fn a_known_outage_is_reported_at_once() {
     soon(&Ok(None), async || asker.refused(&secret).await).await;
     let unknown = Secret::mint(SecretKind::Personal, &mut rand::rngs::SysRng).expect("drawn");
     for treatment in [Treatment::Cut, Treatment::Swallowed] {
-        proxy.treat(TreatedConnections::All, treatment);
+        proxy.treat(FaultScope::All, treatment);
         soon(&503, async || server.get("/readyz").0).await;
         soon(&Err(Reason::Unavailable), async || asker.refused(&secret).await).await;
         for secret in [secret.as_str(), unknown.expose()] {
@@ -364,7 +364,7 @@ async fn a_known_outage_is_reported_at_once() {
                 assert!(asked.elapsed() < Duration::from_millis(500), "{treatment:?}: {:?}", asked.elapsed());
             }
         }
-        proxy.be_fair();
+        proxy.clear_faults();
         soon(&Ok(None), async || asker.refused(&secret).await).await;
         assert_eq!(asker.refused(unknown.expose()).await, Ok(Some(Reason::SecretUnknown)));
     }
@@ -373,7 +373,7 @@ async fn a_known_outage_is_reported_at_once() {
 /// A change that this instance's own mirror cannot apply in time is not acknowledged, and its code is not
 /// retried. A new secret is returned nevertheless.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_is_not_in_force_yet_is_not_called_done() {
+async fn a_change_not_yet_in_force_is_unconfirmed() {
     let at = Installation::new(Engine::Postgres).await;
     at.people();
     let (service, session) = (at.service(), at.session());
@@ -397,7 +397,7 @@ async fn what_is_not_in_force_yet_is_not_called_done() {
     assert_eq!(trailers["grpc-status"], "2", "UNKNOWN, which no retry policy repeats: {trailers:?}");
     let ended = at.ndcli(&server, &["auth", "token", "suspend", "new"]);
     assert!(ended.code != 0 && ended.out.is_empty(), "{ended:?}");
-    proxy.be_fair();
+    proxy.clear_faults();
     let asker = Asker(server.client(&service).await);
     for secret in [&secret, &made.secret] {
         soon(&Ok(Some(Reason::TokenRevoked)), async || asker.refused(secret).await).await;
@@ -416,7 +416,7 @@ async fn a_server_stops_though_the_database_hangs() {
         let (owner, asker) = (server.client(&session).await, Asker(server.client(&service).await));
         let secret = owner.create_token(new_token("ci")).await.expect("made").secret;
         asker.refused(&secret).await.ok();
-        proxy.treat(TreatedConnections::All, Treatment::Swallowed);
+        proxy.treat(FaultScope::All, Treatment::Swallowed);
         let hanging: Vec<_> = (0..4)
             .map(|n| {
                 let owner = owner.clone();
@@ -465,7 +465,7 @@ async fn far_from_its_database_it_starts_in_few_round_trips() {
     let DatabaseUrl::Postgres(url) = &at.scratch.url else { panic!("PostgreSQL") };
     let host = url.split('@').nth(1).and_then(|rest| rest.split('/').next()).expect("a host");
     let proxy = Proxy::before(host.parse().expect("an address")).await;
-    proxy.treat(TreatedConnections::All, Treatment::Late(Duration::from_millis(50)));
+    proxy.treat(FaultScope::All, Treatment::Late(Duration::from_millis(50)));
     let begun = Instant::now();
     let mut command = at.command("NDAUTH_TEST_NDAUTHD");
     command.env("NDAUTHD_DATABASE", url.replace(host, &proxy.address.to_string()));

@@ -54,7 +54,7 @@ on_both! {
         assert_eq!(read(&made)["scope"], "RO", "as it was said");
     }
 
-    async fn what_is_wrong_with_a_grant_is_pointed_at(at: &Installation) {
+    async fn errors_in_a_grant_point_at_their_position(at: &Installation) {
         at.people();
         let server = at.serve();
         at.log_in(&server);
@@ -113,7 +113,7 @@ on_both! {
     /// Nobody is sent to a login that they have not got, or to somebody who cannot help.
     async fn the_next_step_is_true_for_whoever_reads_it(at: &Installation) {
         at.people();
-        at.operate("member set ops ada ADMIN");
+        at.run_admin("member set ops ada ADMIN");
         let server = at.serve();
         at.log_in(&server);
         // Nobody brings a revoked token back.
@@ -263,7 +263,7 @@ on_both! {
         let service = at.service();
         let token = secret(&line(at, &server, "auth token create --name ci --scope read:assets,write:assets"));
         assert!(ask(&token, service.expose(), "read:assets"));
-        let shown = at.operate("catalogue show");
+        let shown = at.run_admin("catalogue show");
         let file = at.home().join("catalogue.toml");
         let apply = |text: &str, more: &str| {
             std::fs::write(&file, text).expect("written");

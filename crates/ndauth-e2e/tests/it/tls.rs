@@ -224,7 +224,7 @@ async fn a_new_certificate_serves_without_a_restart() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_used_is_named_before_serving() {
+async fn unusable_certificates_are_reported_before_serving() {
     let at = Installation::new(Engine::Sqlite).await;
     Authority::new("ours").sign(at.home(), "127.0.0.1");
     fs::write(at.home().join("other-key.pem"), KeyPair::generate().expect("a key").serialize_pem())
@@ -266,7 +266,7 @@ fn check(at: &Installation) -> Ended {
 }
 
 #[tokio::test]
-async fn a_certificate_whose_time_is_over_or_has_not_begun_is_not_served() {
+async fn certificates_outside_their_validity_are_not_served() {
     let at = Installation::new(Engine::Sqlite).await;
     let ours = Authority::new("ours");
     let (past, to_come) = (now(at.home()) - DAY, now(at.home()) + DAY);
@@ -295,7 +295,7 @@ async fn a_certificate_whose_time_is_over_or_has_not_begun_is_not_served() {
 }
 
 #[tokio::test]
-async fn a_certificate_that_ends_soon_is_warned_of() {
+async fn a_certificate_that_expires_soon_causes_a_warning() {
     let at = Installation::new(Engine::Sqlite).await;
     let ours = Authority::new("ours");
     ours.sign_for(at.home(), 15 * DAY);

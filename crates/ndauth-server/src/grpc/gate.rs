@@ -46,7 +46,7 @@ pub(crate) struct Gate {
     pages: axum::Router,
     service: GrpcService,
     /// The runtime that the database's connections live on.
-    home: Handle,
+    runtime: Handle,
     /// The permits of the calls in flight.
     calls: Arc<Shares<CountedAs>>,
     open_streams: Arc<Shares<IpAddr>>,
@@ -152,7 +152,7 @@ impl Gate {
         Arc::new(Gate {
             routes: routes.prepare(),
             pages,
-            home: Handle::current(),
+            runtime: Handle::current(),
             calls: Shares::new(CALLS),
             open_streams: Shares::new(OPEN_STREAMS),
             request_reader: RequestReader::new(service.client_timeout),
@@ -234,7 +234,7 @@ impl Gate {
     /// connections.
     async fn recognize(&self, credential: &Arc<Credential>) -> Result<(), Status> {
         let (authority, credential) = (Arc::clone(&self.service.authority), Arc::clone(credential));
-        let recognized = self.home.spawn(async move { authority.recognize(&credential).await });
+        let recognized = self.runtime.spawn(async move { authority.recognize(&credential).await });
         match recognized.await {
             Ok(recognized) => recognized.map_err(|error| status(&error)),
             Err(_) => Err(refused(task_failed())),
@@ -466,7 +466,7 @@ impl ConnectionGate {
             request.extensions_mut().insert(ReportedLife(Arc::clone(&life)));
             let mut routes = gate.routes.clone();
             // The caller may hang up or exceed its deadline: the task is finished all the same.
-            let answer = gate.home.spawn(
+            let answer = gate.runtime.spawn(
                 async move {
                     let answer = routes.call(request).await;
                     tracing::debug!("answered");
@@ -515,7 +515,7 @@ impl ConnectionGate {
             };
             request.extensions_mut().insert(Peer(client));
             let mut pages = gate.pages.clone();
-            let answer = gate.home.spawn(
+            let answer = gate.runtime.spawn(
                 async move {
                     let answer = pages.call(request).await;
                     tracing::debug!("answered");

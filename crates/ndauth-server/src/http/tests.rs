@@ -154,7 +154,7 @@ fn an_invalid_request_is_redirected_only_to_a_valid_address_of_its_client() {
 /// A required sign-in comes back as a sign-in of just now; otherwise the person would have to sign in for
 /// ever.
 #[test]
-fn signing_in_comes_to_an_end() {
+fn a_required_sign_in_is_not_required_again() {
     for (more, then) in [
         ("", None),
         ("&prompt=login", Some("60")),
@@ -175,7 +175,7 @@ fn signing_in_comes_to_an_end() {
 }
 
 #[test]
-fn a_field_is_there_once() {
+fn a_repeated_field_is_refused() {
     let fields = |text: &str| Fields::read_once(text.as_bytes()).map(|fields| fields.text("a").to_owned());
     assert_eq!(fields("a=b&c=d"), Ok("b".to_owned()));
     assert_eq!(fields("a=&c=d"), Ok(String::new()));
@@ -187,7 +187,7 @@ fn a_field_is_there_once() {
 
 /// Texts of unknown origin are not returned at length.
 #[test]
-fn what_is_given_back_is_short() {
+fn long_texts_are_not_returned() {
     let long = "x".repeat(9_000);
     assert_eq!(after_sign_in(&format!("/oauth2/authorize?{long}")), "/");
     let query = format!(
@@ -212,7 +212,7 @@ fn many_fields_cost_no_more_than_few() {
 
 /// SEC-29.
 #[test]
-fn what_strangers_write_is_shown_and_never_obeyed() {
+fn untrusted_text_is_escaped_on_every_page() {
     const SCRIPT: &str = "\"'><script>alert(1)</script>";
     let fields = [("state", SCRIPT.to_owned())];
     let shown = [

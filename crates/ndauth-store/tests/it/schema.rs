@@ -57,7 +57,7 @@ on_both! {
             "UPDATE event SET salt = NULL",
             "DELETE FROM org",
         ] {
-            assert!(execute_fallibly(&store, nonsense).await.is_err(), "{nonsense}");
+            assert!(try_execute(&store, nonsense).await.is_err(), "{nonsense}");
         }
     }
 
@@ -111,7 +111,7 @@ on_both! {
         assert_eq!(asked("fly:kites"), None);
     }
 
-    async fn a_database_that_is_gone_is_unavailable_never_empty(scratch: &Scratch) {
+    async fn a_lost_database_is_unavailable_never_empty(scratch: &Scratch) {
         let (store, _, mut rng) = open(scratch).await;
         let (ada, _) = crate::world::member(&store, &mut rng).await;
         let read = store.read().await.expect("a view");

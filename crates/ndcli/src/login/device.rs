@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn it_asks_as_often_as_it_may() {
+    fn polling_follows_the_servers_interval() {
         for (response, left, next, interval) in [
             (PollResponse::Pending, 600, PollStep::Wait(seconds(5)), 5),
             (PollResponse::SlowDown, 600, PollStep::Wait(seconds(10)), 10),
@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn a_server_out_of_reach_is_asked_ever_less_often() {
+    fn polling_slows_down_while_the_server_is_unreachable() {
         let mut polling = Polling { interval: seconds(5), left: seconds(600) };
         let pauses: Vec<PollStep> = (0..5).map(|_| polling.next(PollResponse::Undecided)).collect();
         assert_eq!(pauses, [10, 20, 40, 60, 60].map(|pause| PollStep::Wait(seconds(pause))));

@@ -367,7 +367,7 @@ mod tests {
     }
 
     #[test]
-    fn a_server_is_called_by_its_own_name_alone() {
+    fn an_issuer_must_match_the_servers_address() {
         for (server, name, same) in [
             ("https://ndauth.example.org", "https://ndauth.example.org", true),
             ("https://ndauth.example.org:443", "https://ndauth.example.org/", true),
