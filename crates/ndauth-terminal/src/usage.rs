@@ -122,7 +122,10 @@ fn explained(error: &clap::Error, path: &str, help: &[CommandHelp], habits: &[Ha
             if prior.is_empty() || prior == argument {
                 return None;
             }
-            (format!("`{argument}` and `{prior}` do not match"), "leave one of them out".to_owned())
+            (
+                format!("`{argument}` and `{prior}` cannot be used together"),
+                "leave one of them out".to_owned(),
+            )
         }
         _ => return None,
     };
@@ -222,7 +225,7 @@ mod tests {
             ),
             (
                 "tool make --name x --size 1 --bare --kind small",
-                "`--bare` and `--kind <KIND>` do not match | leave one of them out",
+                "`--bare` and `--kind <KIND>` cannot be used together | leave one of them out",
             ),
         ] {
             assert_eq!(message_and_hint(&line.split(' ').collect::<Vec<_>>()), expected, "{line}");
