@@ -21,13 +21,13 @@ use bench::{Bench, CLIENT_CORE};
 /// Measures ndauth against what it stands on. `cargo xtask bench` builds what it needs and runs it.
 #[derive(Parser)]
 struct BenchArguments {
-    /// Where the binaries are.
+    /// The folder of the binaries.
     #[arg(long)]
     binaries: PathBuf,
     /// PostgreSQL's `pgbench`.
     #[arg(long)]
     pgbench: PathBuf,
-    /// Where the file for programs goes.
+    /// The path of the file for programs.
     #[arg(long)]
     json: PathBuf,
     /// Fewer rounds, and fewer tokens.

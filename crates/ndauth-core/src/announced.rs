@@ -1,4 +1,4 @@
-//! What announced policies will do to a case: judged by the one decision, as of when they take hold.
+//! The effect of announced policies on a case: judged by the one decision, as of when they take hold.
 
 use crate::{AccountView, Case, DatedPolicy, Factor, OrgView, OwnerView, PolicyWarning, permit};
 

@@ -10,7 +10,7 @@ use arc_swap::ArcSwapOption;
 
 use crate::{LastUse, OrgId, Scope, Timestamp};
 
-/// How long uses are counted before they are reported. A report takes a few seconds until it is written down, and what is
+/// The time for which uses are counted before they are reported. A report takes a few seconds until it is written down, and what is
 /// shown of uses is right within a minute.
 pub const COUNTED_FOR: Duration = Duration::from_secs(30);
 /// The shortest time for which uses are counted to one place: those from others in between are counted to it too.
@@ -35,7 +35,7 @@ pub struct UseTally<C> {
     counts: AtomicU64,
 }
 
-/// What is to be done about a use that was counted.
+/// The next step for a use that was counted.
 #[derive(Debug)]
 pub enum Noting<C> {
     /// Report this one use: it is the first at its place.

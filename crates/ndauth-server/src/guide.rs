@@ -1,4 +1,4 @@
-//! What the help of each command adds to its options: usage lines, examples, and answers to habits of other tools.
+//! The additions of each command's help to its options: usage lines, examples, and answers to habits of other tools.
 
 use ndauth_terminal::{CommandHelp, Habit};
 

@@ -9,38 +9,38 @@ use ndauth_authority::{DatabaseUrl, Freshness, LoginSettings};
 use crate::front::Limits;
 use crate::tls::TlsFiles;
 
-/// Where and how to serve.
+/// The options of serving.
 #[derive(Clone, Debug)]
 pub struct ServeOptions {
-    /// Where gRPC and the pages are served.
+    /// The address of gRPC and the pages.
     pub listen: SocketAddr,
-    /// Where health and metrics are served.
+    /// The address of health and metrics.
     pub admin_listen: SocketAddr,
     /// The database.
     pub database: DatabaseUrl,
     /// The files that hold its password, and that none but their owner should read.
     pub secret_files: Vec<PathBuf>,
-    /// Where ndauthd keeps its own files, if anywhere.
+    /// The folder of ndauthd's own files, if it has one.
     pub data: Option<PathBuf>,
     /// The certificate and its key, where what crosses the network is encrypted here.
     pub tls: Option<TlsFiles>,
-    /// Whether plain text beyond loopback is what the operator wants.
+    /// True if the operator permits plain text beyond loopback.
     pub plaintext_beyond_loopback: bool,
     /// The longest time from the signal to stop until the end: for calls in flight, and for final writes.
     pub drain: Duration,
-    /// How fresh answers are.
+    /// The freshness of answers.
     pub freshness: Freshness,
-    /// What clients may take of the server.
+    /// The limits of clients.
     pub limits: Limits,
-    /// How browsers and clients reach it, as [`crate::parse_public_url`] reads it; where it is not said, at the address
+    /// The address at which browsers and clients reach the server, as [`crate::parse_public_url`] reads it; where it is not said, at the address
     /// that it listens on.
     pub public_url: Option<String>,
-    /// How long sessions last, and how they may begin.
+    /// The lifetimes of sessions, and the ways to begin one.
     pub logins: LoginSettings,
 }
 
 impl ServeOptions {
-    /// How browsers and clients reach it.
+    /// The address at which browsers and clients reach the server.
     pub(crate) fn issuer(&self, address: SocketAddr) -> String {
         if let Some(url) = &self.public_url {
             return url.clone();

@@ -22,7 +22,7 @@ pub enum NextCatalogue {
     With(CatalogueDocument),
 }
 
-/// What a new catalogue changes.
+/// The changes that a new catalogue makes.
 #[derive(Debug)]
 pub struct CatalogueApplied {
     /// The changes.

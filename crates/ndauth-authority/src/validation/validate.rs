@@ -39,7 +39,7 @@ pub struct CacheableVerdict<'a> {
     pub outcome: Result<Allowed<'a>, Refusal>,
     /// The kind of the secret; `None` where the text is none.
     pub kind: Option<SecretKind>,
-    /// How long it may be kept, counted from the sending of the question.
+    /// The time for which it may be kept, counted from the sending of the question.
     pub max_cache_age: Duration,
 }
 

@@ -964,7 +964,7 @@ proptest! {
         }
     }
 
-    /// What is said to be allowed is what questions that name it are allowed.
+    /// The effective permissions are those that questions about them are allowed.
     #[test]
     fn effective_permissions_are_allowed(world in worlds()) {
         let mut world = world;

@@ -157,7 +157,7 @@ pub(crate) async fn raw_that_takes_nothing(server: &Running) -> SendRequest<Byte
     client
 }
 
-/// What is answered by hand keeps to the framing all the same.
+/// Responses without tonic keep to the framing of gRPC.
 #[tokio::test]
 async fn frames_that_make_no_sense_are_refused_and_deadlines_kept() {
     let at = Installation::new(Engine::Sqlite).await;

@@ -76,7 +76,7 @@ on_both! {
         assert_eq!(at.run_admin("service revoke registry --yes"), "service `registry` revoked");
     }
 
-    /// What cannot be undone is asked for, and named by whatever is shown of it.
+    /// Commands that cannot be undone ask, and accept every name that is shown of a thing.
     async fn what_cannot_be_undone_is_confirmed(at: &Installation) {
         at.people();
         at.run_admin("service create registry");

@@ -372,7 +372,7 @@ const FAULTS: [(&str, Treatment, bool); 5] = [
     ("cut", Treatment::Cut, false),
 ];
 
-/// What the client library lets pass by itself is reported in aggregate: every use, and no look of a long stream.
+/// The client library reports what it lets pass in aggregate: every use, and no look of a long stream.
 #[tokio::test]
 async fn counts_of_use_are_right_within_a_minute() {
     let at = Installation::new(Engine::Sqlite).await;

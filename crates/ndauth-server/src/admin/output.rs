@@ -1,4 +1,4 @@
-//! What a command of the operator prints.
+//! The output of an operator's command.
 
 use ndauth_authority::{AuthorityError, Credential};
 use ndauth_core::Secret;
@@ -12,11 +12,11 @@ use crate::report::authority_failure;
 /// The credential of whoever runs `ndauthd admin`.
 pub(super) const CONSOLE: &Credential = &Credential::Console;
 
-/// What a command did, for people and for programs.
+/// The result of a command, for people and for programs.
 pub(super) struct AdminOutput {
     pub(super) text: String,
     pub(super) json: Value,
-    /// What stands beside the data.
+    /// The text beside the data.
     pub(super) aside: Option<String>,
     /// Set where the answer itself is that something is wrong.
     pub(super) failed: bool,

@@ -1,4 +1,4 @@
-//! What the operator's lists show: a table for people, an object for programs.
+//! The operator's lists: a table for people, an object for programs.
 
 use ndauth_authority::{AsOf, MemberView, OrgSummary, ServiceView, SessionView};
 use ndauth_core::{Account, Expiry, Org, Orgs, SecretState, Timestamp, TokenView};

@@ -52,7 +52,7 @@ fn a_short_help_of_admin_fits_a_screen() {
     }
 }
 
-/// What cannot be undone takes `--yes`, and nothing is called otherwise.
+/// Commands that cannot be undone take `--yes`, and it has no other name.
 #[test]
 fn yes_is_the_one_word_for_not_asking() {
     for line in [

@@ -19,7 +19,7 @@ pub(super) struct Page {
     /// The commands of each block that was not played yet.
     blocks: VecDeque<Vec<String>>,
     server: Option<Running>,
-    /// What is typed in place of a text on the page.
+    /// The text that is typed in place of one on the page.
     samples: BTreeMap<&'static str, String>,
     variables: BTreeMap<&'static str, String>,
 }
