@@ -15,7 +15,7 @@ use tonic::metadata::{AsciiMetadataValue, MetadataMap};
 use tonic::transport::Channel;
 use tonic::{Code, Request, Response, Status};
 
-use crate::connect::root;
+use crate::dial::root;
 use crate::pages::Pages;
 use crate::{Call, ConnectError, Observer, Options, ServerUrl};
 

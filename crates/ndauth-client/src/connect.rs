@@ -7,6 +7,7 @@ use std::time::Duration;
 use ndauth_core::{Problem, Reason};
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint};
 
+use crate::dial::{connector, root};
 use crate::http_proxy::{TunnelError, Tunnels};
 use crate::{HttpProxy, Observer, ServerUrl};
 
@@ -123,7 +124,7 @@ impl Options {
     pub(crate) async fn connect(&self, server: &ServerUrl) -> Result<Channel, ConnectError> {
         let endpoint = self.endpoint(server)?;
         let connected = match &self.proxy {
-            None => endpoint.connect().await,
+            None => endpoint.connect_with_connector(connector()).await,
             Some(proxy) => {
                 let tunnels = Tunnels { proxy: proxy.clone(), server: server.clone() };
                 endpoint.connect_with_connector(tunnels).await
@@ -227,13 +228,4 @@ fn cause<'a, E: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a
         open = error.source();
     }
     None
-}
-
-/// Returns the text of the root cause.
-pub(crate) fn root(error: &dyn Error) -> String {
-    let mut deepest = error;
-    while let Some(source) = deepest.source() {
-        deepest = source;
-    }
-    deepest.to_string()
 }

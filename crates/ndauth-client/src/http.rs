@@ -16,11 +16,11 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
-use crate::connect::{CONNECT_TIMEOUT, authorities, failure, root, untrusted};
+use crate::connect::{CONNECT_TIMEOUT, authorities, failure, untrusted};
+use crate::dial::{dial, root};
 use crate::{Call, ConnectError, Options, ServerUrl};
 
 /// A connection to a server for HTTP/1.1 requests. It follows no redirect, and stores nothing between two
@@ -150,8 +150,9 @@ fn broke(error: &(dyn Error + 'static)) -> Problem {
 async fn open(server: &ServerUrl, options: &Options) -> Result<SendRequest<Full<Bytes>>, ConnectError> {
     match &options.proxy {
         None => {
-            let stream = TcpStream::connect(server.host_and_port()).await;
-            over(server, options, stream.map_err(|error| failure(server, &error))?).await
+            let (host, port) = server.host_and_port();
+            let stream = dial(host, port).await;
+            over(server, options, stream.map_err(|error| failure(server, error.as_ref()))?).await
         }
         Some(proxy) => {
             let tunnel = proxy.tunnel(server).await.map_err(|error| failure(server, &error))?;

@@ -14,10 +14,10 @@ use hyper::client::conn::http1::handshake;
 use hyper::upgrade::Upgraded;
 use hyper_util::client::proxy::matcher::Matcher;
 use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
 use tower_service::Service;
 
 use crate::ServerUrl;
+use crate::dial::{authority, dial, root};
 
 /// An HTTP/1.1 proxy that opens a tunnel to the server. The tunnel carries TLS if the server's URL begins
 /// with `https`. Neither its `Debug` nor its `Display` shows the credentials.
@@ -114,11 +114,11 @@ impl HttpProxy {
     /// Opens a tunnel to a server.
     pub(crate) async fn tunnel(&self, server: &ServerUrl) -> Result<Upgraded, TunnelError> {
         let failed = |why: String, is_transient| TunnelError { proxy: self.to_string(), why, is_transient };
-        let unreachable = |error: &dyn Error| failed(format!("cannot be reached: {error}"), true);
+        let unreachable =
+            |error: &(dyn Error + 'static)| failed(format!("cannot be reached: {}", root(error)), true);
         let broke = |error: hyper::Error| failed(format!("broke off: {error}"), true);
-        let stream = TcpStream::connect((self.host.as_str(), self.port)).await;
-        let stream = stream.map_err(|error| unreachable(&error))?;
-        stream.set_nodelay(true).map_err(|error| unreachable(&error))?;
+        let stream = dial(&self.host, self.port).await;
+        let stream = stream.map_err(|error| unreachable(error.as_ref()))?;
         let (mut requests, connection) = handshake(TokioIo::new(stream)).await.map_err(broke)?;
         // The task ends with the tunnel, or with `requests`.
         tokio::spawn(connection.with_upgrades());
@@ -163,11 +163,6 @@ fn is_authority_alone(url: &str) -> bool {
     let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
     let rest = rest.strip_suffix('/').unwrap_or(rest);
     !rest.contains(['/', '?', '#', '\\']) && rest.matches('@').count() <= 1
-}
-
-/// A host and a port, as a URL has them.
-fn authority(host: &str, port: u16) -> String {
-    if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
 }
 
 impl Service<Uri> for Tunnels {

@@ -36,6 +36,7 @@
 // The example on the page for those who build services compiles. Only this repository has the page.
 #![cfg_attr(all(doctest, feature = "axum"), doc = include_str!("../../../docs/integrate.md"))]
 
+mod dial;
 mod jitter;
 mod observer;
 mod server_url;

@@ -9,6 +9,7 @@ use tonic::transport::{Channel, Endpoint};
 
 use super::options::VerifierOptions;
 use crate::client::Client;
+use crate::dial::connector;
 use crate::{ConnectError, Credentials, InvalidCredentials, Observer, Options};
 
 /// The servers, each with a connection that is opened on first use.
@@ -59,7 +60,9 @@ impl Servers {
 
     fn channel(&self, which: usize) -> Channel {
         let (endpoint, _) = &self.servers[which % self.servers.len()];
-        self.connection(which).get_or_insert_with(|| endpoint.connect_lazy()).clone()
+        self.connection(which)
+            .get_or_insert_with(|| endpoint.connect_with_connector_lazy(connector()))
+            .clone()
     }
 
     fn connection(&self, which: usize) -> MutexGuard<'_, Option<Channel>> {
