@@ -37,7 +37,7 @@ pub(crate) struct NdauthdArguments {
 #[derive(clap::Args)]
 #[command(next_help_heading = "Global options")]
 pub(crate) struct GlobalOptions {
-    /// TOML file of settings: `ndauthd config example` prints one
+    /// TOML file of settings: `ndauthd config example` prints one [default: /etc/ndauth/ndauthd.toml, if it exists]
     #[arg(long, value_name = "FILE", env = "NDAUTHD_CONFIG", global = true)]
     pub(crate) config: Option<PathBuf>,
 
@@ -65,6 +65,8 @@ pub(crate) enum NdauthdCommand {
     Serve(Serve),
     /// Run a scratch installation on this machine, to try it
     Dev(Dev),
+    /// Ask the running server on this machine if it is ready, for a health check
+    Health(AdminListen),
     /// Show, check or exemplify the configuration
     Config {
         #[command(subcommand)]
@@ -96,15 +98,27 @@ pub(crate) enum NdauthdCommand {
     },
 }
 
+impl NdauthdCommand {
+    /// Returns true for a command about this machine's installation, whose configuration it reads.
+    pub(crate) fn concerns_the_installation(&self) -> bool {
+        match self {
+            NdauthdCommand::Serve(_) | NdauthdCommand::Health(_) | NdauthdCommand::Admin { .. } => true,
+            NdauthdCommand::Config { command } => !matches!(command, NdauthdConfigCommand::Example),
+            NdauthdCommand::Dev(_) | NdauthdCommand::Completions { .. } | NdauthdCommand::Manual { .. } => {
+                false
+            }
+        }
+    }
+}
+
 #[derive(clap::Args)]
 pub(crate) struct Serve {
     /// Address for gRPC, the HTTP API and the pages
     #[arg(long, value_name = "ADDRESS", env = "NDAUTHD_LISTEN", default_value = LISTEN)]
     pub(crate) listen: SocketAddr,
 
-    /// Address for `/livez`, `/readyz` and `/metrics`, in plain text
-    #[arg(long, value_name = "ADDRESS", env = "NDAUTHD_ADMIN_LISTEN", default_value = "127.0.0.1:7712")]
-    pub(crate) admin_listen: SocketAddr,
+    #[command(flatten)]
+    pub(crate) admin: AdminListen,
 
     /// PEM file with the server's certificate and the intermediate ones; reloaded when it changes
     #[arg(long, value_name = "FILE", env = "NDAUTHD_TLS_CERTIFICATE")]
@@ -167,6 +181,20 @@ pub(crate) struct Serve {
     /// Log format
     #[arg(long, value_name = "FORMAT", env = "NDAUTHD_LOG_FORMAT", default_value = "text")]
     pub(crate) log_format: LogLines,
+}
+
+/// The operator's port.
+#[derive(clap::Args)]
+pub(crate) struct AdminListen {
+    /// Address for `/livez`, `/readyz` and `/metrics`, in plain text
+    #[arg(
+        long = "admin-listen",
+        value_name = "ADDRESS",
+        env = "NDAUTHD_ADMIN_LISTEN",
+        default_value = "127.0.0.1:7712",
+        id = "admin_listen"
+    )]
+    pub(crate) listen: SocketAddr,
 }
 
 /// The default address for gRPC and the pages.

@@ -1,7 +1,6 @@
 //! The configuration: flags, variables and the file, combined into the options of the server.
 
 use std::fmt::Write as _;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -12,6 +11,7 @@ use ndauth_authority::limits::{CONNECTIONS, Limit};
 use ndauth_authority::{DatabaseUrl, Freshness, LoginSettings};
 use ndauth_server::front::Limits;
 use ndauth_server::{ServeOptions, TlsFiles};
+use ndauth_terminal::environment::variable;
 use ndauth_terminal::settings::{self, Layer, Setting, in_force, innermost, warn_of_unread};
 use ndauth_terminal::{Failure, Rows, print, print_json};
 use serde_json::{Value, json};
@@ -34,7 +34,13 @@ pub(crate) fn known() -> Vec<Setting> {
     settings::settings(&NdauthdArguments::command(), "NDAUTHD_", &[CONFIG])
 }
 
-/// Reads the configuration file, if one is named.
+/// Returns the configuration file of an installation from packages, if there is one. A file that may not be looked at
+/// is not absent.
+pub(crate) fn installed() -> Option<&'static Path> {
+    Some(Path::new("/etc/ndauth/ndauthd.toml")).filter(|file| !matches!(file.try_exists(), Ok(false)))
+}
+
+/// Reads the configuration file, if there is one.
 pub(crate) fn load(file: Option<&Path>) -> Result<Layer, Failure> {
     let Some(file) = file else { return Ok(Layer::default()) };
     let document = settings::read(file)?.ok_or_else(|| {
@@ -101,13 +107,21 @@ pub(crate) fn location(
                     "check its owner and its mode",
                 )
             };
-            let text = std::fs::read_to_string(file).map_err(unreadable)?;
+            let text = std::fs::read_to_string(credential(file)).map_err(unreadable)?;
             database.with_password(text.trim_end_matches(['\r', '\n'])).ok_or_else(|| {
                 Failure::usage("a SQLite file has no password", "leave `--database-password-file` out")
             })?
         }
     };
     Ok(DataLocation { database, data, secret_files })
+}
+
+/// Returns the path at which a file with a secret is read: the copy of the same name that systemd passed to this
+/// service (systemd.exec(5), `LoadCredential=`), or else the file itself.
+fn credential(file: &Path) -> PathBuf {
+    let passed = variable("CREDENTIALS_DIRECTORY").zip(file.file_name());
+    let passed = passed.map(|(folder, name)| Path::new(&folder).join(name));
+    passed.filter(|copy| copy.exists()).unwrap_or_else(|| file.to_owned())
 }
 
 impl DataLocation {
@@ -159,7 +173,7 @@ pub(crate) fn serve_options(
     let tls = match (&serve.tls_certificate, &serve.tls_key) {
         (None, None) => None,
         (Some(certificate), Some(key)) => {
-            Some(TlsFiles { certificate: certificate.clone(), key: key.clone() })
+            Some(TlsFiles { certificate: certificate.clone(), key: credential(key) })
         }
         _ => {
             return Err(Failure::usage(
@@ -170,7 +184,7 @@ pub(crate) fn serve_options(
     };
     Ok(ServeOptions {
         listen: serve.listen,
-        admin_listen: serve.admin_listen,
+        admin_listen: serve.admin.listen,
         database: location.database,
         secret_files: location.secret_files,
         data: location.data,
@@ -190,28 +204,6 @@ pub(crate) fn serve_options(
         },
         public_url: common.public_url.clone(),
         logins: logins(serve)?,
-    })
-}
-
-/// Refuses to work on a SQLite file that another user owns: that user could not read the files written beside
-/// it.
-pub(crate) fn refuse_foreign_database(database: &DatabaseUrl) -> Result<(), Failure> {
-    let DatabaseUrl::Sqlite(path) = database else { return Ok(()) };
-    let Ok(metadata) = std::fs::metadata(path) else { return Ok(()) };
-    let me = rustix::process::geteuid().as_raw();
-    if metadata.uid() == me {
-        return Ok(());
-    }
-    let message = format!(
-        "`{}` belongs to the user {}, and this runs as {me}: the server could not open what it writes",
-        path.display(),
-        metadata.uid()
-    );
-    let hint = format!("run it as that user: `sudo -u '#{}' ndauthd …`", metadata.uid());
-    Err(Failure {
-        message,
-        hint: Some(hint),
-        code: ndauth_terminal::exit_code(ndauth_core::Class::NotPermitted),
     })
 }
 
@@ -276,7 +268,7 @@ pub(crate) fn reference() -> String {
         "# The settings of ndauthd\n\n\
          Each is a flag, a variable, and a key of the TOML file that `--config` (or `NDAUTHD_CONFIG`) names. A flag takes precedence\n\
          over its variable, the variable over the file, the file over the default. A variable that is empty counts as\n\
-         unset. `ndauthd config example` prints a file to begin with, `config check` validates one, and `config\n\
+         unset. Without `--config`, the file is `/etc/ndauth/ndauthd.toml`, if it exists. `ndauthd config example` prints a file to begin with, `config check` validates one, and `config\n\
          show` prints the effective settings and their sources.\n\n\
          | key, and flag | variable | default | |\n|---|---|---|---|\n",
     );

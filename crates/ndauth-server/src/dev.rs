@@ -14,9 +14,9 @@ use ndauth_server::{LogFormat, ServeOptions, Serving, log_to_stderr, serve, sign
 use ndauth_terminal::{Failure, print, quoted};
 
 use crate::arguments::{Dev, GlobalOptions};
-use crate::configuration::refuse_foreign_database;
 use crate::presets::Preset;
 use crate::report::{authority_failure, serve_failure};
+use crate::user::refuse_foreign_database;
 
 /// The file that marks a folder as one that `dev` made.
 const MARK: &str = "made-by-ndauthd-dev";

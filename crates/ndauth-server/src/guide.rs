@@ -7,6 +7,7 @@ use ndauth_terminal::{CommandHelp, Habit};
 pub(crate) const HELP: &[CommandHelp] = &[
     help("ndauthd serve", "", &["{} --listen 0.0.0.0:7711 --tls-certificate cert.pem --tls-key key.pem"]),
     help("ndauthd dev", "", &["{}", "{} --keep ~/ndauth"]),
+    help("ndauthd health", "", &["{}"]),
     help("config example", "", &["{} > ndauthd.toml"]),
     help("config check", "", &["{} --config ndauthd.toml"]),
     help("config show", "", &["{} --format json"]),

@@ -19,11 +19,13 @@ mod http;
 
 mod first_login;
 mod grpc;
+mod health;
 mod ops;
 
 mod serve;
 
 pub use check::{CheckError, CheckedSettings, check, check_database};
+pub use health::{NotReady, readiness};
 pub use http::links::{invitation_url, parse_public_url, sign_in_url};
 pub use options::ServeOptions;
 pub use serve::{ServeError, Serving, serve};

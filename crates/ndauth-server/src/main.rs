@@ -8,20 +8,22 @@ mod configuration;
 mod dev;
 mod presets;
 mod report;
+mod user;
 
 use std::process::ExitCode;
 
 use clap::{ArgMatches, FromArgMatches};
-use ndauth_server::{LogFormat, check, check_database, log_to_stderr, serve};
+use ndauth_server::{LogFormat, check, check_database, log_to_stderr, readiness, serve};
 use ndauth_terminal::settings::Layer;
 use ndauth_terminal::{
     Failure, InvalidCommandLine, complete_if_asked, manual, print, print_completions, usage, warn,
 };
 
 use crate::arguments::{LISTEN, NdauthdArguments, NdauthdCommand, NdauthdConfigCommand};
-use crate::configuration::{location, refuse_foreign_database, serve_options};
+use crate::configuration::{location, serve_options};
 use crate::guide::{HABITS, HELP};
-use crate::report::{check_failure, serve_failure};
+use crate::report::{check_failure, not_ready, serve_failure};
+use crate::user::{give_up_root, refuse_foreign_database};
 
 /// Calls allocate their responses: with this allocator they take an eighth less time than with the system's.
 #[global_allocator]
@@ -48,8 +50,9 @@ fn configured() -> Result<(NdauthdArguments, ArgMatches, Layer), InvalidCommandL
     let first = arguments::command(&Layer::default()).try_get_matches().map_err(InvalidCommandLine::Usage)?;
     let arguments = NdauthdArguments::from_arg_matches(&first).map_err(InvalidCommandLine::Usage)?;
     configuration::warn_of_unread_variables();
-    let layer =
-        configuration::load(arguments.common.config.as_deref()).map_err(InvalidCommandLine::Failure)?;
+    let installed = arguments.command.concerns_the_installation().then(configuration::installed).flatten();
+    let layer = configuration::load(arguments.common.config.as_deref().or(installed))
+        .map_err(InvalidCommandLine::Failure)?;
     let matches = arguments::command(&layer).try_get_matches().map_err(InvalidCommandLine::Usage)?;
     let arguments = NdauthdArguments::from_arg_matches(&matches).map_err(InvalidCommandLine::Usage)?;
     Ok((arguments, matches, layer))
@@ -64,10 +67,17 @@ fn run(arguments: NdauthdArguments, matches: &ArgMatches, layer: &Layer) -> Resu
                 serve_options(location(&common, matches, layer)?.made(&common)?, &common, &serving)?;
             refuse_foreign_database(&options.database)?;
             let runtime = runtime()?;
-            let served = runtime.block_on(serve(&options, |_| ()));
+            // Without a service manager that waits for it, this does nothing.
+            let served = runtime.block_on(serve(&options, |_| {
+                let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
+            }));
             // Tasks that hang are not waited for.
             runtime.shutdown_background();
             served.map_err(|error| serve_failure(&error))
+        }
+        NdauthdCommand::Health(admin) => {
+            let ready = runtime()?.block_on(readiness(admin.listen)).map_err(|error| not_ready(&error))?;
+            print(&format!("{ready}\n"))
         }
         NdauthdCommand::Dev(options) => dev::run(&common, &options),
         NdauthdCommand::Config { command: NdauthdConfigCommand::Example } => print(&configuration::example()),
@@ -88,7 +98,9 @@ fn run(arguments: NdauthdArguments, matches: &ArgMatches, layer: &Layer) -> Resu
         }
         NdauthdCommand::Admin { format, command } => {
             log_to_stderr(LogFormat::Text, "warn");
-            let location = location(&common, matches, layer)?.made(&common)?;
+            let location = location(&common, matches, layer)?;
+            give_up_root(&location)?;
+            let location = location.made(&common)?;
             refuse_foreign_database(&location.database)?;
             check_database(&location.database).map_err(|error| check_failure(&error))?;
             let public_url = common.public_url.unwrap_or_else(|| format!("http://{LISTEN}"));

@@ -1,8 +1,9 @@
 //! The failures that the terminal shows for errors of the authority or the server.
 
 use ndauth_authority::AuthorityError;
+use ndauth_core::Class;
 use ndauth_proto::hint;
-use ndauth_server::{CheckError, ServeError, TlsError};
+use ndauth_server::{CheckError, NotReady, ServeError, TlsError};
 use ndauth_terminal::{Failure, exit_code};
 
 pub(crate) fn authority_failure(error: &AuthorityError) -> Failure {
@@ -34,6 +35,16 @@ pub(crate) fn serve_failure(error: &ServeError) -> Failure {
         | ServeError::Threads(_) => (None, 1),
     };
     Failure { message: Failure::whole(error), hint, code }
+}
+
+pub(crate) fn not_ready(error: &NotReady) -> Failure {
+    let hint = match error {
+        NotReady::Waits(_) => "its log says more; it recovers by itself once its database answers",
+        NotReady::Silent { .. } => {
+            "check that it runs, and its address: `--admin-listen`, NDAUTHD_ADMIN_LISTEN"
+        }
+    };
+    Failure { message: Failure::whole(error), hint: Some(hint.to_owned()), code: exit_code(Class::Undecided) }
 }
 
 /// Returns the failure that the terminal shows for refused settings.
