@@ -2,7 +2,7 @@
 
 use crate::cargo::{command, run};
 use crate::packages::{self, Job};
-use crate::{api, contract, package, test, tools};
+use crate::{api, contract, publish, test, tools};
 
 pub(crate) fn run_all() -> anyhow::Result<()> {
     packages::provide(Job::Test)?;
@@ -14,6 +14,6 @@ pub(crate) fn run_all() -> anyhow::Result<()> {
     doc.env("RUSTDOCFLAGS", "--deny warnings");
     run(doc)?;
     api::check()?;
-    package::check()?;
+    publish::check()?;
     test::run_all()
 }

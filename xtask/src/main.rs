@@ -18,6 +18,7 @@ mod names;
 mod package;
 mod packages;
 mod postgres;
+mod publish;
 mod server;
 mod test;
 mod tools;
@@ -47,6 +48,8 @@ enum XtaskCommand {
     Bench(bench::BenchTaskArguments),
     /// Plays how soon changes are known in many places, and what a failover does; prints the tables of `docs/scale.md`.
     Simulate,
+    /// Makes the files of a release for this machine's architecture into `target/package`, and tests them.
+    Package(package::PackageTaskArguments),
     /// Writes the Rust code of `proto/` into `ndauth-proto`, and that of the example's service beside it.
     Codegen,
     /// Writes down what the published crates offer, into `docs/api`.
@@ -71,6 +74,10 @@ fn run(command: &XtaskCommand) -> anyhow::Result<()> {
         XtaskCommand::Ci => ci::run_all(),
         XtaskCommand::Bench(arguments) => bench::measure(arguments),
         XtaskCommand::Simulate => bench::simulate(),
+        XtaskCommand::Package(arguments) => match package::make(arguments)? {
+            Some(folder) => test::run_packaged(&folder),
+            None => Ok(()),
+        },
         XtaskCommand::Codegen => codegen::write_all(),
         XtaskCommand::Api => api::write(),
     }

@@ -40,7 +40,7 @@ enum Sign {
 use Job::{Bench, Demo, Test};
 use Sign::{Check, Programs};
 
-const PREREQUISITES: [Prerequisite; 13] = [
+const PREREQUISITES: [Prerequisite; 19] = [
     Prerequisite {
         from: Demo,
         name: "a C compiler",
@@ -132,6 +132,48 @@ const PREREQUISITES: [Prerequisite; 13] = [
         purpose: "runs the clients in Python, the browser's script, grpcurl and buf",
         sign: Check(has_python_venv),
         packages: &["python3-venv"],
+    },
+    Prerequisite {
+        from: Test,
+        name: "debhelper and dpkg-buildpackage",
+        purpose: "make the Debian packages",
+        sign: Programs(&["dh", "dpkg-buildpackage", "dpkg-deb"]),
+        packages: &["debhelper", "dpkg-dev"],
+    },
+    Prerequisite {
+        from: Test,
+        name: "lintian",
+        purpose: "checks the Debian packages",
+        sign: Programs(&["lintian"]),
+        packages: &["lintian"],
+    },
+    Prerequisite {
+        from: Test,
+        name: "mmdebstrap",
+        purpose: "makes a Debian system, in which the packages are installed",
+        sign: Programs(&["mmdebstrap"]),
+        packages: &["mmdebstrap"],
+    },
+    Prerequisite {
+        from: Test,
+        name: "buildah",
+        purpose: "makes and runs the image",
+        sign: Programs(&["buildah"]),
+        packages: &["buildah"],
+    },
+    Prerequisite {
+        from: Test,
+        name: "shellcheck",
+        purpose: "checks what is written in shell",
+        sign: Programs(&["shellcheck"]),
+        packages: &["shellcheck"],
+    },
+    Prerequisite {
+        from: Test,
+        name: "Ruby",
+        purpose: "checks Homebrew's formula",
+        sign: Programs(&["ruby"]),
+        packages: &["ruby"],
     },
 ];
 

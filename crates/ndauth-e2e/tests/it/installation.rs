@@ -154,32 +154,8 @@ impl Installation {
         let listen = if more.contains(&"--listen") { [].as_slice() } else { &["--listen", "127.0.0.1:0"] };
         let arguments =
             [&["serve", "--admin-listen", "127.0.0.1:0", "--log-format", "json"], listen].concat();
-        let child =
-            command.args(arguments).args(more).stderr(Stdio::piped()).spawn().expect("ndauthd starts");
-        let mut child = KillOnDrop(child);
-        let lines = BufReader::new(child.0.stderr.take().expect("the log is piped")).lines();
-        let (sender, log) = mpsc::channel();
-        std::thread::spawn(move || {
-            for line in lines.map_while(Result::ok) {
-                // Keep reading after the receiver is gone, so that the pipe never fills up.
-                let _ = sender.send(line);
-            }
-        });
-        let mut seen = String::new();
-        let ready = loop {
-            let line =
-                log.recv_timeout(TIME_LIMIT).unwrap_or_else(|_| panic!("ndauthd is not ready:\n{seen}"));
-            let fields: serde_json::Value = serde_json::from_str(&line).unwrap_or_default();
-            if fields["message"] == "ready" {
-                break fields;
-            }
-            seen.push_str(&line);
-            seen.push('\n');
-        };
-        let address = |field: &str| ready[field].as_str().expect("an address").to_owned();
-        let scheme = if ready["tls"] == true { "https" } else { "http" };
-        let url = format!("{scheme}://{}", address("address")).parse().expect("a URL");
-        Running { child, url, admin: address("admin_address"), before: seen, log }
+        command.args(arguments).args(more);
+        Running::start(command)
     }
 
     /// Runs `ndcli` against a server, with variables and a text on standard input.
@@ -254,6 +230,35 @@ pub(crate) fn path() -> std::ffi::OsString {
 }
 
 impl Running {
+    /// Starts a server that logs JSON, and waits until it is ready.
+    pub(crate) fn start(mut command: Command) -> Running {
+        let child = command.stderr(Stdio::piped()).spawn().expect("ndauthd starts");
+        let mut child = KillOnDrop(child);
+        let lines = BufReader::new(child.0.stderr.take().expect("the log is piped")).lines();
+        let (sender, log) = mpsc::channel();
+        std::thread::spawn(move || {
+            for line in lines.map_while(Result::ok) {
+                // Keep reading after the receiver is gone, so that the pipe never fills up.
+                let _ = sender.send(line);
+            }
+        });
+        let mut seen = String::new();
+        let ready = loop {
+            let line =
+                log.recv_timeout(TIME_LIMIT).unwrap_or_else(|_| panic!("ndauthd is not ready:\n{seen}"));
+            let fields: serde_json::Value = serde_json::from_str(&line).unwrap_or_default();
+            if fields["message"] == "ready" {
+                break fields;
+            }
+            seen.push_str(&line);
+            seen.push('\n');
+        };
+        let address = |field: &str| ready[field].as_str().expect("an address").to_owned();
+        let scheme = if ready["tls"] == true { "https" } else { "http" };
+        let url = format!("{scheme}://{}", address("address")).parse().expect("a URL");
+        Running { child, url, admin: address("admin_address"), before: seen, log }
+    }
+
     pub(crate) async fn client(&self, credential: &Secret) -> Client {
         Client::connect(&self.url, Some(credential)).await.expect("connected")
     }

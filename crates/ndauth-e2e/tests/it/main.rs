@@ -22,6 +22,7 @@ mod logins;
 mod operator;
 mod orgs;
 mod outages;
+mod packages;
 mod permissions;
 mod registry;
 mod replicas;

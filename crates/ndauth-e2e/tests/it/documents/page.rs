@@ -24,7 +24,7 @@ pub(super) struct Page {
     variables: BTreeMap<&'static str, String>,
 }
 
-pub(super) fn root() -> PathBuf {
+pub(crate) fn root() -> PathBuf {
     concat!(env!("CARGO_MANIFEST_DIR"), "/../..").into()
 }
 
