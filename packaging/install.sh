@@ -140,7 +140,7 @@ fetch() {
         curl)
             curl --fail --silent --show-error --location --proto "$protocols" --proto-redir "$protocols" \
                 --retry 3 --connect-timeout 20 --output "$temporary/$1" "$downloads/$1" ;;
-        wget) wget -q -T 20 -O "$temporary/$1" "$downloads/$1" ;;
+        wget) wget -q -O "$temporary/$1" "$downloads/$1" ;;
         *) cp "$downloads/$1" "$temporary/$1" ;;
     esac || fail "cannot fetch $downloads/$1" \
         "check the network, and that version $version is one of $SOURCE/releases"
