@@ -23,7 +23,7 @@ import kubernetes_validate
 import yaml
 
 KUBERNETES = "1.37"
-# Kinds of custom resources, which Kubernetes' schemas do not have. `monitors` checks them.
+# Kinds of custom resources, which Kubernetes' schemas do not have. `check_monitors` checks them.
 CUSTOM = {"ServiceMonitor"}
 # Values whose keys are the user's own.
 FREE = {
