@@ -541,11 +541,7 @@ def check_ndauthd(name, rendered, ndauthd, faults):
     """ndauthd reads the rendered settings, with stand-ins for the mounted files."""
     with tempfile.TemporaryDirectory() as folder:
         text = one(rendered, "ConfigMap")["data"]["ndauthd.toml"]
-        text = (
-            text.replace('"/data"', f'"{folder}/data"')
-            .replace("sqlite:/data/", f"sqlite:{folder}/data/")
-            .replace("/etc/ndauth/", f"{folder}/")
-        )
+        text = text.replace("/var/lib/ndauth", f"{folder}/data").replace("/etc/ndauth/", f"{folder}/")
         settings = tomllib.loads(text)
         if password := settings.get("database-password-file"):
             Path(password).parent.mkdir()

@@ -30,7 +30,7 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- end }}
 {{- end }}
 
-{{- /* True if /data is a claim. */}}
+{{- /* True if the data folder is a claim. */}}
 {{- define "ndauth.hasClaim" -}}
 {{- if or (eq .Values.database.kind "sqlite") .Values.persistence.enabled }}true{{ end }}
 {{- end }}
@@ -45,12 +45,12 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 listen = "0.0.0.0:7711"
 admin-listen = "0.0.0.0:7712"
 public-url = {{ .Values.publicUrl | quote }}
-data-folder = "/data"
+data-folder = "/var/lib/ndauth"
 {{- if eq .Values.database.kind "postgres" }}
 database = {{ .Values.database.url | quote }}
 database-password-file = {{ printf "/etc/ndauth/database/%s" .Values.database.passwordKey | quote }}
 {{- else }}
-database = "sqlite:/data/ndauth.db"
+database = "sqlite:/var/lib/ndauth/ndauth.db"
 {{- end }}
 {{- if .Values.tls.existingSecret }}
 tls-certificate = "/etc/ndauth/tls/tls.crt"
