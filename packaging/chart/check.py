@@ -181,7 +181,7 @@ GOOD = {
     "a full name": (merged(POSTGRES, {"fullnameOverride": "tokens"}), ["NetworkPolicy"]),
 }
 
-# What ndauthd itself refuses, and not the chart.
+# Values that ndauthd refuses, and the chart does not.
 JUDGED_BY_NDAUTHD = {"a text that needs quotes": "a=", "an unknown setting": "did you mean `freshness-bound`?"}
 
 # Values that are refused, and a part of the message.
@@ -268,7 +268,7 @@ BAD = {
 
 
 class Faults:
-    """What was found, and where."""
+    """The faults that were found, and the number of checks."""
 
     def __init__(self):
         self.lines, self.checked = [], 0
@@ -466,7 +466,7 @@ def check_names(chart, faults):
 
 
 def check_selectors(name, rendered, faults):
-    """Whatever selects pods selects those of the deployment, and only by what they have."""
+    """Each selector of pods matches those of the deployment, by two labels."""
     deployment = one(rendered, "Deployment")["spec"]
     labels = deployment["template"]["metadata"]["labels"]
     selectors = [deployment["selector"]["matchLabels"]]
