@@ -40,7 +40,7 @@ enum Sign {
 use Job::{Bench, Demo, Test};
 use Sign::{Check, Programs};
 
-const PREREQUISITES: [Prerequisite; 19] = [
+const PREREQUISITES: [Prerequisite; 21] = [
     Prerequisite {
         from: Demo,
         name: "a C compiler",
@@ -139,6 +139,20 @@ const PREREQUISITES: [Prerequisite; 19] = [
         purpose: "make the Debian packages",
         sign: Programs(&["dh", "dpkg-buildpackage", "dpkg-deb"]),
         packages: &["debhelper", "dpkg-dev"],
+    },
+    Prerequisite {
+        from: Test,
+        name: "strip",
+        purpose: "leaves debug information out of what is packaged",
+        sign: Programs(&["strip"]),
+        packages: &["binutils"],
+    },
+    Prerequisite {
+        from: Test,
+        name: "git",
+        purpose: "tells the commit that is packaged",
+        sign: Programs(&["git"]),
+        packages: &["git"],
     },
     Prerequisite {
         from: Test,

@@ -62,3 +62,22 @@ fn entries(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
 fn name(path: &Path) -> String {
     path.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_release_tries_to_publish_every_published_crate() {
+        let workflow =
+            fs::read_to_string(root().join(".github/workflows/release.yml")).expect("the workflow");
+        let (_, step) = workflow.split_once("cargo publish --dry-run").expect("the step");
+        let step = step.split("\n\n").next().unwrap_or_default();
+        let words: Vec<&str> = step.split_whitespace().collect();
+        let tried = words.windows(2).filter(|pair| pair[0] == "--package").map(|pair| pair[1]);
+        let (mut tried, mut published) = (tried.collect::<Vec<_>>(), PUBLISHED.to_vec());
+        tried.sort_unstable();
+        published.sort_unstable();
+        assert_eq!(tried, published);
+    }
+}

@@ -17,10 +17,14 @@ pub struct ExposedFile {
 impl ExposedFile {
     /// Returns the file if others than its owner can open it. Returns `None` if only the owner can, if the
     /// file does not exist, or if it is not a regular file, such as a pipe. Links are followed.
+    ///
+    /// A file of another user that this process may only read through its group was lent to it so, and is not
+    /// exposed: a key of root's for a service, or a mounted secret of Kubernetes.
     pub fn find(path: &Path) -> Option<ExposedFile> {
         let metadata = fs::metadata(path).ok().filter(fs::Metadata::is_file)?;
         let mode = mode(&metadata)?;
-        (mode & OTHERS != 0).then(|| ExposedFile { path: path.to_owned(), mode })
+        let lent = mode & OTHERS == GROUP_READS && is_lent(&metadata);
+        (mode & OTHERS != 0 && !lent).then(|| ExposedFile { path: path.to_owned(), mode })
     }
 
     /// Returns the command that denies others access to the file.
@@ -46,6 +50,22 @@ impl fmt::Display for ExposedFile {
 
 /// The permission bits of the file's group and of everybody else.
 const OTHERS: u32 = 0o077;
+
+/// The bit that lets the file's group read it.
+const GROUP_READS: u32 = 0o040;
+
+/// Returns true for a file that belongs to another user and to the group of this process.
+#[cfg(unix)]
+fn is_lent(metadata: &fs::Metadata) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    let (user, group) = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
+    metadata.uid() != user && metadata.gid() == group
+}
+
+#[cfg(not(unix))]
+fn is_lent(_: &fs::Metadata) -> bool {
+    false
+}
 
 /// Returns the permission bits of a file, on systems that have them.
 #[cfg(unix)]

@@ -62,9 +62,8 @@ impl Debian {
     fn install(&self, package: &Path) -> Ended {
         let name = package.file_name().expect("a name").to_str().expect("text");
         fs::copy(package, self.path(&format!("tmp/{name}"))).expect("copied");
-        // It needs nothing that is not there, so it asks no mirror.
         let keep = "Dpkg::Options::=--force-confold";
-        self.run(&["apt-get", "install", "--yes", "--no-download", "--option", keep, &format!("/tmp/{name}")])
+        self.run(&["apt-get", "install", "--yes", "--option", keep, &format!("/tmp/{name}")])
     }
 
     /// Starts the server as the unit does: its own line, as its user. Waits until it has told so.

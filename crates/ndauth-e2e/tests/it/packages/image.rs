@@ -36,7 +36,7 @@ impl Container {
 
     fn command(&self, words: &[&str]) -> Command {
         // The processes of the container end with the first of them.
-        let mut command = command(&["unshare", "--pid", "--fork", "--kill-child=TERM", "--mount-proc"]);
+        let mut command = command(&["unshare", "--pid", "--fork", "--kill-child=KILL", "--mount-proc"]);
         command.args(["buildah", "--storage-driver", "vfs", "--root"]).arg(self.storage.path().join("root"));
         command
             .arg("--runroot")
@@ -128,8 +128,7 @@ fn the_image_serves_and_is_asked() {
         ndcli(&service, &["validate", "--secret-stdin", "--org", "ops", "--access", access], &token).code
     };
     assert_eq!((validate("ro"), validate("rw")), (0, 1));
-    server.signal(Signal::TERM);
-    server.ended();
+    drop(server);
     let silent = crate::installation::ReservedPort::new().address.to_string();
     let gone = run(container.ndauthd(&[("NDAUTHD_ADMIN_LISTEN", &silent)], &["health"]), "");
     assert!(gone.code != 0 && gone.err.contains("no server answers"), "{gone:?}");

@@ -1,4 +1,4 @@
-"""Checks the Helm chart: `python check.py CHART [NDAUTHD]`.
+"""Checks the Helm chart: `python check-chart.py CHART [NDAUTHD]`.
 
 It lints the chart, renders it with the values of `GOOD`, and validates each document strictly against Kubernetes' own
 schemas. It checks what those cannot know: that no secret is in a variable, that the time to stop suffices, that the
