@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use clap_complete::ArgValueCandidates;
 use ndauth_terminal::environment::without_empty_variables;
-use ndauth_terminal::settings::Layer;
 use ndauth_terminal::{Shell, with_help};
 
 use crate::commands::auth::{
@@ -30,6 +29,7 @@ use crate::commands::{
 };
 use crate::guide::HELP;
 use crate::settings::CommonOptions;
+use crate::settings::configuration::Configuration;
 
 #[derive(Parser)]
 #[command(
@@ -193,11 +193,12 @@ impl NdcliCommand {
     }
 }
 
-/// The command line on top of what a file sets. An empty variable counts as unset.
-pub(crate) fn command(layer: &Layer) -> clap::Command {
+/// The command line on top of what the files set. An empty variable counts as unset.
+pub(crate) fn command(configuration: &Configuration) -> clap::Command {
     let command = with_help(with_candidates(NdcliArguments::command()), HELP);
-    let command = if layer.values.contains_key("org") { command } else { with_required_org(command) };
-    without_empty_variables(layer.beneath(command))
+    let command =
+        if configuration.layer.values.contains_key("org") { command } else { with_required_org(command) };
+    without_empty_variables(configuration.beneath(command))
 }
 
 /// The command line, where a command that acts in an org requires `--org`, so that clap reports it with

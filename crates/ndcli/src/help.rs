@@ -2,11 +2,10 @@
 
 use std::fmt::Write as _;
 
-use ndauth_terminal::settings::Layer;
 use ndauth_terminal::{EXIT_CODES, Failure, manual as pages, nearest, print};
 
 use crate::arguments::{self, Help, Manual};
-use crate::settings::configuration::{OTHER_VARIABLES, known};
+use crate::settings::configuration::{Configuration, OTHER_VARIABLES, known};
 
 /// Variables that others define, and that are heeded.
 const FOREIGN_VARIABLES: [(&str, &str); 14] = [
@@ -45,7 +44,7 @@ pub(crate) fn run(help: &Help) -> Result<(), Failure> {
 
 /// Prints the manual, or writes it as pages.
 pub(crate) fn manual(manual: &Manual) -> Result<(), Failure> {
-    let command = arguments::command(&Layer::default());
+    let command = arguments::command(&Configuration::default());
     match &manual.man {
         Some(folder) => {
             let written = pages::write_pages(&command, folder)?;
@@ -61,7 +60,7 @@ pub(crate) fn manual(manual: &Manual) -> Result<(), Failure> {
 }
 
 fn of_command(words: &[&str]) -> Result<String, Failure> {
-    let mut command = arguments::command(&Layer::default());
+    let mut command = arguments::command(&Configuration::default());
     command.build();
     for word in words {
         let Some(inner) = command.find_subcommand(word) else {

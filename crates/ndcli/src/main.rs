@@ -23,7 +23,7 @@ use std::process::ExitCode;
 
 use clap::FromArgMatches;
 use clap::error::ErrorKind;
-use ndauth_terminal::settings::{Layer, innermost};
+use ndauth_terminal::settings::innermost;
 use ndauth_terminal::{Failure, InvalidCommandLine, bash_asks, complete_if_asked, print_completions, usage};
 
 use crate::arguments::{AuthCommand, NdcliArguments, NdcliCommand, PermissionsCommand, TokenCommand};
@@ -39,11 +39,11 @@ fn main() -> ExitCode {
     if bash_asks() {
         candidates::escape_for_bash();
     }
-    complete_if_asked(|| arguments::command(&Layer::default()));
+    complete_if_asked(|| arguments::command(&Configuration::default()));
     let outcome = match parse() {
         Ok((arguments, configuration)) => execute(&arguments, &configuration),
         Err(InvalidCommandLine::Usage(error)) => {
-            return usage(&error, &arguments::command(&Layer::default()), HELP, HABITS);
+            return usage(&error, &arguments::command(&Configuration::default()), HELP, HABITS);
         }
         Err(InvalidCommandLine::Failure(failure)) => Err(failure),
     };
@@ -53,30 +53,33 @@ fn main() -> ExitCode {
     }
 }
 
-/// Reads the command line twice: to learn which profile it names, and on top of what that sets.
+/// Reads the command line twice: to learn which profile and token it names, and on top of what those set.
 fn parse() -> Result<(NdcliArguments, Configuration), InvalidCommandLine> {
-    let bare = arguments::command(&Layer::default());
-    let profile = match bare.clone().try_get_matches() {
+    let bare = arguments::command(&Configuration::default());
+    let (profile, token) = match bare.clone().try_get_matches() {
         Ok(first) => {
             let arguments = NdcliArguments::from_arg_matches(&first).map_err(InvalidCommandLine::Usage)?;
             if arguments.command.needs_no_configuration() {
                 return Ok((arguments, Configuration::default()));
             }
-            arguments.common.profile
+            (arguments.common.profile, arguments.common.token)
         }
         // The configuration may have what is missing.
         Err(error) if error.kind() == ErrorKind::MissingRequiredArgument => {
             let lenient = bare.ignore_errors(true).try_get_matches().map_err(InvalidCommandLine::Usage)?;
-            innermost(&lenient).get_one::<String>("profile").cloned()
+            let named = |id| innermost(&lenient).get_one::<String>(id).cloned();
+            (named("profile"), named("token"))
         }
         Err(error) => return Err(InvalidCommandLine::Usage(error)),
     };
     warn_of_unread_variables();
-    let configuration = Configuration::load(profile.as_deref()).map_err(InvalidCommandLine::Failure)?;
-    let second =
-        arguments::command(&configuration.layer).try_get_matches().map_err(InvalidCommandLine::Usage)?;
-    let arguments = NdcliArguments::from_arg_matches(&second).map_err(InvalidCommandLine::Usage)?;
-    Ok((arguments, Configuration { matches: Some(second), ..configuration }))
+    let configuration = Configuration::load(profile.as_deref(), token.as_deref());
+    let mut configuration = configuration.map_err(InvalidCommandLine::Failure)?;
+    let second = arguments::command(&configuration).try_get_matches().map_err(InvalidCommandLine::Usage)?;
+    let mut arguments = NdcliArguments::from_arg_matches(&second).map_err(InvalidCommandLine::Usage)?;
+    configuration.trace(&mut arguments.common, innermost(&second));
+    configuration.matches = Some(second);
+    Ok((arguments, configuration))
 }
 
 fn execute(arguments: &NdcliArguments, configuration: &Configuration) -> Result<(), Failure> {

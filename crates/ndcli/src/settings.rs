@@ -7,6 +7,8 @@ pub(crate) mod options;
 
 pub(crate) mod files;
 
+pub(crate) mod token_file;
+
 pub(crate) mod configuration;
 
 pub(crate) use options::{CommonOptions, Format, InOrg, Keeping};

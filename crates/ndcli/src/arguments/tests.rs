@@ -15,7 +15,7 @@ fn leaves(command: &Command, above: &str, found: &mut Vec<(String, Command)>) {
 }
 
 fn every_leaf() -> Vec<(String, Command)> {
-    let mut command = command(&Layer::default());
+    let mut command = command(&Configuration::default());
     command.build();
     let mut found = Vec::new();
     leaves(&command, "", &mut found);
@@ -42,7 +42,7 @@ fn every_command_has_examples_that_parse() {
         let lines = help_of(HELP, &path).map(|of| of.lines(&path)).unwrap_or_default();
         assert!(!lines.is_empty(), "`{path}` has no example");
         for line in lines {
-            let parsed = command(&Layer::default()).try_get_matches_from(words(&line));
+            let parsed = command(&Configuration::default()).try_get_matches_from(words(&line));
             if let Err(error) = parsed {
                 panic!("`{line}`: {error}");
             }
@@ -73,7 +73,7 @@ fn a_short_help_fits_a_screen_and_leaves_global_options_out() {
         assert!(!text.contains("--plaintext-beyond-loopback"), "{text}");
         assert!(text.contains("Example") && text.ends_with("Global options: `ndcli -h`\n"), "{text}");
     }
-    let top = command(&Layer::default()).term_width(80).render_help().to_string();
+    let top = command(&Configuration::default()).term_width(80).render_help().to_string();
     assert!(top.contains("--plaintext-beyond-loopback") && top.contains("Example:"), "{top}");
 }
 
@@ -106,7 +106,7 @@ fn habits_of_other_tools_mean_the_same() {
     ] {
         for line in [habit, meant] {
             let words = std::iter::once("ndcli").chain(line.split(' '));
-            if let Err(error) = command(&Layer::default()).try_get_matches_from(words) {
+            if let Err(error) = command(&Configuration::default()).try_get_matches_from(words) {
                 panic!("`{line}`: {error}");
             }
         }
@@ -116,7 +116,7 @@ fn habits_of_other_tools_mean_the_same() {
 #[test]
 fn what_to_type_instead_exists() {
     let commands: Vec<String> = {
-        let mut root = command(&Layer::default());
+        let mut root = command(&Configuration::default());
         root.build();
         let mut found = Vec::new();
         leaves(&root, "", &mut found);
@@ -131,15 +131,15 @@ fn what_to_type_instead_exists() {
 
 #[test]
 fn an_org_that_is_missing_is_reported_with_all_else() {
-    let missing = |line: &str, layer: &Layer| {
-        let error = command(layer).try_get_matches_from(line.split(' ')).err()?;
+    let missing = |line: &str, configuration: &Configuration| {
+        let error = command(configuration).try_get_matches_from(line.split(' ')).err()?;
         match error.get(clap::error::ContextKind::InvalidArg) {
             Some(clap::error::ContextValue::Strings(missing)) => Some(missing.join(" ")),
             _ => Some(error.to_string()),
         }
     };
-    let (none, mut some) = (Layer::default(), Layer::default());
-    some.values.insert("org".to_owned(), "acme".to_owned());
+    let (none, mut some) = (Configuration::default(), Configuration::default());
+    some.layer.values.insert("org".to_owned(), "acme".to_owned());
     let create = "ndcli token create";
     assert_eq!(missing(create, &none).as_deref(), Some("--name <NAME> --scope <SCOPE> --org <SLUG>"));
     assert_eq!(missing(create, &some).as_deref(), Some("--name <NAME> --scope <SCOPE>"));

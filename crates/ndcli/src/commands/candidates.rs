@@ -37,7 +37,7 @@ fn whose() -> v1::Whose {
 fn org() -> Option<String> {
     let selected = || {
         let profile = stated("--profile").or_else(profile_variable);
-        Configuration::load(profile.as_deref()).ok()?.layer.values.get("org").cloned()
+        Configuration::load(profile.as_deref(), None).ok()?.layer.values.get("org").cloned()
     };
     stated("--org").or_else(|| variable("NDCLI_ORG")?.into_string().ok()).or_else(selected)
 }
@@ -111,7 +111,8 @@ pub(crate) fn permissions() -> Vec<CompletionCandidate> {
 
 /// The profiles of the configuration.
 pub(crate) fn profiles() -> Vec<CompletionCandidate> {
-    let profiles = Configuration::load(None).map(|configuration| configuration.profiles).unwrap_or_default();
+    let profiles =
+        Configuration::load(None, None).map(|configuration| configuration.profiles).unwrap_or_default();
     profiles.into_iter().map(CompletionCandidate::new).collect()
 }
 
@@ -147,13 +148,14 @@ fn stated(flag: &str) -> Option<String> {
 /// Asks the server that is configured, in the little time there is.
 fn asked<T>(ask: impl AsyncFnOnce(&CommonOptions) -> Option<T>) -> Option<T> {
     let profile = stated("--profile").or_else(profile_variable);
-    let configuration = Configuration::load(profile.as_deref()).ok()?;
+    let configuration = Configuration::load(profile.as_deref(), None).ok()?;
     let command = CommonOptions::augment_args(Command::new("ndcli"));
-    let command = without_empty_variables(configuration.layer.beneath(command));
+    let command = without_empty_variables(configuration.beneath(command));
     let server = stated("--server").map(|url| format!("--server={url}"));
     let words = ["ndcli".to_owned()].into_iter().chain(server);
     let matches = command.try_get_matches_from(words).ok()?;
-    let common = CommonOptions::from_arg_matches(&matches).ok()?;
+    let mut common = CommonOptions::from_arg_matches(&matches).ok()?;
+    configuration.trace(&mut common, &matches);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().ok()?;
     runtime.block_on(async { timeout(TIMEOUT, ask(&common)).await.ok()? })
 }

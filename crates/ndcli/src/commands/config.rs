@@ -79,7 +79,7 @@ pub(crate) fn run(
 /// The value in force and where it comes from.
 fn value(configuration: &Configuration, setting: &Setting) -> Option<(String, Origin)> {
     let matches = innermost(configuration.matches.as_ref()?);
-    Some((in_force(matches, setting)?, configuration.layer.origin(matches, setting)))
+    Some((in_force(matches, setting)?, configuration.origin(matches, setting)))
 }
 
 fn get(common: &CommonOptions, configuration: &Configuration, key: &str) -> Result<(), Failure> {
@@ -215,7 +215,7 @@ fn list(common: &CommonOptions, configuration: &Configuration) -> Result<(), Fai
                 .map(|(key, value, from)| json!({ "key": key, "value": value, "from": from }))
                 .collect();
             return print_json(&json!({
-                "file": path()?.display().to_string(),
+                "file": path().ok().map(|path| path.display().to_string()),
                 "profile": configuration.profile,
                 "profiles": configuration.profiles,
                 "settings": settings,

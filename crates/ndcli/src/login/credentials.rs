@@ -2,22 +2,23 @@
 //!
 //! The order is `--token`, `NDCLI_TOKEN`, `NDCLI_TOKEN_FILE`, the stored login. An empty variable counts as
 //! unset. If one of them holds no valid secret, the command fails without trying the next: a truncated secret
-//! must not act as somebody else. A stored login is only sent to the server that it was stored for.
+//! must not act as somebody else. A stored login is only sent to the server that it was stored for, and a secret in a
+//! token file that names a server only to that one, unless a flag or a variable names another.
 
-use std::fs;
 use std::path::PathBuf;
 use std::sync::Once;
 
 use ndauth_client::ServerUrl;
 use ndauth_core::{InvalidSecret, Secret};
-use ndauth_terminal::environment::{all, stated, variable};
+use ndauth_terminal::environment::{all, stated};
+use ndauth_terminal::settings::Origin;
 use ndauth_terminal::{ExposedFile, Failure, hint, warn};
-use serde_json::Value;
 
 use super::logins::{self, KeptIn, Login, Stored};
 use super::oauth;
 use crate::clock::now;
 use crate::settings::CommonOptions;
+use crate::settings::token_file::{CredentialSource, TokenFileContent};
 
 /// A credential and its source.
 pub(crate) struct ResolvedCredential {
@@ -90,38 +91,34 @@ pub(crate) async fn refreshed(
 
 /// Returns the effective credential without refreshing it.
 pub(crate) fn find(common: &CommonOptions) -> Result<ResolvedCredential, Failure> {
-    if let Some(text) = &common.token {
-        static WARNED: Once = Once::new();
-        WARNED.call_once(|| {
-            warn("everyone who can list this machine's processes can read `--token`; prefer NDCLI_TOKEN");
-        });
-        return parse(text, "--token", None);
+    match CredentialSource::choose(common.token.as_deref()) {
+        CredentialSource::Flag(text) => {
+            static WARNED: Once = Once::new();
+            WARNED.call_once(|| {
+                warn("everyone who can list this machine's processes can read `--token`; prefer NDCLI_TOKEN");
+            });
+            parse(&text, "--token", None)
+        }
+        CredentialSource::Variable(text) => parse(&text, "NDCLI_TOKEN", None),
+        CredentialSource::File(path) => in_file(common, path),
+        CredentialSource::StoredLogin => match logins::find(&common.server)? {
+            Some(stored) => of_login(stored),
+            None => Err(missing(&common.server)),
+        },
     }
-    if let Some(text) = variable("NDCLI_TOKEN") {
-        return parse(&text.to_string_lossy(), "NDCLI_TOKEN", None);
-    }
-    if let Some(path) = variable("NDCLI_TOKEN_FILE") {
-        let path = PathBuf::from(path);
-        let text = fs::read_to_string(&path).map_err(|error| {
-            let message =
-                format!("cannot read the file that NDCLI_TOKEN_FILE names, `{}`: {error}", path.display());
-            Failure::not_authenticated(message, "set NDCLI_TOKEN_FILE to a file that holds the token")
-        })?;
-        let text = match text.trim_start().starts_with('{') {
-            false => text.trim_end_matches(['\r', '\n']).to_owned(),
-            true => bearer_token(&text).ok_or_else(|| {
-                let message = format!(
-                    "the file that NDCLI_TOKEN_FILE names, `{}`, holds no `bearer_token`",
-                    path.display()
-                );
-                Failure::not_authenticated(message, r#"it holds `{"bearer_token": "…"}`, or the token alone"#)
-            })?,
-        };
-        return parse(&text, "NDCLI_TOKEN_FILE", Some(path));
-    }
-    match logins::find(&common.server)? {
-        Some(stored) => of_login(stored),
-        None => Err(missing(&common.server)),
+}
+
+/// Reads the secret in a token file, and checks that it may go to the server in use.
+fn in_file(common: &CommonOptions, path: PathBuf) -> Result<ResolvedCredential, Failure> {
+    let content = TokenFileContent::read(&path)?;
+    let is_chosen = matches!(common.server_from, Origin::Flag | Origin::Variable(_));
+    match &content.server {
+        // Another process replaced the file after the server was read from it.
+        Some(server) if !is_chosen && *server != common.server => {
+            let message = format!("the file `{}` now names another server, `{server}`", path.display());
+            Err(Failure::not_authenticated(message, "run the command again"))
+        }
+        _ => parse(&content.secret, "NDCLI_TOKEN_FILE", Some(path)),
     }
 }
 
@@ -158,15 +155,6 @@ fn of_login(stored: Stored) -> Result<ResolvedCredential, Failure> {
     let secret = stored.login.secret().clone();
     Ok(ResolvedCredential { secret, source: "stored login", path, login: Some(stored) })
 }
-
-/// Returns the token in a file of the format that `ndcli token create --token-file` writes.
-fn bearer_token(text: &str) -> Option<String> {
-    let whole: Value = serde_json::from_str(text).ok()?;
-    whole.get(BEARER_TOKEN)?.as_str().map(str::to_owned)
-}
-
-/// The key of the token in a JSON file.
-pub(crate) const BEARER_TOKEN: &str = "bearer_token";
 
 /// Returns the failure for a missing credential, with its most likely cause.
 fn missing(server: &ServerUrl) -> Failure {

@@ -163,7 +163,9 @@ pub(crate) fn file() -> Result<PathBuf, Failure> {
 
 /// Returns the stored login for a server, if there is one.
 pub(crate) fn find(server: &ServerUrl) -> Result<Option<Stored>, Failure> {
-    let Some(value) = read(&file()?)?.remove(&server.to_string()) else { return Ok(None) };
+    // Without a home folder nothing is stored.
+    let Ok(path) = file() else { return Ok(None) };
+    let Some(value) = read(&path)?.remove(&server.to_string()) else { return Ok(None) };
     let failed = |(message, hint): (String, &str)| Failure::not_authenticated(message, hint);
     if !in_keyring(&value) {
         return Ok(Some(Stored { login: Login::from_json(&value).map_err(failed)?, kept_in: KeptIn::File }));

@@ -13,18 +13,21 @@ use std::path::{Path, PathBuf};
 
 use clap::{ArgMatches, Args, Command};
 use ndauth_terminal::environment::variable;
-use ndauth_terminal::settings::{self, Layer, Setting, warn_of_unread};
+use ndauth_terminal::settings::{self, Layer, Origin, Setting, warn_of_unread};
 use ndauth_terminal::{Failure, nearest, quoted};
 use toml_edit::{DocumentMut, Table};
 
 use super::files::{folder, replace};
 use super::options::{CommonOptions, InOrg, Keeping};
+use super::token_file::{CredentialSource, TokenFileContent};
 
 /// The configuration in use.
 #[derive(Default)]
 pub(crate) struct Configuration {
     /// The values that the file sets, overridden by the profile's.
     pub(crate) layer: Layer,
+    /// The server that the token file names, if it is the source of the credential. It overrides the layer.
+    of_token_file: Layer,
     /// The profile in use, if there is one.
     pub(crate) profile: Option<String>,
     /// The names of all profiles.
@@ -35,6 +38,8 @@ pub(crate) struct Configuration {
 
 /// The key that selects the default profile.
 pub(crate) const PROFILE: &str = "profile";
+/// The key of the server's URL.
+const SERVER: &str = "server";
 /// The table that holds the profiles.
 pub(crate) const PROFILES: &str = "profiles";
 
@@ -43,7 +48,8 @@ pub(crate) const OTHER_VARIABLES: [(&str, &str); 3] = [
     ("NDCLI_TOKEN", "the credential: a personal token, a session or a service's secret"),
     (
         "NDCLI_TOKEN_FILE",
-        "a file that holds the credential, alone or as `{\"bearer_token\": …}`; NDCLI_TOKEN takes precedence",
+        "a file that holds the credential, alone or as `{\"bearer_token\": …, \"server\": …}`; NDCLI_TOKEN takes \
+         precedence. The `server` in it takes precedence over the configuration; NDCLI_SERVER and `--server` over it",
     ),
     ("NDCLI_PROFILE", "the profile of the configuration to use: another server, other settings"),
 ];
@@ -57,9 +63,19 @@ pub(crate) fn known() -> Vec<Setting> {
 }
 
 impl Configuration {
-    /// Reads the file, and the profile that is named or that the file selects.
-    pub(crate) fn load(profile: Option<&str>) -> Result<Configuration, Failure> {
-        let path = path()?;
+    /// Reads the file, and the profile that is named or that the file selects; and the server that the token file
+    /// names, if the credential comes from there. `token` is the value of `--token`.
+    pub(crate) fn load(profile: Option<&str>, token: Option<&str>) -> Result<Configuration, Failure> {
+        Ok(Configuration { of_token_file: of_token_file(token)?, ..Configuration::read(profile)? })
+    }
+
+    fn read(profile: Option<&str>) -> Result<Configuration, Failure> {
+        let path = match (path(), profile) {
+            (Ok(path), _) => path,
+            // Without a home folder there is no file.
+            (Err(_), None) => return Ok(Configuration::default()),
+            (Err(failure), Some(_)) => return Err(failure),
+        };
         let Some(document) = settings::read(&path)? else {
             return match profile {
                 None => Ok(Configuration::default()),
@@ -93,8 +109,36 @@ impl Configuration {
             values.extend(profiles.remove(name).ok_or_else(|| no_profile(name, &names, &path))?);
         }
         let profiles = names;
-        Ok(Configuration { layer: Layer { file: Some(path), values }, profile, profiles, matches: None })
+        let layer = Layer { file: Some(path), values };
+        Ok(Configuration { layer, profile, profiles, ..Configuration::default() })
     }
+
+    /// Returns the command line with the values of the files as its defaults.
+    pub(crate) fn beneath(&self, command: Command) -> Command {
+        self.of_token_file.beneath(self.layer.beneath(command))
+    }
+
+    /// Returns the source of the effective value of a setting.
+    pub(crate) fn origin(&self, matches: &ArgMatches, setting: &Setting) -> Origin {
+        match self.of_token_file.origin(matches, setting) {
+            Origin::Default => self.layer.origin(matches, setting),
+            origin => origin,
+        }
+    }
+
+    /// Records in the options where the server's URL comes from.
+    pub(crate) fn trace(&self, common: &mut CommonOptions, matches: &ArgMatches) {
+        let known = known();
+        let setting = settings::find(&known, SERVER).expect("`server` is a setting");
+        common.server_from = self.origin(matches, setting);
+    }
+}
+
+/// Reads the server that the token file names, if it is the source of the credential.
+fn of_token_file(token: Option<&str>) -> Result<Layer, Failure> {
+    let CredentialSource::File(path) = CredentialSource::choose(token) else { return Ok(Layer::default()) };
+    let Some(server) = TokenFileContent::read(&path)?.server else { return Ok(Layer::default()) };
+    Ok(Layer { file: Some(path), values: [(SERVER.to_owned(), server.to_string())].into() })
 }
 
 fn no_profile(name: &str, profiles: &[String], path: &Path) -> Failure {

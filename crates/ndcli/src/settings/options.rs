@@ -8,6 +8,7 @@ use clap::{Args, ValueEnum};
 use ndauth_client::ServerUrl;
 use ndauth_core::OrgSlug;
 use ndauth_terminal::Failure;
+use ndauth_terminal::settings::Origin;
 
 use super::values::{org, timeout};
 
@@ -37,6 +38,10 @@ pub(crate) struct CommonOptions {
         global = true
     )]
     pub(crate) server: ServerUrl,
+
+    /// The source of the server's URL.
+    #[arg(skip = Origin::Default)]
+    pub(crate) server_from: Origin,
 
     /// Configuration profile: another server, other settings
     #[arg(long, value_name = "NAME", env = "NDCLI_PROFILE", global = true)]

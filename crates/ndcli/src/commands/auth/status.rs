@@ -56,6 +56,7 @@ pub(crate) async fn run(common: &CommonOptions, status: &Status) -> Result<(), F
         ))?,
         Format::Table | Format::Detailed => print(&detailed(&[
             ("Server", server),
+            ("Server from", common.server_from.to_string()),
             ("Account", account),
             ("Credential", kind),
             ("Type", token_type.to_owned()),
@@ -69,6 +70,7 @@ pub(crate) async fn run(common: &CommonOptions, status: &Status) -> Result<(), F
         ]))?,
         Format::Json => print_json(&json!({
             "server": server,
+            "server_from": common.server_from.to_string(),
             "account": account,
             "source": credential.source,
             "file": file,

@@ -104,7 +104,7 @@ pub(crate) async fn run<C: OwnerArguments>(
 ) -> Result<(), Failure> {
     let whose = create.owner.whose()?;
     // A sink that cannot be used is found before there is a token.
-    let sink = create.sink.prepare(create.force)?;
+    let sink = create.sink.prepare(&common.server, create.force)?;
     let mut server = connect(common).await?;
     let new = new_token(create, &server, &whose).await?;
     if create.preview {

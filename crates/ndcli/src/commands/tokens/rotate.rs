@@ -82,7 +82,7 @@ pub(crate) async fn run<W: OwnerArguments>(
 ) -> Result<(), Failure> {
     let aim = &rotation.named.aim()?;
     // A sink that cannot be used is found before there is a secret.
-    let sink = rotation.sink.prepare(true)?;
+    let sink = rotation.sink.prepare(&common.server, true)?;
     let mut server = connect(common).await?;
     let rotated = aim.rotate(&server, rotation.overlap, rotation.expiry).await;
     let rotated = rotated.map_err(|failure| unsure(failure, aim))?;

@@ -7,15 +7,16 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use ndauth_client::ServerUrl;
 use ndauth_core::{Secret, SecretKind};
 use ndauth_terminal::{Failure, nonsense, shown};
-use serde_json::json;
 use tempfile::NamedTempFile;
 
 use super::aim::{Aim, ChangedToken};
 use crate::connection::{ServerConnection, connect_as};
-use crate::login::credentials::{BEARER_TOKEN, ResolvedCredential};
+use crate::login::credentials::ResolvedCredential;
 use crate::settings::CommonOptions;
+use crate::settings::token_file::SecretShape;
 
 /// The destination of a new secret.
 #[derive(clap::Args)]
@@ -24,28 +25,23 @@ pub(crate) struct SinkArgs {
     #[arg(long, value_name = "FILE", group = "sink")]
     to_file: Option<PathBuf>,
 
-    /// The same, as JSON: {"bearer_token": "…"}
+    /// The same, as JSON with the server's URL: {"bearer_token": "…", "server": "…"}
     #[arg(long, alias = "token_file", value_name = "FILE", group = "sink")]
     token_file: Option<PathBuf>,
 
     /// Pipe the secret to a command, such as 'gh secret set NDCLI_TOKEN'
     #[arg(long, value_name = "COMMAND", group = "sink")]
     to_command: Option<String>,
+
+    /// With `--to-command`: pipe the JSON that `--token-file` writes
+    #[arg(long, requires = "to_command")]
+    with_server: bool,
 }
 
 /// A sink that is ready.
 pub(crate) enum Sink {
-    Command(String),
+    Command { command: String, shape: SecretShape },
     File(TokenFile),
-}
-
-/// The shape of a file that holds a secret.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum FileShape {
-    /// The secret alone, on a line.
-    Bare,
-    /// An object with the secret as `bearer_token`.
-    Json,
 }
 
 /// The reason why a secret did not get where it belongs.
@@ -58,7 +54,7 @@ pub(crate) struct SinkFailure {
 /// A file that is to hold a token, made ready before there is one.
 pub(crate) struct TokenFile {
     path: PathBuf,
-    shape: FileShape,
+    shape: SecretShape,
     scratch: NamedTempFile,
     over: bool,
 }
@@ -77,13 +73,18 @@ impl SinkArgs {
         }
     }
 
-    /// Makes the sink ready, before there is a secret; a file that is there is replaced where that was said.
-    pub(crate) fn prepare(&self, replace: bool) -> Result<Option<Sink>, Failure> {
+    /// Makes the sink ready, before there is a secret of a server; a file that is there is replaced where that was
+    /// said.
+    pub(crate) fn prepare(&self, server: &ServerUrl, replace: bool) -> Result<Option<Sink>, Failure> {
+        let with_server = || SecretShape::WithServer(server.clone());
         let file = |path, shape| TokenFile::prepare(path, shape, replace).map(|file| Some(Sink::File(file)));
         match (&self.to_command, &self.to_file, &self.token_file) {
-            (Some(command), ..) => Ok(Some(Sink::Command(command.clone()))),
-            (None, Some(path), _) => file(path, FileShape::Bare),
-            (None, None, Some(path)) => file(path, FileShape::Json),
+            (Some(command), ..) => {
+                let shape = if self.with_server { with_server() } else { SecretShape::Bare };
+                Ok(Some(Sink::Command { command: command.clone(), shape }))
+            }
+            (None, Some(path), _) => file(path, SecretShape::Bare),
+            (None, None, Some(path)) => file(path, with_server()),
             (None, None, None) => Ok(None),
         }
     }
@@ -93,7 +94,7 @@ impl Sink {
     /// Returns the destination, for people.
     pub(crate) fn whereabouts(&self) -> String {
         match self {
-            Sink::Command(command) => format!("given to `{}`", shown(command)),
+            Sink::Command { command, .. } => format!("given to `{}`", shown(command)),
             Sink::File(file) => format!("written to {}", shown(&file.path.display().to_string())),
         }
     }
@@ -102,14 +103,14 @@ impl Sink {
     pub(crate) fn store(self, secret: &str) -> Result<(), SinkFailure> {
         match self {
             Sink::File(file) => file.write(secret),
-            Sink::Command(command) => run(&command, secret),
+            Sink::Command { command, shape } => run(&command, &shape.text(secret)),
         }
     }
 }
 
 impl TokenFile {
     /// Makes ready to write a file, over one that is there only where that was said.
-    fn prepare(path: &Path, shape: FileShape, over: bool) -> Result<TokenFile, Failure> {
+    fn prepare(path: &Path, shape: SecretShape, over: bool) -> Result<TokenFile, Failure> {
         if !over && fs::symlink_metadata(path).is_ok() {
             let message = format!("`{}` already exists, and no token was made", path.display());
             return Err(Failure::usage(message, "name a new file, or use `--force` to overwrite it"));
@@ -125,14 +126,10 @@ impl TokenFile {
 
     /// Writes the secret, whole or not at all, and has it on disk before this returns.
     fn write(self, secret: &str) -> Result<(), SinkFailure> {
-        let (path, shape) = (self.path.clone(), self.shape);
+        let (path, line) = (self.path.clone(), self.shape.text(secret));
         let failed = |what: &str, error: &io::Error, may_be_stored| SinkFailure {
             why: format!("`{}` {what}: {error}", path.display()),
             may_be_stored,
-        };
-        let line = match shape {
-            FileShape::Bare => secret.to_owned(),
-            FileShape::Json => format!("{:#}", json!({ BEARER_TOKEN: secret })),
         };
         self.replace(&line).map_err(|error| failed("cannot be written", &error, false))?;
         let synced = File::open(folder_of(&path)).and_then(|folder| folder.sync_all());
@@ -185,7 +182,7 @@ pub(crate) async fn take_over(
     })
 }
 
-/// Runs a command of the shell, with the secret on its standard input and nowhere else. The command's output goes to
+/// Runs a command of the shell, with a secret on its standard input and nowhere else. The command's output goes to
 /// standard error: standard output holds data.
 fn run(command: &str, secret: &str) -> Result<(), SinkFailure> {
     let failed = |what: &str, error: io::Error, may_be_stored| SinkFailure {
