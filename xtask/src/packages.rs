@@ -40,7 +40,7 @@ enum Sign {
 use Job::{Bench, Demo, Test};
 use Sign::{Check, Programs};
 
-const PREREQUISITES: [Prerequisite; 21] = [
+const PREREQUISITES: [Prerequisite; 14] = [
     Prerequisite {
         from: Demo,
         name: "a C compiler",
@@ -57,9 +57,9 @@ const PREREQUISITES: [Prerequisite; 21] = [
     },
     Prerequisite {
         from: Bench,
-        name: "setpriv, setsid, taskset, unshare and nsenter",
-        purpose: "start a process as another user, in its own session, on one core or on a small disk",
-        sign: Programs(&["setpriv", "setsid", "taskset", "unshare", "nsenter"]),
+        name: "setpriv, setsid, taskset, unshare, nsenter and flock",
+        purpose: "start a process as another user, in its own session, on one core, on a small disk or alone",
+        sign: Programs(&["setpriv", "setsid", "taskset", "unshare", "nsenter", "flock"]),
         packages: &["util-linux"],
     },
     Prerequisite {
@@ -82,6 +82,13 @@ const PREREQUISITES: [Prerequisite; 21] = [
         purpose: "sends the requests that the documents show",
         sign: Programs(&["curl"]),
         packages: &["curl"],
+    },
+    Prerequisite {
+        from: Test,
+        name: "direnv",
+        purpose: "loads the variables of a folder",
+        sign: Programs(&["direnv"]),
+        packages: &["direnv"],
     },
     Prerequisite {
         from: Test,

