@@ -33,6 +33,7 @@ mod shares;
 mod terminal;
 mod tls;
 mod token_files;
+mod troubleshooting;
 mod tunnels;
 mod verifier;
 mod watching;

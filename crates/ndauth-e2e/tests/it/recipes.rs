@@ -139,10 +139,11 @@ fn refusals(pipeline: &Pipeline) {
     let refused = fails(&reader, "403");
     assert!(log(&refused).contains("`RO`") || log(&refused).contains("RO"), "{refused:?}");
 
-    let made = pipeline.at.ndcli(&pipeline.server, &["auth", "token", "show", "short", "-f", "json"]);
+    pipeline.token("clock", &["--scope", "ro"]);
+    let made = pipeline.at.ndcli(&pipeline.server, &["auth", "token", "show", "clock", "-f", "json"]);
     let now = crate::cli::json(&made)["created_at"].as_str().and_then(|at| at.parse().ok());
     let now: ndauth_core::Timestamp = now.expect("an instant");
-    let end = now.checked_add(Duration::from_secs(15)).expect("an instant").to_string();
+    let end = now.checked_add(Duration::from_secs(2)).expect("an instant").to_string();
     let dead = pipeline.token("dead", &["--scope", "rw", "--expiry", &end]);
     let begun = Instant::now();
     while pipeline.at.ndcli_with(&pipeline.server, &[("NDCLI_TOKEN", &dead)], &["whoami"], "").code == 0 {

@@ -40,7 +40,7 @@ impl Authority {
         self.sign_as(folder, "127.0.0.1", |params| params.not_after = ends.into());
     }
 
-    fn sign_as(&self, folder: &Path, name: &str, change: impl FnOnce(&mut CertificateParams)) {
+    pub(crate) fn sign_as(&self, folder: &Path, name: &str, change: impl FnOnce(&mut CertificateParams)) {
         let key = KeyPair::generate().expect("a key");
         let mut params = CertificateParams::new(vec![name.to_owned()]).expect("parameters");
         change(&mut params);
@@ -53,7 +53,7 @@ impl Authority {
 }
 
 /// Returns the machine's time, which is the time of a file that was just written.
-fn now(folder: &Path) -> SystemTime {
+pub(crate) fn now(folder: &Path) -> SystemTime {
     let file = folder.join("now");
     fs::write(&file, "").expect("written");
     fs::metadata(file).and_then(|file| file.modified()).expect("a time")

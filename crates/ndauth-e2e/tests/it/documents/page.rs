@@ -34,7 +34,7 @@ pub(super) fn read(page: &str) -> String {
 }
 
 /// Returns the fenced blocks of a page, each with its language.
-pub(super) fn blocks(text: &str) -> impl Iterator<Item = (&str, &str)> {
+pub(crate) fn blocks(text: &str) -> impl Iterator<Item = (&str, &str)> {
     text.split("\n```").skip(1).step_by(2).map(|block| block.split_once('\n').expect("a block of lines"))
 }
 
