@@ -9,6 +9,7 @@ use std::time::Duration;
 use ndauth_client::{Call, Client, ConnectError, Distrust, Http, HttpProxy, Observer, Options};
 use ndauth_core::{Class, PolicyWarning, Problem, Reason, Secret, SecretKind, Timestamp};
 use ndauth_terminal::environment::variable;
+use ndauth_terminal::settings::Origin;
 use ndauth_terminal::{Failure, aside, hint, warn};
 use tokio::time::Instant;
 
@@ -37,7 +38,7 @@ pub(crate) async fn reach<T>(
         match open().await? {
             Ok(connection) => return Ok(connection),
             Err(error) if error.is_transient() && wait.longer(&error.to_string()).await => {}
-            Err(error) => return Err(connection_failure(&error, common.timeout)),
+            Err(error) => return Err(connection_failure(&error, common)),
         }
     }
 }
@@ -132,8 +133,11 @@ pub(crate) fn failed(common: &CommonOptions, problem: Problem) -> Failure {
     }
 }
 
-fn connection_failure(error: &ConnectError, tried: Duration) -> Failure {
+fn connection_failure(error: &ConnectError, common: &CommonOptions) -> Failure {
     let hint = match error {
+        ConnectError::Unreachable { .. } if common.server_from == Origin::Default => {
+            "that is the default address: name your server by `--server`, NDCLI_SERVER, or `ndcli config set server URL`"
+        }
         ConnectError::Unreachable { .. } => {
             "check that it is running, and its address: `--server`, NDCLI_SERVER, `ndcli config set server URL`"
         }
@@ -160,7 +164,7 @@ fn connection_failure(error: &ConnectError, tried: Duration) -> Failure {
         ConnectError::CaFile { .. } => ndauth_terminal::exit_code(Class::Invalid),
     };
     let message = if error.is_transient() {
-        with_attempt_duration(&error.to_string(), tried)
+        with_attempt_duration(&error.to_string(), common.timeout)
     } else {
         error.to_string()
     };

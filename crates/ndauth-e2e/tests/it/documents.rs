@@ -12,7 +12,7 @@ use ndauth_store::Engine;
 use serde_json::Value;
 
 use crate::dev::dev;
-use crate::installation::{Installation, run, test_path};
+use crate::installation::{Installation, path, run, test_path};
 use crate::logins::{choose_password, log_in_by_a_code};
 use crate::registry::Registry;
 
@@ -46,10 +46,11 @@ async fn the_references_are_fresh() {
 }
 
 /// The pages with commands or code, and the languages of their blocks. A test below plays each page.
-const PLAYED: [(&str, &[&str]); 10] = [
+const PLAYED: [(&str, &[&str]); 11] = [
     ("CONTRIBUTING.md", &["sh"]),
     ("README.md", &["sh", "yaml"]),
     ("crates/ndauth-client/examples/asset-registry/README.md", &["sh"]),
+    ("docs/ci/README.md", &["sh", "yaml"]),
     ("docs/cli.md", &["sh"]),
     ("docs/first-day.md", &["console"]),
     // `cargo test --doc` compiles its Rust.
@@ -63,7 +64,7 @@ const PLAYED: [(&str, &[&str]); 10] = [
 #[test]
 fn every_page_with_commands_is_played() {
     let mut found = BTreeMap::new();
-    for folder in ["", "crates/ndauth-client/examples/asset-registry/", "docs/", "docs/adr/"] {
+    for folder in ["", "crates/ndauth-client/examples/asset-registry/", "docs/", "docs/adr/", "docs/ci/"] {
         for entry in std::fs::read_dir(root().join(folder)).expect("a folder") {
             let name = entry.expect("an entry").file_name();
             let page = format!("{folder}{}", name.display());
@@ -188,6 +189,45 @@ async fn the_asset_registry_is_used_as_it_is_shown() {
     std::fs::write(page.at.home().join("logo.svg"), "<svg/>").expect("written");
     let shown = page.play();
     assert!(shown.contains(r#""published_by":"ada""#), "{shown}");
+    page.close();
+}
+
+#[tokio::test]
+async fn a_pipeline_and_a_folder_get_their_tokens_as_it_is_shown() {
+    let mut page = Page::open("docs/ci/README.md").await;
+    page.serve(&[]);
+    page.at.people();
+    page.log_in();
+    let packages = test_path("NDAUTH_TEST_RECIPE_NODE_MODULES");
+    page.set("PATH", format!("{}:{}/.bin", path().display(), packages.display()));
+    page.replace("gh secret set NDCLI_TOKEN", "cat > stored");
+    page.replace("ndcli auth status", "NDCLI_TOKEN=$(cat stored) ndcli auth status");
+    // The files name the server.
+    page.replace("NDCLI_TOKEN_FILE=token.json", "env -u NDCLI_SERVER NDCLI_TOKEN_FILE=token.json");
+    page.replace("direnv exec", "env -u NDCLI_SERVER direnv exec");
+    page.play();
+    let shown = page.play();
+    assert!(shown.contains("token pipeline"), "{shown}");
+    let shown = page.play();
+    assert!(shown.contains("token deploy"), "{shown}");
+    // The action, and the component.
+    let inputs: Vec<String> = read("action.yml").lines().map(str::to_owned).collect();
+    for line in ["token", "server", "fail-within", "version"] {
+        assert!(inputs.contains(&format!("  {line}:")), "{line}");
+    }
+    page.play();
+    page.play();
+    page.play();
+    for (program, token) in [("direnv", "laptop"), ("dotenvx", "notebook")] {
+        let shown = page.play();
+        assert!(shown.contains(&format!("token {token}")), "{program}: {shown}");
+    }
+    let shown = page.type_in("dotenvx encrypt --quiet; dotenvx run --quiet -- ndcli whoami; cat .env");
+    assert!(shown.contains("token notebook") && !shown.contains("ndpat_"), "{shown}");
+    let ignored = std::fs::read_to_string(page.at.home().join(".gitignore")).expect("the list");
+    for file in [".ndauth.json", ".env", ".env.keys"] {
+        assert!(ignored.lines().any(|line| line == file) && page.at.home().join(file).exists(), "{file}");
+    }
     page.close();
 }
 

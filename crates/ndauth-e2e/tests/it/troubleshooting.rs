@@ -33,8 +33,10 @@ impl Trouble {
     fn note_with(&mut self, code: i32, variables: &[(&str, &str)], line: &str, stdin: &str) {
         let ended = self.run(variables, line, stdin);
         assert_eq!(ended.code, code, "{variables:?} {line}: {ended:?}");
-        let text = plain(&format!("{}{}", ended.out, ended.err), &self.at, &self.server);
-        let text = text.replace("http://SERVER", SHOWN).replace("DDDD-DD-DD TT:TT", "2026-11-29 09:30");
+        // A command that does what it is for prints a warning at most.
+        let out = if code == 0 { "" } else { &ended.out };
+        let text = plain(&format!("{out}{}", ended.err), &self.at, &self.server);
+        let text = text.replace("http://SERVER", SHOWN).replace("DDDD-DD-DD", "2026-11-29");
         self.messages.insert(text.trim_end().to_owned());
     }
 
@@ -59,8 +61,8 @@ impl Trouble {
         let ended = self.run(&variables, "whoami", "");
         assert_eq!(ended.code, code, "{url}: {ended:?}");
         let text = ended.err.replace(url.trim_end_matches('/'), shown).replace("30ms", "30s");
-        let text =
-            more.iter().fold(text, |text, (_, proxy)| text.replace(proxy, "http://proxy.example.org:3128"));
+        let proxies = more.iter().filter_map(|(_, proxy)| proxy.strip_prefix("http://"));
+        let text = proxies.fold(text, |text, proxy| text.replace(proxy, "proxy.example.org:3128"));
         self.messages.insert(text.trim_end().to_owned());
     }
 
@@ -138,7 +140,7 @@ impl Trouble {
             (&writer, "--org dev --access rw"),
             (&writer, "--org other --access ro"),
         ] {
-            self.note_with(5, &service, &format!("validate --secret-stdin {question} -f simple"), secret);
+            self.note_with(1, &service, &format!("validate --secret-stdin {question} -f simple"), secret);
         }
         let writer = [("NDCLI_TOKEN", writer.as_str())];
         self.note(5, &writer, "auth token create --name more --scope ro");
@@ -146,8 +148,26 @@ impl Trouble {
     }
 
     fn connections(&mut self) {
+        // In a network of its own nothing listens at the default address, and the address is not reachable either.
+        let mut alone = Command::new("/usr/bin/unshare");
+        alone.args(["--user", "--net"]).arg(test_path("NDAUTH_TEST_NDCLI")).args([
+            "whoami",
+            "--timeout",
+            "30ms",
+        ]);
+        let unknown = "ndpat_Jj8IYRumwQ9GV4nfqrymvLBbUUnY8LAkuEecJnIrk1U";
+        let ended = run(
+            {
+                alone.env_clear().env("NDCLI_TOKEN", unknown);
+                alone
+            },
+            "",
+        );
+        assert_eq!(ended.code, 6, "{ended:?}");
+        let text =
+            ended.err.replace("Network is unreachable (os error 101)", "Connection refused (os error 111)");
+        self.messages.insert(text.replace("30ms", "30s").trim_end().to_owned());
         let dead = ReservedPort::new();
-        self.note_unreached(6, &format!("http://{}", dead.address), "http://127.0.0.1:7711", &[]);
         let proxy = format!("http://{}", dead.address);
         self.note_unreached(6, SHOWN, SHOWN, &[("HTTPS_PROXY", &proxy)]);
         self.note_unreached(2, "http://ndauth.example.org", "http://ndauth.example.org", &[]);
