@@ -39,8 +39,8 @@ pub use ndauth_store::{
 };
 pub use observations::uses::ReportedUse;
 pub use operator::{
-    CatalogueApplied, Checked, MemberView, NewAccount, NewService, NextCatalogue, OrgSummary, RestoredCopy,
-    RotatedService, ServiceView, SessionView, Settled, Settlement, Tidied, parse_export,
+    AccountUpdate, CatalogueApplied, Checked, MemberView, NewAccount, NewService, NextCatalogue, OrgSummary,
+    RestoredCopy, RotatedService, ServiceView, SessionView, Settled, Settlement, Tidied, parse_export,
 };
 pub use orgs::{
     Acceptance, Announced, BrokenToken, Impact, MemberShown, NewOrg, NewPolicy, OfferShown, OrgShown,

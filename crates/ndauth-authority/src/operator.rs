@@ -11,7 +11,7 @@ mod janitor;
 mod replay;
 mod services;
 
-pub use accounts::NewAccount;
+pub use accounts::{AccountUpdate, NewAccount};
 pub use after_restore::{Settled, Settlement};
 pub use catalogue::{CatalogueApplied, NextCatalogue};
 pub use check::Checked;

@@ -55,10 +55,12 @@ impl Change {
                 Lineage::Token(token) => Concern::Token(token),
                 Lineage::Service(service) => Concern::Service(service),
             },
-            Change::AccountCreated { account } => Concern::NewAccount(account),
-            // Decisions read the instant of the last login.
+            Change::AccountCreated { account, .. } => Concern::NewAccount(account),
+            // Decisions read the instant of the last login. A token's identity has its owner's address and name.
             Change::SessionIssued { account, .. }
             | Change::AccountEnabled { account }
+            | Change::AccountUpdated { account }
+            | Change::OperatorSet { account, .. }
             | Change::AccountTokensRevoked { account, .. } => Concern::Account(account),
             Change::SessionEnded { account, session, .. } => Concern::Session(account, session),
             Change::AccountDisabled { account }

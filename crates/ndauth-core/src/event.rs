@@ -80,6 +80,23 @@ pub enum Change {
     AccountCreated {
         /// The account.
         account: AccountId,
+        /// True if it was created as an operator.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        operator: bool,
+    },
+    /// An account's address or name was changed. The new ones are among the personal bytes.
+    #[serde(rename = "account.updated")]
+    AccountUpdated {
+        /// The account.
+        account: AccountId,
+    },
+    /// An account was made an operator, or is one no longer.
+    #[serde(rename = "account.operator_set")]
+    OperatorSet {
+        /// The account.
+        account: AccountId,
+        /// True if it is an operator from now on.
+        operator: bool,
     },
     /// An account was disabled, which ended all its sessions.
     #[serde(rename = "account.disabled")]

@@ -8,8 +8,8 @@ mod catalogue;
 use std::path::Path;
 
 use ndauth_authority::{
-    Authority, AuthorityError, Changed, Clock, NewAccount, NewOrg, NewService, Revoking, Settlement,
-    Settling, Tidied, Which, Whose, parse_export,
+    AccountUpdate, Authority, AuthorityError, Changed, Clock, NewAccount, NewOrg, NewService, Revoking,
+    Settlement, Settling, Tidied, Which, Whose, parse_export,
 };
 use ndauth_core::{Handle, Label, Lifetime, Orgs, Reason, RevocationReason, Timestamp, TokenView};
 use ndauth_server::invitation_url;
@@ -20,8 +20,8 @@ use output::{AdminError, AdminOutput, CONSOLE};
 
 use crate::arguments::{
     AdminAccountCommand, AdminCommand, AdminEventsCommand, AdminMemberCommand, AdminMigrateCommand,
-    AdminOrgCommand, AdminRotationCommand, AdminServiceCommand, AdminSessionCommand, AdminTokenCommand,
-    InstantOrNow, TextOrJson,
+    AdminOperatorCommand, AdminOrgCommand, AdminRotationCommand, AdminServiceCommand, AdminSessionCommand,
+    AdminTokenCommand, InstantOrNow, TextOrJson,
 };
 use crate::configuration::DataLocation;
 use crate::report::authority_failure;
@@ -66,6 +66,7 @@ async fn carry_out(
 ) -> Result<AdminOutput, Failure> {
     let output = match command {
         AdminCommand::Account(command) => account(authority, command, public_url).await,
+        AdminCommand::Operator(command) => operator(authority, command).await,
         AdminCommand::Org(command) => org(authority, command).await,
         AdminCommand::Member(command) => member(authority, command).await,
         AdminCommand::Session(command) => session(authority, command).await,
@@ -119,6 +120,14 @@ async fn account(authority: &Authority, command: AdminAccountCommand, public_url
         AdminAccountCommand::List => {
             AdminOutput::table(show::accounts(&authority.operator().list_accounts(CONSOLE).await?.rows))
         }
+        AdminAccountCommand::Update { handle, email, name } => {
+            let update = AccountUpdate { email, name };
+            let Changed { value: account, changed, .. } =
+                authority.operator().update_account(CONSOLE, &handle, &update).await?;
+            let json = json!({ "changed": changed, "account": show::account_json(&account) });
+            let how = if changed { "updated" } else { "is as it was" };
+            AdminOutput::line(format!("account `{handle}` {how}"), json)
+        }
         AdminAccountCommand::Disable { handle } => {
             let changed = authority.operator().disable_account(CONSOLE, &handle).await?.changed;
             turned(&handle, "disabled", changed)
@@ -133,6 +142,41 @@ async fn account(authority: &Authority, command: AdminAccountCommand, public_url
             AdminOutput::line(format!("account `{handle}` signed out: {ended} session(s) ended"), json)
         }
     })
+}
+
+async fn operator(authority: &Authority, command: AdminOperatorCommand) -> AdminResult {
+    let (done, how) = match command {
+        AdminOperatorCommand::Grant { handle } => (
+            authority.operator().grant_operator(CONSOLE, &handle).await?,
+            ["is an operator", "was already an operator"],
+        ),
+        AdminOperatorCommand::Revoke { handle, yes } => {
+            let accounts = authority.operator().list_accounts(CONSOLE).await?.rows;
+            let operators = accounts.iter().filter(|account| account.operator);
+            let (named, others): (Vec<_>, Vec<_>) = operators.partition(|account| account.handle == handle);
+            // What is not there, or is no operator, is for the authority to say.
+            if !named.is_empty() {
+                let last = if others.iter().any(|account| account.disabled_at.is_none()) {
+                    ""
+                } else {
+                    ", the last operator"
+                };
+                asked(yes, &format!("This will take an operator's power from `{handle}`{last}."))?;
+            }
+            (
+                authority.operator().revoke_operator(CONSOLE, &handle).await?,
+                ["is no longer an operator", "was no operator"],
+            )
+        }
+    };
+    let Changed { value: account, changed, .. } = done;
+    let [now, already] = how;
+    let json =
+        json!({ "account": account.handle.as_str(), "operator": account.operator, "changed": changed });
+    Ok(AdminOutput::line(
+        format!("account `{}` {}", account.handle, if changed { now } else { already }),
+        json,
+    ))
 }
 
 fn turned(handle: &Handle, how: &str, changed: bool) -> AdminOutput {
@@ -235,7 +279,11 @@ fn resolve<T>(
 
 /// Asks before what cannot be undone.
 fn confirmed(yes: bool, what: &str) -> Result<(), Failure> {
-    if yes || confirm(&format!("This will {what}. It cannot be undone. Go on? [y/N]:"), "--yes")? {
+    asked(yes, &format!("This will {what}. It cannot be undone."))
+}
+
+fn asked(yes: bool, what: &str) -> Result<(), Failure> {
+    if yes || confirm(&format!("{what} Go on? [y/N]:"), "--yes")? {
         Ok(())
     } else {
         Err(Failure::failed("aborted: nothing was done", None))

@@ -266,6 +266,9 @@ pub(crate) enum AdminCommand {
     /// Manage accounts
     #[command(subcommand)]
     Account(AdminAccountCommand),
+    /// Say who is an operator
+    #[command(subcommand)]
+    Operator(AdminOperatorCommand),
     /// Create, list or delete orgs
     #[command(subcommand)]
     Org(AdminOrgCommand),
@@ -350,6 +353,18 @@ pub(crate) enum AdminAccountCommand {
         /// Account
         handle: Handle,
     },
+    /// Change the e-mail address or the name of an account
+    #[command(group = clap::ArgGroup::new("update").required(true).multiple(true))]
+    Update {
+        /// Account
+        handle: Handle,
+        /// New e-mail address
+        #[arg(long, group = "update")]
+        email: Option<Email>,
+        /// New name of the person
+        #[arg(long, group = "update")]
+        name: Option<DisplayName>,
+    },
     /// List accounts
     #[command(alias = "ls")]
     List,
@@ -367,6 +382,25 @@ pub(crate) enum AdminAccountCommand {
     SignOut {
         /// Account
         handle: Handle,
+    },
+}
+
+#[derive(Subcommand)]
+pub(crate) enum AdminOperatorCommand {
+    /// Make an account an operator
+    ///
+    /// An operator creates orgs, adds members without their consent, and revokes all tokens of others.
+    Grant {
+        /// Account
+        handle: Handle,
+    },
+    /// Make an operator an account like others, at once
+    Revoke {
+        /// Account
+        handle: Handle,
+        /// Do not ask for confirmation
+        #[arg(long)]
+        yes: bool,
     },
 }
 

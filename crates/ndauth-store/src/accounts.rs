@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use ndauth_core::{Account, AccountId, Email, Handle, Timestamp};
+use ndauth_core::{Account, AccountId, DisplayName, Email, Handle, Timestamp};
 use sea_orm::ActiveValue::Set;
 use sea_orm::sea_query::{Expr, ExprTrait};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 
 use crate::columns::Columns;
-use crate::error::inserted;
+use crate::error::unless_taken;
 use crate::{Read, StoreError, Taken, Write};
 use account::{ActiveModel, Column, Entity, Model};
 
@@ -99,7 +99,7 @@ impl Write {
             disabled_at: Set(account.disabled_at.map(Timestamp::micros)),
             not_before: Set(account.not_before.micros()),
         };
-        inserted(Entity::insert(row).exec_without_returning(&self.transaction).await)
+        unless_taken(Entity::insert(row).exec_without_returning(&self.transaction).await)
     }
 
     /// Records that an account's person authenticated at an instant. An earlier instant changes nothing.
@@ -128,6 +128,32 @@ impl Write {
             .exec(&self.transaction)
             .await?;
         Ok(())
+    }
+
+    /// Makes an account an operator, or takes that away.
+    pub async fn set_operator(&self, id: AccountId, operator: bool) -> Result<(), StoreError> {
+        Entity::update_many()
+            .col_expr(Column::Operator, Expr::value(operator))
+            .filter(Column::Id.eq(id.uuid()))
+            .exec(&self.transaction)
+            .await?;
+        Ok(())
+    }
+
+    /// Sets an account's address and name, unless another account has the address.
+    pub async fn set_address_and_name(
+        &self,
+        id: AccountId,
+        email: &Email,
+        name: Option<&DisplayName>,
+    ) -> Result<Result<(), Taken>, StoreError> {
+        let updated = Entity::update_many()
+            .col_expr(Column::Email, Expr::value(email.as_str()))
+            .col_expr(Column::Name, Expr::value(name.map(DisplayName::as_str)))
+            .filter(Column::Id.eq(id.uuid()))
+            .exec(&self.transaction)
+            .await;
+        unless_taken(updated.map(|updated| updated.rows_affected))
     }
 
     /// Marks an account as disabled since an instant, which ends the memberships that it offered, or as

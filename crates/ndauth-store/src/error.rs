@@ -59,7 +59,7 @@ pub enum StoreError {
     },
 }
 
-/// The name of an inserted row is taken by another row.
+/// A name in a written row is taken by another row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Taken;
 
@@ -191,8 +191,8 @@ impl From<sqlx::Error> for StoreError {
     }
 }
 
-/// Distinguishes an insert whose name is taken from one that failed.
-pub(crate) fn inserted(result: Result<u64, DbErr>) -> Result<Result<(), Taken>, StoreError> {
+/// Distinguishes a write whose name is taken from one that failed.
+pub(crate) fn unless_taken(result: Result<u64, DbErr>) -> Result<Result<(), Taken>, StoreError> {
     match result {
         Ok(_) => Ok(Ok(())),
         Err(error) if matches!(error.sql_err(), Some(SqlErr::UniqueConstraintViolation(_))) => Ok(Err(Taken)),

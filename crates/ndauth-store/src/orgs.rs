@@ -11,7 +11,7 @@ use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, Select};
 
 use crate::accounts::account;
 use crate::columns::Columns;
-use crate::error::inserted;
+use crate::error::unless_taken;
 use crate::{Read, StoreError, Taken, Write};
 
 /// A present member of an org.
@@ -182,7 +182,7 @@ impl Write {
             not_before: Set(org.not_before.micros()),
             frozen_at: Set(org.frozen_at.map(Timestamp::micros)),
         };
-        inserted(org::Entity::insert(row).exec_without_returning(&self.transaction).await)
+        unless_taken(org::Entity::insert(row).exec_without_returning(&self.transaction).await)
     }
 
     /// Marks an org as deleted, which ends its offers. Its row stays, and so does its slug.

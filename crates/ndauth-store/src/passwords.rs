@@ -5,7 +5,7 @@ use sea_orm::ActiveValue::Set;
 use sea_orm::EntityTrait;
 use sea_orm::sea_query::OnConflict;
 
-use crate::error::inserted;
+use crate::error::unless_taken;
 use crate::{Read, StoreError, Taken, Write};
 
 impl Read {
@@ -54,7 +54,7 @@ impl Write {
             subject: Set(identity.subject.clone()),
             account_id: Set(account.uuid()),
         };
-        inserted(identity::Entity::insert(row).exec_without_returning(&self.transaction).await)
+        unless_taken(identity::Entity::insert(row).exec_without_returning(&self.transaction).await)
     }
 }
 

@@ -8,7 +8,7 @@ use sea_orm::sea_query::Expr;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 
 use crate::columns::{Columns, among};
-use crate::error::inserted;
+use crate::error::unless_taken;
 use crate::{Read, StoreError, Taken, Write};
 
 impl Read {
@@ -109,7 +109,8 @@ impl Write {
             created_at: Set(service.created_at.micros()),
             revoked_at: Set(service.revoked_at.map(Timestamp::micros)),
         };
-        let outcome = inserted(service::Entity::insert(row).exec_without_returning(&self.transaction).await)?;
+        let outcome =
+            unless_taken(service::Entity::insert(row).exec_without_returning(&self.transaction).await)?;
         if let (Ok(()), Orgs::Only(orgs)) = (outcome, &service.orgs) {
             let rows = orgs.iter().map(|org| service_org::ActiveModel {
                 service_id: Set(service.id.uuid()),

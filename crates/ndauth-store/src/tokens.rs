@@ -16,7 +16,7 @@ use sea_orm::{
 };
 
 use crate::columns::{Columns, Ids, among, duration_micros, expiry_micros, lifetime_micros};
-use crate::error::inserted;
+use crate::error::unless_taken;
 use crate::orgs::membership;
 use crate::secrets::secret;
 use crate::secrets::{Family, FoundSecret};
@@ -480,7 +480,8 @@ impl Write {
             self_rotating_until: Set(token.self_rotating_until.map(|until| until.begin().micros())),
             last_used_at: Set(None),
         };
-        if inserted(token::Entity::insert(row).exec_without_returning(&self.transaction).await)?.is_err() {
+        if unless_taken(token::Entity::insert(row).exec_without_returning(&self.transaction).await)?.is_err()
+        {
             return Ok(Err(Taken));
         }
         if let Orgs::Only(orgs) = &token.orgs {

@@ -318,6 +318,12 @@ operations! {
     DisableAccount Changes [] {
         Anyone "disable or enable accounts"            [No,  Yes, No,       No,           No,           No]
     }
+    UpdateAccount Changes [] {
+        Anyone "change addresses and names"            [No,  Yes, No,       No,           No,           No]
+    }
+    SetOperator Changes [] {
+        Anyone "say who is an operator"                [No,  Yes, No,       No,           No,           No]
+    }
     IssueSession Changes [] {
         Anyone "issue sessions"                        [No,  Yes, No,       No,           No,           No]
     }

@@ -1,4 +1,4 @@
-//! Accounts: created, disabled and enabled, signed in and out by the operator.
+//! Accounts: created, updated, disabled and enabled, made operators, signed in and out by the operator.
 
 use ndauth_core::{
     Account, AccountId, Change, DisplayName, Email, Expiry, ExpiryChoice, Handle, Personal, Secret,
@@ -25,6 +25,19 @@ pub struct NewAccount {
     pub operator: bool,
 }
 
+/// What is changed of an account. The rest stays as it is.
+#[derive(Clone, Debug, Default)]
+pub struct AccountUpdate {
+    /// The new address for mail.
+    pub email: Option<Email>,
+    /// The new display name.
+    pub name: Option<DisplayName>,
+}
+
+/// The keys of an address and a name among an event's personal bytes.
+pub(super) const EMAIL: &str = "email";
+pub(super) const NAME: &str = "name";
+
 impl OperatorWing<'_> {
     /// Creates an account.
     pub async fn create_account(
@@ -50,8 +63,80 @@ impl OperatorWing<'_> {
             let inserted = changing.insert_account(&account).await?;
             inserted.map_err(|_| AuthorityError::taken("an account", &new.handle))?;
             let personal =
-                Personal::from([("handle", new.handle.to_string()), ("email", new.email.to_string())]);
-            Ok(changing.done(Change::AccountCreated { account: account.id }, personal, account))
+                Personal::from([("handle", new.handle.to_string()), (EMAIL, new.email.to_string())]);
+            let change = Change::AccountCreated { account: account.id, operator: account.operator };
+            Ok(changing.done(change, personal, account))
+        })
+        .await
+    }
+
+    /// Changes the address or the name of an account. An update that names neither is invalid.
+    pub async fn update_account(
+        self,
+        credential: &Credential,
+        handle: &Handle,
+        update: &AccountUpdate,
+    ) -> Result<Changed<Account>, AuthorityError> {
+        change(self.0, credential, Operation::UpdateAccount, &Whose::Anyone, |changing| async move {
+            if update.email.is_none() && update.name.is_none() {
+                return Err(AuthorityError::invalid("update", "it names neither an address nor a name"));
+            }
+            let before = lock_account_of(&changing, handle).await?;
+            let mut account = before.clone();
+            let mut personal = Personal::new();
+            if let Some(email) = &update.email {
+                account.email = email.clone();
+                personal.insert(EMAIL, email.to_string());
+            }
+            if let Some(name) = &update.name {
+                account.name = Some(name.clone());
+                personal.insert(NAME, name.to_string());
+            }
+            if account == before {
+                return Ok(changing.unchanged(account));
+            }
+            let taken = |_| AuthorityError::taken("an account with the address", &account.email);
+            changing
+                .set_address_and_name(account.id, &account.email, account.name.as_ref())
+                .await?
+                .map_err(taken)?;
+            Ok(changing.done(Change::AccountUpdated { account: account.id }, personal, account))
+        })
+        .await
+    }
+
+    /// Makes an account an operator: its sessions have an operator's power from their next request on.
+    pub async fn grant_operator(
+        self,
+        credential: &Credential,
+        handle: &Handle,
+    ) -> Result<Changed<Account>, AuthorityError> {
+        self.set_operator(credential, handle, true).await
+    }
+
+    /// Makes an operator an account like others: its sessions lose an operator's power at once.
+    pub async fn revoke_operator(
+        self,
+        credential: &Credential,
+        handle: &Handle,
+    ) -> Result<Changed<Account>, AuthorityError> {
+        self.set_operator(credential, handle, false).await
+    }
+
+    async fn set_operator(
+        self,
+        credential: &Credential,
+        handle: &Handle,
+        operator: bool,
+    ) -> Result<Changed<Account>, AuthorityError> {
+        change(self.0, credential, Operation::SetOperator, &Whose::Anyone, |changing| async move {
+            let account = lock_account_of(&changing, handle).await?;
+            if account.operator == operator {
+                return Ok(changing.unchanged(account));
+            }
+            changing.set_operator(account.id, operator).await?;
+            let change = Change::OperatorSet { account: account.id, operator };
+            Ok(changing.done(change, Personal::new(), Account { operator, ..account }))
         })
         .await
     }

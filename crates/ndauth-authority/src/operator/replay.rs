@@ -8,6 +8,7 @@ use ndauth_core::{
 };
 use ndauth_store::{FamilyKind, FoundSecret, Read, StoredEvent, Write};
 
+use super::accounts::{EMAIL, NAME};
 use crate::AuthorityError;
 use crate::orgs::{NETWORKS, name_networks};
 use crate::tokens::{DESCRIPTION, NOTE};
@@ -111,6 +112,8 @@ async fn redo(write: &mut Write, event: &StoredEvent, entry: &Entry) -> Result<(
             write.end_sessions(*account).await?;
         }
         Change::AccountEnabled { account } => write.set_account_disabled(*account, None).await?,
+        Change::AccountUpdated { account } => update_account(write, event, *account).await?,
+        Change::OperatorSet { account, operator } => write.set_operator(*account, *operator).await?,
         Change::AccountSignedOut { account } => drop(write.end_sessions(*account).await?),
         // The former password must not work any more, and the event does not contain the new one.
         Change::PasswordSet { account } => {
@@ -216,6 +219,20 @@ async fn describe(write: &Write, event: &StoredEvent, token: TokenId) -> Result<
     let Some(text) = personal(event, DESCRIPTION) else { return Ok(()) };
     let description: Option<Description> = text.parse().ok();
     Ok(write.set_description(token, description.as_ref()).await?)
+}
+
+/// Changes an account's address and name again. What was erased from the log stays as the copy has it, and so
+/// does an address that an account of the copy has, because its own change was erased.
+async fn update_account(write: &Write, event: &StoredEvent, id: AccountId) -> Result<(), AuthorityError> {
+    let Some(account) = write.find_account(id).await? else { return Ok(()) };
+    let mut email =
+        personal(event, EMAIL).and_then(|text| text.parse().ok()).unwrap_or(account.email.clone());
+    if write.find_account_by_email(&email).await?.is_some_and(|holder| holder.id != id) {
+        email = account.email;
+    }
+    let name = personal(event, NAME).and_then(|text| text.parse().ok()).or(account.name);
+    let updated = write.set_address_and_name(id, &email, name.as_ref()).await?;
+    updated.map_err(|_| AuthorityError::taken("an account with the address", &email))
 }
 
 /// Suspends a token again at the levels at which it is not suspended.

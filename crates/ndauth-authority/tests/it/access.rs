@@ -5,9 +5,9 @@ use std::time::Duration;
 use expect_test::expect;
 use ndauth_authority::access::{Kind, Operation, Row, TABLE};
 use ndauth_authority::{
-    Announced, Authority, AuthorityError, Credential, ExchangeRequest, GrantError, Inquiry, Minted,
-    MintedWhen, NewAccount, NewOrg, NewPolicy, NewService, NewToken, Question, Renewing, Settlement, Subject,
-    TokenPage, Visitor, WhichSessions, Whose,
+    AccountUpdate, Announced, Authority, AuthorityError, Credential, ExchangeRequest, GrantError, Inquiry,
+    Minted, MintedWhen, NewAccount, NewOrg, NewPolicy, NewService, NewToken, Question, Renewing, Settlement,
+    Subject, TokenPage, Visitor, WhichSessions, Whose,
 };
 use ndauth_core::{
     ExpiryChoice, Identity, OrgPolicy, Orgs, Reason, Role, Scope, Secret, SecretKind, Services, SessionId,
@@ -227,6 +227,11 @@ async fn call_about(
             authority.operator().create_account(caller, &new).await.map(drop)
         }
         Operation::DisableAccount => authority.operator().enable_account(caller, &handle).await.map(drop),
+        Operation::UpdateAccount => {
+            let update = AccountUpdate { email: "ada@example.org".parse().ok(), name: None };
+            authority.operator().update_account(caller, &handle, &update).await.map(drop)
+        }
+        Operation::SetOperator => authority.operator().revoke_operator(caller, &handle).await.map(drop),
         Operation::DeleteOrg if org != "ops" => authority.orgs().delete(caller, &slug).await.map(drop),
         Operation::DeleteOrg => {
             let latest = authority.operator().list_every_org(&CONSOLE).await.expect("listed").rows;
@@ -531,6 +536,8 @@ on_both! {
             DeleteOrg Org               who?   +      -      -      -      -      -      -      -      -      -      -      -      -      -      -      disab. exp.   rev.   -      -
             CreateAccount Anyone        who?   +      -      -      -      -      -      -      -      -      -      -      -      -      -      -      disab. exp.   rev.   -      -
             DisableAccount Anyone       who?   +      -      -      -      -      -      -      -      -      -      -      -      -      -      -      disab. exp.   rev.   -      -
+            UpdateAccount Anyone        who?   +      -      -      -      -      -      -      -      -      -      -      -      -      -      -      disab. exp.   rev.   -      -
+            SetOperator Anyone          who?   +      -      -      -      -      -      -      -      -      -      -      -      -      -      -      disab. exp.   rev.   -      -
             IssueSession Anyone         who?   +      -      -      -      -      -      -      -      -      -      -      -      -      -      -      disab. exp.   rev.   -      -
             SignOut Anyone              who?   +      -      -      -      -      -      -      -      -      -      -      -      -      -      -      disab. exp.   rev.   -      -
             Invite Anyone               who?   +      -      -      -      -      -      -      -      -      -      -      -      -      -      -      disab. exp.   rev.   -      -

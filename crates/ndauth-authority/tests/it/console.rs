@@ -1,6 +1,8 @@
 use std::time::Duration;
 
-use ndauth_authority::{Credential, NextCatalogue, Question, Settling, Which, Whose};
+use ndauth_authority::{
+    AccountUpdate, CallerIdentity, Credential, NewOrg, NextCatalogue, Question, Settling, Which, Whose,
+};
 use ndauth_core::{Label, Reason, Requirement, Timestamp, TokenStatus};
 use ndauth_store::testing::execute;
 
@@ -37,6 +39,60 @@ on_both! {
         assert_eq!(world.refused(&token).await, None);
         let again = world.authority.operator().sign_out(&CONSOLE, &ada).await.expect("unchanged");
         assert_eq!((again.value, again.changed), (0, false));
+    }
+
+    /// The mark counts from the next request on, in a session that began before too.
+    async fn an_operators_power_comes_and_goes_with_the_mark(world: &World) {
+        let stan = world.person("stan", false, None).await;
+        let handle = "stan".parse().expect("a handle");
+        let (operator, orgs) = (world.authority.operator(), world.authority.orgs());
+        let create = async |slug: &str| {
+            let new = NewOrg { slug: slug.parse().expect("a slug"), name: None, admin: None };
+            orgs.create(&stan, &new).await.map(drop).map_err(|error| error.reason())
+        };
+        assert_eq!(create("first").await, Err(Reason::NotPermitted));
+        assert!(operator.grant_operator(&CONSOLE, &handle).await.expect("granted").changed);
+        assert!(!operator.grant_operator(&CONSOLE, &handle).await.expect("unchanged").changed);
+        assert_eq!(create("first").await, Ok(()));
+        // An operator makes no operators: only the console does.
+        assert_eq!(reason(operator.grant_operator(&stan, &"ada".parse().expect("a handle")).await), Reason::NotPermitted);
+        assert_eq!(reason(operator.revoke_operator(&stan, &handle).await), Reason::NotPermitted);
+        let revoked = operator.revoke_operator(&CONSOLE, &handle).await.expect("revoked");
+        assert!(revoked.changed && !revoked.value.operator);
+        assert!(!operator.revoke_operator(&CONSOLE, &handle).await.expect("unchanged").changed);
+        assert_eq!(create("second").await, Err(Reason::NotPermitted));
+        assert!(world.authority.validation().who_am_i(&stan).await.is_ok(), "the session itself goes on");
+        world.sound().await;
+    }
+
+    /// The mirror has what is updated: a token's identity shows it.
+    async fn an_account_is_updated(world: &World) {
+        let token = presented(&world.create(&new_token("ci")).await.secret);
+        let ada = "ada".parse().expect("a handle");
+        let update = async |email: Option<&str>, name: Option<&str>| {
+            let update = AccountUpdate {
+                email: email.map(|text| text.parse().expect("an address")),
+                name: name.map(|text| text.parse().expect("a name")),
+            };
+            world.authority.operator().update_account(&CONSOLE, &ada, &update).await
+        };
+        let shown = async || match world.authority.validation().who_am_i(&token).await.expect("known").identity {
+            CallerIdentity::Token(account, _) => {
+                (account.email.to_string(), account.name.map(|name| name.to_string()), account.operator)
+            }
+            other => panic!("{other:?}"),
+        };
+        let (address, name) = ("countess@example.org".to_owned(), Some("Ada Lovelace".to_owned()));
+        assert_eq!(shown().await, ("ada@example.org".to_owned(), None, false));
+        assert!(update(Some("countess@example.org"), None).await.expect("updated").changed);
+        assert_eq!(shown().await, (address.clone(), None, false));
+        assert!(update(None, Some("Ada Lovelace")).await.expect("updated").changed);
+        world.authority.operator().grant_operator(&CONSOLE, &ada).await.expect("granted");
+        assert_eq!(shown().await, (address, name, true));
+        assert!(!update(Some("countess@example.org"), Some("Ada Lovelace")).await.expect("the same").changed);
+        assert_eq!(reason(update(None, None).await), Reason::InvalidArgument);
+        assert_eq!(reason(update(Some("eve@example.org"), Some("Eve")).await), Reason::NameTaken);
+        world.sound().await;
     }
 
     async fn a_service_rotates_with_one_overlap_at_a_time(world: &World) {
@@ -128,6 +184,7 @@ on_both! {
         catalogue.types.insert("builder".to_owned(), assets);
         world.authority.operator().apply_catalogue(&CONSOLE, &NextCatalogue::Whole(catalogue.clone())).await.expect("applied");
         let eve = "eve".parse().expect("a handle");
+        world.person("oona", true, None).await;
         world.authority.operator().disable_account(&CONSOLE, &eve).await.expect("disabled");
         world.authority.operator().sign_out(&CONSOLE, &eve).await.expect("signed out");
         let faults = async || world.authority.operator().check(&CONSOLE).await.expect("checked").faults;
@@ -138,6 +195,16 @@ on_both! {
                 "UPDATE token SET revoked_at = NULL WHERE name = 'ci'",
                 format!("UPDATE token SET revoked_at = {} WHERE name = 'ci'", at(0).micros()),
                 "lives, and the log says it was revoked at 2027-01-15T08:00:00Z",
+            ),
+            (
+                "UPDATE account SET operator = TRUE WHERE handle = 'ada'",
+                "UPDATE account SET operator = FALSE WHERE handle = 'ada'".to_owned(),
+                "is an operator, and the log does not say so",
+            ),
+            (
+                "UPDATE account SET operator = FALSE WHERE handle = 'oona'",
+                "UPDATE account SET operator = TRUE WHERE handle = 'oona'".to_owned(),
+                "is no operator, and the log says that it is",
             ),
             (
                 "UPDATE account SET disabled_at = NULL",

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use ndauth_authority::{
-    Authority, AuthorityError, Clock, CopyError, DatabaseUrl, Engine, MintedWhen, NewToken, Settlement,
-    Which, Whose, parse_export,
+    AccountUpdate, Authority, AuthorityError, Clock, CopyError, DatabaseUrl, Engine, MintedWhen, NewOrg,
+    NewToken, Settlement, Which, Whose, parse_export,
 };
 use ndauth_core::{Reason, Role, Scope, Secret};
 use ndauth_store::testing::execute;
@@ -202,6 +202,47 @@ async fn descriptions_are_done_again() {
         let row = listed.rows.iter().find(|row| row.token.name.as_str() == name).expect("it is there");
         assert_eq!(row.token.description, text, "{name}");
     }
+}
+
+/// A copy has forgotten who is an operator, and the new addresses and names of accounts. One that was erased from
+/// the log stays as it was, although another account took the address meanwhile.
+#[tokio::test]
+async fn operators_addresses_and_names_are_done_again() {
+    let world = World::new(Engine::Sqlite).await;
+    let oona = world.person("oona", true, None).await;
+    let folder = tempfile::tempdir().expect("a folder");
+    world.authority.operator().back_up(&CONSOLE, &folder.path().join("copy.db")).await.expect("copied");
+    let operator = world.authority.operator();
+    let update = async |handle: &str, email: &str| {
+        let update = AccountUpdate { email: email.parse().ok(), name: format!("new {handle}").parse().ok() };
+        operator.update_account(&CONSOLE, &handle.parse().expect("a handle"), &update).await.expect("updated")
+    };
+    operator.revoke_operator(&CONSOLE, &"oona".parse().expect("a handle")).await.expect("revoked");
+    operator.grant_operator(&CONSOLE, &"eve".parse().expect("a handle")).await.expect("granted");
+    let erased = update("ada", "countess@example.org").await;
+    update("eve", "ada@example.org").await;
+    let store = ndauth_store::Store::connect(&world.scratch.url, Clock::Database).await.expect("connected");
+    let erase =
+        format!("UPDATE event SET personal_bytes = NULL, salt = NULL WHERE sequence = {}", erased.sequence);
+    execute(&store, &erase).await;
+    let log = export(&world.authority).await;
+    world.authority.close().await.expect("closed");
+    drop(store);
+    Authority::restore(&world.scratch.url, &folder.path().join("copy.db")).await.expect("restored");
+    let authority = reopened(&world).await;
+    assert_eq!(replay(&authority, &log).await.expect("replayed"), 4);
+    let accounts = authority.operator().list_accounts(&CONSOLE).await.expect("listed").rows;
+    let shown = |account: &ndauth_core::Account| {
+        let name = account.name.as_ref().map(ToString::to_string).unwrap_or_default();
+        format!("{} {} {name} {}", account.handle, account.email, account.operator)
+    };
+    assert_eq!(
+        accounts.iter().map(shown).collect::<Vec<_>>(),
+        ["ada ada@example.org  false", "eve eve@example.org new eve true", "oona oona@example.org  false"]
+    );
+    let org = NewOrg { slug: "late".parse().expect("a slug"), name: None, admin: None };
+    assert_eq!(reason(authority.orgs().create(&oona, &org).await), Reason::NotPermitted);
+    assert_eq!(authority.operator().check(&CONSOLE).await.expect("checked").faults, Vec::<String>::new());
 }
 
 /// A copy has forgotten that all tokens minted before an instant were revoked.

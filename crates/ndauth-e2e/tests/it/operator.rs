@@ -36,13 +36,63 @@ on_both! {
         assert_eq!(client.list_orgs().await.map(|listed| listed.orgs.len()), Ok(0));
     }
 
+    /// The console says who is an operator, and a running server heeds it in a session that goes on.
+    async fn operators_are_made_and_unmade_beside_a_running_server(at: &Installation) {
+        let server = at.serve();
+        at.people();
+        at.run_admin("account create oona --email oona@example.org --operator");
+        let client = server.client(&at.session()).await;
+        let create = async |slug: &str| {
+            let request = v1::CreateOrgRequest { slug: slug.to_owned(), name: String::new() };
+            client.create_org(request).await.map(drop).map_err(|problem| problem.reason)
+        };
+        assert_eq!(create("first").await, Err(Reason::NotPermitted));
+        for (command, outcome) in [
+            ("operator grant ada", "account `ada` is an operator"),
+            ("operator grant ada", "account `ada` was already an operator"),
+        ] {
+            assert_eq!(at.run_admin(command), outcome);
+        }
+        assert_eq!(create("first").await, Ok(()));
+        let listed = || serde_json::from_str::<serde_json::Value>(&at.run_admin("account list -f json")).expect("JSON");
+        assert_eq!(listed()["accounts"][0]["operator"], true);
+        let row = |list: &str| list.lines().find(|line| line.contains("│ ada ")).expect("a row").to_owned();
+        assert!(row(&at.run_admin("account list")).contains("│ yes "));
+        // It takes no more than the mark: the session goes on.
+        assert_eq!(at.run_admin("operator revoke ada --yes"), "account `ada` is no longer an operator");
+        assert_eq!(create("second").await, Err(Reason::NotPermitted));
+        assert!(client.list_orgs().await.is_ok());
+        assert_eq!(at.run_admin("operator revoke ada"), "account `ada` was no operator", "there is nothing to ask");
+        let json: serde_json::Value = serde_json::from_str(&at.run_admin("operator grant ada -f json")).expect("JSON");
+        assert_eq!((&json["account"], &json["operator"], &json["changed"]), (&"ada".into(), &true.into(), &true.into()));
+        // Its address and its name are changed, and shown to its person.
+        for (command, outcome) in [
+            ("account update ada --email countess@example.org --name Ada", "account `ada` updated"),
+            ("account update ada --name Ada", "account `ada` is as it was"),
+        ] {
+            assert_eq!(at.run_admin(command), outcome);
+        }
+        assert_eq!((&listed()["accounts"][0]["email"], &listed()["accounts"][0]["name"]), (&"countess@example.org".into(), &"Ada".into()));
+        assert!(at.run_admin("check").contains("no problems found"));
+        let events = at.run_admin("events export");
+        for kind in ["account.operator_set", "account.updated"] {
+            assert!(events.contains(kind), "{kind}: {events}");
+        }
+    }
+
     async fn invalid_operator_commands_fail_with_an_exit_code(at: &Installation) {
         at.people();
+        at.run_admin("account create dora --email dora@example.org");
         for (arguments, code, message) in [
             ("account create ada --email other@example.org", 1, "an account `ada` already exists"),
             ("account create eve --email ada@example.org", 1, "the address `ada@example.org` already exists"),
             ("account create Eve --email eve@example.org", 2, "a-z, 0-9"),
             ("account create eve --email nonsense", 2, "not an e-mail address"),
+            ("account update ada", 2, "needs one of `--email`, `--name`"),
+            ("account update dora --email ada@example.org", 1, "the address `ada@example.org` already exists"),
+            ("account update nobody --name Ada", 1, "there is no account `nobody`"),
+            ("operator grant nobody", 1, "there is no account `nobody`"),
+            ("operator revoke nobody", 1, "there is no account `nobody`"),
             ("account disable nobody", 1, "there is no account `nobody`"),
             ("org create ops", 1, "an org `ops` already exists"),
             ("org delete nowhere", 1, "there is no org `nowhere`"),
@@ -80,7 +130,8 @@ on_both! {
     async fn what_cannot_be_undone_is_confirmed(at: &Installation) {
         at.people();
         at.run_admin("service create registry");
-        for line in ["org delete dev", "service revoke registry", "after-restore --not-before now"] {
+        at.run_admin("operator grant ada");
+        for line in ["operator revoke ada", "org delete dev", "service revoke registry", "after-restore --not-before now"] {
             let ended = at.admin(line);
             assert!(ended.code == 2 && ended.err.contains("hint: use `--yes` to confirm"), "{line}: {ended:?}");
         }
@@ -88,6 +139,11 @@ on_both! {
         let ended = run(ended, "n\n");
         assert!(ended.code == 1 && ended.out.contains("delete the org `dev` with its 1 member(s)"), "{ended:?}");
         assert!(at.run_admin("org list").contains("│ dev "), "nothing was deleted");
+        let line = format!("ndauthd admin operator revoke ada --database {}", at.database());
+        let ended = run(on_terminal(at, 80, &line), "n\n");
+        let question = "This will take an operator's power from `ada`, the last operator. Go on? [y/N]:";
+        assert!(ended.code == 1 && ended.out.contains(question), "{ended:?}");
+        assert_eq!(at.run_admin("operator grant ada"), "account `ada` was already an operator");
         let first = |list: &str, kind: &str| {
             let listed: serde_json::Value = serde_json::from_str(&at.run_admin(list)).expect("JSON");
             listed[kind][0].clone()

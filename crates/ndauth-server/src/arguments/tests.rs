@@ -57,6 +57,7 @@ fn a_short_help_of_admin_fits_a_screen() {
 fn yes_is_the_one_word_for_not_asking() {
     for line in [
         "ndauthd admin org delete ops --yes",
+        "ndauthd admin operator revoke ada --yes",
         "ndauthd admin service revoke registry --yes",
         "ndauthd admin service rotation retire registry --yes",
         "ndauthd admin token revoke ci --owner ada --yes",

@@ -36,7 +36,7 @@ pub(crate) fn event(rng: &mut ChaCha20Rng, change: Change) -> Event {
 /// Returns any event, for tests that are about rows.
 pub(crate) fn any_event(rng: &mut ChaCha20Rng) -> Event {
     let account = id(AccountId::new(at(0), rng));
-    event(rng, Change::AccountCreated { account })
+    event(rng, Change::AccountCreated { account, operator: false })
 }
 
 pub(crate) fn account(rng: &mut ChaCha20Rng, handle: &str) -> Account {

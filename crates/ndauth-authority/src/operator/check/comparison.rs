@@ -87,6 +87,14 @@ impl<'a> Comparison<'a> {
                 let fault = "revokes other secrets than the log says";
                 self.faults.push(format!("the account `{}` {fault}", row.id));
             }
+            if self.recorded.operators.contains(&row.id) != row.operator {
+                let fault = if row.operator {
+                    "is an operator, and the log does not say so"
+                } else {
+                    "is no operator, and the log says that it is"
+                };
+                self.faults.push(format!("the account `{}` {fault}", row.id));
+            }
         }
         let recorded = std::mem::take(&mut self.recorded.accounts);
         let rows = accounts.iter().map(|row| (row.id, row.disabled_at));

@@ -14,6 +14,7 @@ pub(super) const PAGE: u64 = 1000;
 #[derive(Default)]
 pub(super) struct Recorded {
     pub(super) accounts: BTreeMap<AccountId, Existence>,
+    pub(super) operators: BTreeSet<AccountId>,
     pub(super) orgs: BTreeMap<OrgId, Existence>,
     pub(super) members: BTreeMap<(OrgId, AccountId), Role>,
     pub(super) sessions: BTreeMap<SessionId, Existence>,
@@ -84,7 +85,11 @@ impl Recorded {
         let at = entry.at;
         let (new, by) = (Existence { made: sequence, ended: None }, entry.actor);
         match entry.change {
-            Change::AccountCreated { account } => drop(self.accounts.insert(account, new)),
+            Change::AccountCreated { account, operator } => {
+                self.accounts.insert(account, new);
+                self.set_operator(account, operator);
+            }
+            Change::OperatorSet { account, operator } => self.set_operator(account, operator),
             Change::AccountDisabled { account } => {
                 end(&mut self.accounts, account, Some(at));
                 self.sign_out(account, sequence, at);
@@ -168,6 +173,7 @@ impl Recorded {
                 self.not_before = self.not_before.max(Some(not_before));
             }
             Change::AccountInvited { .. }
+            | Change::AccountUpdated { .. }
             | Change::SignInLinkIssued { .. }
             | Change::AccountIdentified { .. }
             | Change::TokenUpdated { .. }
@@ -176,6 +182,14 @@ impl Recorded {
             | Change::SecretRetired { .. }
             | Change::SecretReused { .. }
             | Change::SecretConfirmed { .. } => {}
+        }
+    }
+
+    fn set_operator(&mut self, account: AccountId, operator: bool) {
+        if operator {
+            self.operators.insert(account);
+        } else {
+            self.operators.remove(&account);
         }
     }
 
