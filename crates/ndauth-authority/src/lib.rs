@@ -15,6 +15,7 @@ mod observations;
 mod opening;
 mod operator;
 mod orgs;
+mod preflight;
 mod reading;
 mod rewound;
 mod standing;
@@ -35,7 +36,7 @@ pub use logins::{
 };
 pub use ndauth_store::{
     Clock, CopyError, Cursor, DatabaseTls, DatabaseUrl, Engine, InvalidDatabaseUrl, Key, ManualClock,
-    MigrationState, ServerLock, StoreError, TlsMode, TokenOrder, TokenPage, TokenQuery, Use,
+    MigrationState, ServerLock, StoreError, TlsMode, TokenOrder, TokenPage, TokenQuery, Use, check_folder,
 };
 pub use observations::uses::ReportedUse;
 pub use operator::{
@@ -46,6 +47,7 @@ pub use orgs::{
     Acceptance, Announced, BrokenToken, Impact, MemberShown, NewOrg, NewPolicy, OfferShown, OrgShown,
     PoliciesShown, PolicySet,
 };
+pub use preflight::Preflight;
 pub use reading::AsOf;
 pub use rewound::Rewound;
 pub use tokens::{

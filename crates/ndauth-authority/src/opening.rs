@@ -13,6 +13,16 @@ use crate::rewound::Rewound;
 use crate::standing::{Standing, refuse_lost_installation, seen_now, unreadable};
 use crate::{Authority, AuthorityError};
 
+/// The schema of a database, compared with this version's.
+pub(crate) struct SchemaState {
+    /// True if there is nothing in the database.
+    pub(crate) is_empty: bool,
+    /// The number of migrations that are not applied.
+    pub(crate) pending: usize,
+    /// The number of migrations that this version does not know.
+    pub(crate) newer: usize,
+}
+
 impl Authority {
     /// Opens a database that holds an installation, migrates its schema to this version, and checks whether
     /// it is older than what was seen of it before.
@@ -64,18 +74,26 @@ impl Authority {
     async fn opened(store: Store, data: Option<&Path>, begin: bool) -> Result<Authority, AuthorityError> {
         let standing = Standing::new(store.url(), data);
         let authority = Authority::over(store, standing);
-        let (store, url) = (&authority.store, authority.store.url());
-        let steps = store.migrations().await?;
-        if steps.iter().all(|step| !step.applied) {
-            refuse_lost_installation(url, &authority.standing)?;
-            if !begin {
-                return Err(AuthorityError::NoInstallation { database: url.to_string() });
-            }
+        let schema = authority.schema().await?;
+        if schema.is_empty && !begin {
+            return Err(AuthorityError::NoInstallation { database: authority.store.url().to_string() });
         }
-        if steps.iter().any(|step| !step.applied) {
-            store.migrate().await?;
+        if schema.pending > 0 {
+            authority.store.migrate().await?;
         }
         Ok(authority)
+    }
+
+    /// Returns the state of the schema. Fails if the database is empty, and an installation was here before.
+    pub(crate) async fn schema(&self) -> Result<SchemaState, AuthorityError> {
+        let steps = self.store.migrations().await?;
+        let is_empty = steps.iter().all(|step| !step.applied);
+        if is_empty {
+            refuse_lost_installation(self.store.url(), &self.standing)?;
+        }
+        let pending = steps.iter().filter(|step| !step.applied).count();
+        let newer = steps.iter().filter(|step| !step.known).count();
+        Ok(SchemaState { is_empty, pending, newer })
     }
 
     /// Locks a file of SQLite, so that nobody else serves it while the lock is kept.
@@ -222,7 +240,7 @@ impl Authority {
     /// Writes the end of the log to the witness file. A failure is only logged, because this process
     /// remembers what it saw.
     fn write_witness(&self, witness: Option<&Witness>, seen: &Seen) {
-        let Some(witness) = witness else { return };
+        let Some(witness) = witness.filter(|_| self.standing.records) else { return };
         if let Err(error) = witness.write(seen) {
             let file = witness.path().display();
             tracing::warn!(%file, error = %Causes(&error), "the end of the log was not recorded");

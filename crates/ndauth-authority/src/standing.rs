@@ -11,7 +11,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use arc_swap::ArcSwapOption;
 use ndauth_core::{Installation, InstallationId, Timestamp};
-use ndauth_store::{DatabaseUrl, Read, Seen, StoreError, StoredEvent, Witness};
+use ndauth_store::{DatabaseUrl, Read, Seen, StoreError, StoredEvent, Witness, check_folder};
 use serde::Deserialize;
 
 use crate::AuthorityError;
@@ -23,6 +23,8 @@ use crate::rewound::Rewound;
 pub(crate) struct Standing {
     /// The beginning of the witness files' paths, if there are such files.
     prefix: Option<PathBuf>,
+    /// False if what is seen is recorded nowhere.
+    pub(crate) records: bool,
     /// The last look. Its lock admits one look at a time, which reads and writes the files.
     pub(crate) looking: tokio::sync::Mutex<Option<(InstallationId, Seen)>>,
     /// The highest end of the log that the mirror has applied.
@@ -47,12 +49,24 @@ impl Standing {
         };
         Standing {
             prefix,
+            records: true,
             looking: tokio::sync::Mutex::default(),
             mirrored: Mutex::default(),
             unverified: AtomicBool::new(false),
             rewound: ArcSwapOption::empty(),
             restored: AtomicBool::new(false),
         }
+    }
+
+    /// As [`Standing::new`], and nothing that is seen is recorded.
+    pub(crate) fn without_record(url: &DatabaseUrl, data: Option<&Path>) -> Standing {
+        Standing { records: false, ..Standing::new(url, data) }
+    }
+
+    /// Returns true if there is no place for the witness files, or none that can be written.
+    pub(crate) fn is_unrecorded(&self) -> bool {
+        // A folder that is not there is made.
+        self.folder().is_none_or(|folder| folder.exists() && check_folder(folder).is_err())
     }
 
     /// Returns the witness file of an installation. The file of another installation is never overwritten.
@@ -80,14 +94,19 @@ impl Standing {
         }
     }
 
+    /// Returns the folder of the witness files, if there are such files.
+    fn folder(&self) -> Option<&Path> {
+        let folder = folder_of(self.prefix.as_ref()?.as_os_str().as_encoded_bytes());
+        Some(if folder.is_empty() { Path::new(".") } else { Path::new(OsStr::from_bytes(folder)) })
+    }
+
     /// Returns the witness files of all installations, with their contents.
     pub(crate) fn files(&self) -> Result<BTreeMap<PathBuf, io::Result<Option<Seen>>>, AuthorityError> {
-        let Some(prefix) = self.prefix.as_ref().map(|prefix| prefix.as_os_str().as_encoded_bytes()) else {
+        let (Some(prefix), Some(here)) = (self.prefix.as_deref(), self.folder()) else {
             return Ok(BTreeMap::new());
         };
-        let (folder, _) =
-            prefix.split_at(prefix.iter().rposition(|byte| *byte == b'/').map_or(0, |at| at + 1));
-        let here = if folder.is_empty() { OsStr::new(".") } else { OsStr::from_bytes(folder) };
+        let prefix = prefix.as_os_str().as_encoded_bytes();
+        let folder = folder_of(prefix);
         let unreadable = |source| AuthorityError::Witness { path: here.into(), source };
         let mut files = BTreeMap::new();
         let listed = match std::fs::read_dir(here) {
@@ -117,6 +136,11 @@ impl Standing {
     pub(crate) fn mirrored(&self) -> MutexGuard<'_, Option<Seen>> {
         self.mirrored.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Returns the folder of a path, with its final slash.
+fn folder_of(prefix: &[u8]) -> &[u8] {
+    prefix.split_at(prefix.iter().rposition(|byte| *byte == b'/').map_or(0, |at| at + 1)).0
 }
 
 /// Returns the end of a log, as witness files record it.

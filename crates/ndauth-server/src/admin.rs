@@ -8,8 +8,8 @@ mod catalogue;
 use std::path::Path;
 
 use ndauth_authority::{
-    AccountUpdate, Authority, AuthorityError, Changed, Clock, NewAccount, NewOrg, NewService, Revoking,
-    Settlement, Settling, Tidied, Which, Whose, parse_export,
+    AccountUpdate, Authority, AuthorityError, Changed, Clock, MigrationState, NewAccount, NewOrg, NewService,
+    Revoking, Settlement, Settling, Tidied, Which, Whose, parse_export,
 };
 use ndauth_core::{Handle, Label, Lifetime, Orgs, Reason, RevocationReason, Timestamp, TokenView};
 use ndauth_server::invitation_url;
@@ -624,10 +624,13 @@ async fn export(location: &DataLocation, mut after: u64) -> Result<(), Failure> 
 async fn migration_status(location: &DataLocation) -> Result<AdminOutput, Failure> {
     let states =
         Authority::migrations(&location.database).await.map_err(|error| authority_failure(&error))?;
-    let state = |applied| if applied { "applied" } else { "pending" };
-    let lines: Vec<String> =
-        states.iter().map(|step| format!("{}  {}", step.name, state(step.applied))).collect();
+    let state = |step: &MigrationState| match (step.applied, step.known) {
+        (true, true) => "applied",
+        (true, false) => "newer",
+        (false, _) => "pending",
+    };
+    let lines: Vec<String> = states.iter().map(|step| format!("{}  {}", step.name, state(step))).collect();
     let steps: Vec<Value> =
-        states.iter().map(|step| json!({ "name": step.name, "state": state(step.applied) })).collect();
+        states.iter().map(|step| json!({ "name": step.name, "state": state(step) })).collect();
     Ok(AdminOutput::line(lines.join("\n"), json!({ "steps": steps })))
 }

@@ -15,6 +15,9 @@ pub enum CheckError {
     /// Secrets would cross a network in plain text.
     #[error("`{0}` is not a loopback address, and secrets would cross the network in plain text")]
     Plaintext(SocketAddr),
+    /// Both addresses are the same, or one includes the other.
+    #[error("`--listen {0}` and `--admin-listen {1}` are one address, which is served once")]
+    SameAddress(SocketAddr, SocketAddr),
     /// The certificate or its key cannot be used.
     #[error(transparent)]
     Tls(TlsError),
@@ -34,7 +37,7 @@ pub struct CheckedSettings {
     pub warnings: Vec<String>,
 }
 
-/// Checks the settings and the files that they name. Connects to nothing.
+/// Checks the settings and the files that they name. Connects to nothing: [`crate::preflight`] does.
 pub fn check(options: &ServeOptions) -> Result<CheckedSettings, CheckError> {
     let certificate = check_settings(options)?;
     let clients = match &certificate {
@@ -59,12 +62,21 @@ pub fn check_database(url: &DatabaseUrl) -> Result<(), CheckError> {
     Ok(())
 }
 
+/// Returns true if who listens on one address also listens on the other.
+fn overlap(one: SocketAddr, other: SocketAddr) -> bool {
+    let same_ip = one.ip() == other.ip() || one.ip().is_unspecified() || other.ip().is_unspecified();
+    one.port() != 0 && one.port() == other.port() && same_ip
+}
+
 /// Checks the settings, and returns the server's certificate, if it has one.
 pub(crate) fn check_settings(options: &ServeOptions) -> Result<Option<LoadedCertificate>, CheckError> {
     let allowed =
         options.tls.is_some() || options.listen.ip().is_loopback() || options.plaintext_beyond_loopback;
     if !allowed {
         return Err(CheckError::Plaintext(options.listen));
+    }
+    if overlap(options.listen, options.admin_listen) {
+        return Err(CheckError::SameAddress(options.listen, options.admin_listen));
     }
     let certificate = options.tls.as_ref().map(TlsFiles::load).transpose().map_err(CheckError::Tls)?;
     check_database(&options.database)?;

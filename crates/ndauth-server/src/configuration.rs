@@ -8,7 +8,7 @@ use clap::parser::ValueSource;
 use clap::{ArgMatches, CommandFactory};
 use etcetera::BaseStrategy;
 use ndauth_authority::limits::{CONNECTIONS, Limit};
-use ndauth_authority::{DatabaseUrl, Freshness, LoginSettings};
+use ndauth_authority::{DatabaseUrl, Freshness, LoginSettings, check_folder};
 use ndauth_server::front::Limits;
 use ndauth_server::{ServeOptions, TlsFiles};
 use ndauth_terminal::environment::variable;
@@ -129,12 +129,29 @@ impl DataLocation {
     /// database. Without a data folder, an older copy of a PostgreSQL database is not noticed, which the log
     /// reports.
     pub(crate) fn made(self, common: &GlobalOptions) -> Result<DataLocation, Failure> {
+        self.with_folder(common, |data| std::fs::create_dir_all(data))
+    }
+
+    /// As [`DataLocation::made`], and creates nothing: it fails where that would fail.
+    pub(crate) fn makeable(self, common: &GlobalOptions) -> Result<DataLocation, Failure> {
+        self.with_folder(common, |data| match data.ancestors().find(|folder| folder.exists()) {
+            Some(folder) if folder == data && folder.is_dir() => Ok(()),
+            Some(folder) => check_folder(folder),
+            None => check_folder(Path::new(".")),
+        })
+    }
+
+    fn with_folder(
+        self,
+        common: &GlobalOptions,
+        make: impl Fn(&Path) -> std::io::Result<()>,
+    ) -> Result<DataLocation, Failure> {
         let Some(data) = &self.data else { return Ok(self) };
         let needed = common.data_folder.is_some() || common.database.is_none();
         if !needed && matches!(self.database, DatabaseUrl::Sqlite(_)) {
             return Ok(self);
         }
-        match std::fs::create_dir_all(data) {
+        match make(data) {
             Ok(()) => Ok(self),
             Err(_) if !needed => Ok(DataLocation { data: None, ..self }),
             Err(error) => {

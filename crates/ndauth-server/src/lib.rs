@@ -24,10 +24,13 @@ mod ops;
 
 mod serve;
 
+mod preflight;
+
 pub use check::{CheckError, CheckedSettings, check, check_database};
 pub use health::{NotReady, readiness};
 pub use http::links::{invitation_url, parse_public_url, sign_in_url};
 pub use options::ServeOptions;
+pub use preflight::{StartForecast, preflight};
 pub use serve::{ServeError, Serving, serve};
 pub use telemetry::{LogFormat, log_to_stderr, parse_log_filter};
 pub use tls::{TlsError, TlsFiles};

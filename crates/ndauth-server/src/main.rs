@@ -13,7 +13,7 @@ mod user;
 use std::process::ExitCode;
 
 use clap::{ArgMatches, FromArgMatches};
-use ndauth_server::{LogFormat, check, check_database, log_to_stderr, readiness, serve};
+use ndauth_server::{LogFormat, StartForecast, check, check_database, log_to_stderr, preflight, serve};
 use ndauth_terminal::settings::Layer;
 use ndauth_terminal::{
     Failure, InvalidCommandLine, complete_if_asked, manual, print, print_completions, usage, warn,
@@ -85,7 +85,8 @@ fn run(arguments: NdauthdArguments, matches: &ArgMatches, layer: &Layer) -> Resu
             configuration::show(layer, matches, &location(&common, matches, layer)?, format)
         }
         NdauthdCommand::Config { command: NdauthdConfigCommand::Check(serving) } => {
-            let options = serve_options(location(&common, matches, layer)?, &common, &serving)?;
+            let location = location(&common, matches, layer)?.makeable(&common)?;
+            let options = serve_options(location, &common, &serving)?;
             refuse_foreign_database(&options.database)?;
             let checked = check(&options).map_err(|error| check_failure(&error))?;
             checked.warnings.iter().for_each(|warning| warn(warning));
@@ -94,7 +95,14 @@ fn run(arguments: NdauthdArguments, matches: &ArgMatches, layer: &Layer) -> Resu
             print(&format!(
                 "✓ the settings are valid; secrets travel {clients}\n{}",
                 database.unwrap_or_default()
-            ))
+            ))?;
+            let runtime = runtime()?;
+            let forecast = runtime.block_on(preflight(&options));
+            // A host name that is still being resolved is not waited for.
+            runtime.shutdown_background();
+            let StartForecast { findings, warnings } = forecast.map_err(|error| serve_failure(&error))?;
+            warnings.iter().for_each(|warning| warn(warning));
+            print(&findings.iter().map(|finding| format!("✓ {finding}\n")).collect::<String>())
         }
         NdauthdCommand::Admin { format, command } => {
             log_to_stderr(LogFormat::Text, "warn");

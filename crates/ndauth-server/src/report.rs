@@ -1,5 +1,7 @@
 //! The failures that the terminal shows for errors of the authority or the server.
 
+use std::io::ErrorKind;
+
 use ndauth_authority::AuthorityError;
 use ndauth_core::Class;
 use ndauth_proto::hint;
@@ -21,13 +23,20 @@ pub(crate) fn serve_failure(error: &ServeError) -> Failure {
             let other = || "check `--database`, and that this user may open it".to_owned();
             (Some(operators_hint(source).unwrap_or_else(other)), exit_code(source.reason().class()))
         }
-        ServeError::Listen { .. } => (
-            Some(
-                "another server may be running: choose other addresses with `--listen` and `--admin-listen`"
-                    .to_owned(),
-            ),
-            1,
-        ),
+        ServeError::Listen { source, .. } => {
+            let hint = match source.kind() {
+                ErrorKind::AddrNotAvailable => {
+                    "set `--listen` and `--admin-listen` to addresses of this machine"
+                }
+                ErrorKind::PermissionDenied => {
+                    "set `--listen` and `--admin-listen` to ports that this user may listen on, such as those from 1024"
+                }
+                _ => {
+                    "another server may be running: choose other addresses with `--listen` and `--admin-listen`"
+                }
+            };
+            (Some(hint.to_owned()), 1)
+        }
         ServeError::Cut
         | ServeError::Metrics(_)
         | ServeError::Reflection(_)
@@ -54,6 +63,7 @@ pub(crate) fn check_failure(error: &CheckError) -> Failure {
             "give it a certificate with `--tls-certificate` and `--tls-key`; behind a proxy that speaks TLS, set \
              `--plaintext-beyond-loopback`"
         }
+        CheckError::SameAddress(..) => "choose another port for `--admin-listen`",
         CheckError::Tls(TlsError::Expired { .. }) | CheckError::Database(TlsError::Expired { .. }) => {
             "put a renewed certificate there"
         }

@@ -241,7 +241,7 @@ async fn look(authority: &Authority, options: &ServeOptions, issuer: &str) -> Re
 }
 
 /// Binds an address, without accepting connections yet.
-fn bind(address: SocketAddr) -> Result<(TcpSocket, SocketAddr), ServeError> {
+pub(crate) fn bind(address: SocketAddr) -> Result<(TcpSocket, SocketAddr), ServeError> {
     let bound = || -> io::Result<(TcpSocket, SocketAddr)> {
         let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
         socket.set_reuseaddr(true)?;

@@ -3,12 +3,11 @@
 use std::fs::OpenOptions;
 use std::io;
 use std::os::unix::fs::MetadataExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use ndauth_migrations::{Migrator, MigratorTrait};
-use rustix::fs::{Access, access};
 use sea_orm::sqlx::postgres::PgConnectOptions;
 use sea_orm::sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use sea_orm::{ConnectionTrait, DatabaseConnection, Statement, TransactionTrait};
@@ -17,6 +16,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use crate::clock::Latest;
 use crate::examine::examine;
+use crate::folder::{check_folder, folder_of};
 use crate::lease::{Lease, MAX_BUFFERED_ROWS, TIMEOUT, Timeout};
 use crate::pool::{Pool, STATEMENT_LIMIT};
 use crate::writing::Writing;
@@ -50,6 +50,8 @@ pub struct MigrationState {
     pub name: String,
     /// True if it was applied.
     pub applied: bool,
+    /// False if this version does not know it, because a newer one applied it.
+    pub known: bool,
 }
 
 /// The time to wait for a SQLite file that another process is writing to: less than a transaction may take.
@@ -73,8 +75,7 @@ impl Store {
         if let DatabaseUrl::Sqlite(path) = url {
             // The file is created here and not by a connection: connections are also opened later, when the
             // file may be gone.
-            let made = OpenOptions::new().append(true).create(true).open(path);
-            made.map_err(|error| StoreError::unavailable(format!("`{}`: {error}", path.display())))?;
+            open_to_write(path, OpenOptions::new().append(true).create(true))?;
         }
         let pool = Opening::Work.pool(url)?;
         match url {
@@ -130,6 +131,27 @@ impl Store {
         Ok(Store { from_standby: true, ..store })
     }
 
+    /// Opens a database as [`Store::create`] would, to see that this would succeed and to read what is there.
+    /// Returns `None` if it would be created. Changes nothing: it makes no file, and locks none.
+    pub async fn look(url: &DatabaseUrl) -> Result<Option<Store>, StoreError> {
+        match url {
+            DatabaseUrl::Sqlite(path) => {
+                let folder = folder_of(path);
+                check_folder(folder).map_err(|error| {
+                    StoreError::unavailable(format!("`{}` cannot be written: {error}", folder.display()))
+                })?;
+                if !path.exists() {
+                    return Ok(None);
+                }
+                open_to_write(path, OpenOptions::new().append(true))?;
+            }
+            DatabaseUrl::Postgres(url) => examine(&postgres_options(url, Opening::Look)?).await?,
+        }
+        let pool = Opening::Look.pool(url)?;
+        pool.examined();
+        Ok(Some(Store::over(pool, url, Clock::Database, None)))
+    }
+
     /// Returns the same database through one connection of its own, which no other work delays. It only
     /// reads. Call this on the runtime that uses it.
     pub fn apart(&self) -> Result<Store, StoreError> {
@@ -175,6 +197,7 @@ impl Store {
     /// Brings the schema to this version, in one transaction. Instances that start at the same time wait for
     /// each other.
     pub async fn migrate(&self) -> Result<(), StoreError> {
+        self.could_migrate().await?;
         let transaction = self.database.begin().await.map_err(StoreError::from)?;
         if self.engine == Engine::Postgres {
             for statement in [
@@ -191,6 +214,38 @@ impl Store {
         Ok(())
     }
 
+    /// Fails if the schema cannot be brought to this version: its history is another one, or the user may not
+    /// change its tables. Changes nothing.
+    pub async fn could_migrate(&self) -> Result<(), StoreError> {
+        let states = self.migrations().await?;
+        if let Some(strange) = states.iter().find(|state| !state.known)
+            && let Some(pending) = states.iter().find(|state| !state.applied)
+        {
+            return Err(StoreError::unavailable(format!(
+                "its schema has `{}`, which this version does not know, and not `{}`",
+                strange.name, pending.name
+            )));
+        }
+        if self.engine == Engine::Sqlite {
+            return Ok(());
+        }
+        let lease = Lease::take(&self.pool, Timeout::Each(TIMEOUT)).await?;
+        let sql = "SELECT coalesce(current_schema(), '-') AS schema, \
+                   coalesce(has_schema_privilege(current_schema(), 'CREATE'), false) AS creates, \
+                   (SELECT tableowner FROM pg_tables WHERE schemaname = current_schema() AND tablename = 'head' \
+                   AND NOT pg_has_role(tableowner, 'USAGE')) AS owner";
+        let row = lease.query_one_raw(Statement::from_string(lease.get_database_backend(), sql)).await?;
+        let row = row.ok_or_else(|| StoreError::unavailable("no answer about the user's privileges"))?;
+        let (schema, owner) =
+            (row.try_get::<String>("", "schema")?, row.try_get::<Option<String>>("", "owner")?);
+        let why = match owner {
+            _ if !row.try_get::<bool>("", "creates")? => format!("permission denied for schema {schema}"),
+            Some(owner) => format!("its tables belong to {owner}"),
+            None => return Ok(()),
+        };
+        Err(StoreError::Unreachable { place: self.url.to_string(), cause: Unreachable::NotOwner(why) })
+    }
+
     /// Replaces the error of a user who may not create tables by one that says what is needed.
     fn not_owner(&self, error: StoreError) -> StoreError {
         match &error {
@@ -202,7 +257,8 @@ impl Store {
         }
     }
 
-    /// Returns every migration that this version knows, oldest first, with its state. Changes nothing.
+    /// Returns every migration that this version knows, oldest first, and then those that it does not know and
+    /// that a newer version applied. Changes nothing.
     pub async fn migrations(&self) -> Result<Vec<MigrationState>, StoreError> {
         let lease = Lease::take(&self.pool, Timeout::Each(TIMEOUT)).await?;
         lease.use_simple_protocol();
@@ -213,11 +269,19 @@ impl Store {
             Err(error) if error.is_missing_table() => Vec::new(),
             Err(error) => return Err(error),
         };
-        let state = |name: &str| MigrationState {
-            name: name.to_owned(),
-            applied: taken.iter().any(|taken| taken == name),
-        };
-        Ok(Migrator::migrations().iter().map(|migration| state(migration.name())).collect())
+        let mut states: Vec<MigrationState> = Migrator::migrations()
+            .iter()
+            .map(|migration| MigrationState {
+                name: migration.name().to_owned(),
+                applied: taken.iter().any(|taken| taken == migration.name()),
+                known: true,
+            })
+            .collect();
+        let mut newer = taken;
+        newer.retain(|name| states.iter().all(|state| state.name != *name));
+        newer.sort();
+        states.extend(newer.into_iter().map(|name| MigrationState { name, applied: true, known: false }));
+        Ok(states)
     }
 
     /// Runs a query to check that the database responds.
@@ -232,6 +296,12 @@ impl Store {
     pub async fn close(&self) -> Result<(), StoreError> {
         timeout(TIMEOUT, self.pool.close()).await.map_err(StoreError::unavailable)
     }
+}
+
+/// Opens a file to see that it can be written, and closes it.
+fn open_to_write(path: &Path, how: &OpenOptions) -> Result<(), StoreError> {
+    let opened = how.open(path);
+    opened.map(drop).map_err(|error| StoreError::unavailable(format!("`{}`: {error}", path.display())))
 }
 
 /// Opens a file for the first time, which may have to wait: if two processes open a new file at once, both
@@ -270,6 +340,8 @@ pub(crate) enum Opening {
     Copy,
     /// Reading a log that may be lost otherwise.
     Log,
+    /// Looking at what is there.
+    Look,
 }
 
 impl Opening {
@@ -289,14 +361,18 @@ impl Opening {
 fn sqlite_options(path: &Path, opening: Opening) -> SqliteConnectOptions {
     let options = SqliteConnectOptions::new().filename(path).busy_timeout(BUSY);
     if opening == Opening::Log {
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let mut wal = path.to_owned().into_os_string();
-        wal.push("-wal");
+        let wal = write_ahead_log(path);
         // SQLite can read a file in a read-only folder only as immutable, and then ignores a write-ahead log
         // that a crash left. So `immutable` is set only if there is no such log.
-        let sealed = access(folder, Access::WRITE_OK).is_err()
-            && !std::fs::metadata(wal).is_ok_and(|wal| wal.len() > 0);
+        let sealed =
+            check_folder(folder_of(path)).is_err() && !std::fs::metadata(wal).is_ok_and(|wal| wal.len() > 0);
         return options.read_only(true).immutable(sealed).create_if_missing(false);
+    }
+    if opening == Opening::Look {
+        // Nobody has a file open that has no write-ahead log. It is read as immutable, so that no such log is
+        // made.
+        let closed = !write_ahead_log(path).exists();
+        return options.read_only(true).immutable(closed).create_if_missing(false);
     }
     options
         .create_if_missing(false)
@@ -304,6 +380,12 @@ fn sqlite_options(path: &Path, opening: Opening) -> SqliteConnectOptions {
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)
         .foreign_keys(true)
+}
+
+fn write_ahead_log(path: &Path) -> PathBuf {
+    let mut wal = path.to_owned().into_os_string();
+    wal.push("-wal");
+    wal.into()
 }
 
 fn postgres_options(url: &str, opening: Opening) -> Result<PgConnectOptions, StoreError> {
@@ -314,6 +396,7 @@ fn postgres_options(url: &str, opening: Opening) -> Result<PgConnectOptions, Sto
         Opening::Mirror => "ndauth mirror",
         Opening::Beat => "ndauth beat",
         Opening::Log => "ndauth log",
+        Opening::Look => "ndauth check",
     };
     Ok(options.application_name(name).options([
         ("synchronous_commit", "on"),

@@ -101,6 +101,10 @@ impl StoreError {
             StoreError::Unavailable(_) if self.code().is_some_and(|code| code == "14") => {
                 "allow this user to write to its folder, or copy it elsewhere with the `-wal` file beside it"
             }
+            // SQLITE_NOTADB
+            StoreError::Unavailable(_) if self.code().is_some_and(|code| code == "26") => {
+                "check `--database`: this file is no SQLite database"
+            }
             StoreError::Unavailable(_) | StoreError::Corrupt { .. } => return None,
         };
         Some(hint.to_owned())

@@ -4,6 +4,7 @@
 //! rows and ends with [`Write::commit`], which takes the event: state cannot change without one. The engine
 //! shows only in the URL.
 
+mod folder;
 mod unreachable;
 mod url;
 
@@ -61,6 +62,7 @@ pub use clock::{Clock, DatabaseClock, ManualClock};
 pub use connect::{MigrationState, Store};
 pub use copy::CopyError;
 pub use error::{StoreError, Taken};
+pub use folder::check_folder;
 pub use log::StoredEvent;
 pub use mirror::{Listener, Page, Partitioned, Person, Place, RowCounts, WithSecrets};
 pub use offers::Offer;

@@ -31,6 +31,7 @@ pub(crate) use feed::FeedEvent;
 pub(crate) use freshness::Stale;
 pub use freshness::{Freshness, Readiness, StaleCause};
 pub use loading::BYTES_PER_TOKEN;
+pub(crate) use loading::check_loading;
 pub use reader::Reader;
 pub(crate) use served::{Mirror, SharedMirror};
 pub(crate) use state::{DeadSecret, Death, Known, TokenFamily};

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Waker};
 
 use ndauth_authority::limits::MIRROR_WAITS;
-use ndauth_authority::{Authority, Clock, Credential, Engine, Question};
+use ndauth_authority::{Authority, AuthorityError, Clock, Credential, Engine, Question};
 use ndauth_core::{
     Actor, Change, Entry, Event, Personal, Reason, Requirement, RevocationReason, Secret, SecretKind, TokenId,
 };
@@ -14,6 +14,23 @@ use ndauth_store::{Store, StoredEvent};
 use rand::rngs::SysRng;
 
 use crate::world::{MINE, World, at, named, new_token};
+
+/// A server that would not start for lack of memory is announced, unless a running one may have taken it.
+#[tokio::test]
+async fn a_preflight_knows_that_there_is_too_little_memory() {
+    for engine in [Engine::Sqlite, Engine::Postgres] {
+        let world = World::new(engine).await;
+        world.create(&new_token("ci")).await;
+        let preflight = async |memory| Authority::preflight(&world.scratch.url, None, memory).await;
+        let found = preflight(Some(1)).await;
+        assert!(matches!(found, Err(AuthorityError::MirrorTooLarge { tokens: 1, free: 1, .. })), "{found:?}");
+        assert!(preflight(Some(1_000_000)).await.expect("enough").running.is_none());
+        let lock = Authority::lock(&world.scratch.url).expect("locked");
+        let found = preflight(Some(1)).await;
+        assert_eq!(found.is_ok_and(|found| found.running.is_some()), engine == Engine::Sqlite);
+        drop(lock);
+    }
+}
 
 /// The number of events that are written while the mirror loads.
 const EVENTS: usize = 100_000;

@@ -109,7 +109,11 @@ async fn invalid_configuration_is_reported_with_a_suggestion() {
     );
     let ended = ndauthd(&at, &[], "serve --config none.toml");
     assert!(ended.code == 2 && ended.err.contains("ndauthd config example"), "{ended:?}");
-    let ended = ndauthd(&at, &[("NDAUTHD_LISTN", "x"), ("NDAUTHD_SERVICE_HOST", "10.0.0.1")], "config check");
+    let ended = ndauthd(
+        &at,
+        &[("NDAUTHD_LISTN", "x"), ("NDAUTHD_SERVICE_HOST", "10.0.0.1")],
+        "config check --listen 127.0.0.1:0 --admin-listen 127.0.0.1:0",
+    );
     assert_eq!(ended.code, 0, "{ended:?}");
     assert_eq!(ended.err, "warning: unknown variable NDAUTHD_LISTN: did you mean NDAUTHD_LISTEN?\n");
 }
@@ -172,7 +176,9 @@ async fn another_users_files_are_left_alone() {
         chown(&file, Some(65534), Some(65534)).expect("given away");
     }
     let database = format!("sqlite:{}", file.display());
-    for command in ["admin account list", "serve --listen 127.0.0.1:0 --admin-listen 127.0.0.1:0"] {
+    for command in
+        ["admin account list", "serve --listen 127.0.0.1:0 --admin-listen 127.0.0.1:0", "config check"]
+    {
         let ended = ndauthd(&at, &[("NDAUTHD_DATABASE", &database)], command);
         assert_eq!((ended.code, ended.out.as_str()), (5, ""), "{ended:?}");
         assert!(

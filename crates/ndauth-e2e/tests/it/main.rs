@@ -24,7 +24,7 @@ mod orgs;
 mod outages;
 mod packages;
 mod permissions;
-mod recipes;
+mod preflight;
 mod registry;
 mod replicas;
 mod requests;

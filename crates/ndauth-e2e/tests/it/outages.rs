@@ -481,6 +481,13 @@ async fn the_cause_of_an_unreachable_database_is_reported() {
     let database = Server::primary().await;
     database.execute("CREATE ROLE guest LOGIN").await;
     database.execute("REVOKE CREATE ON SCHEMA public FROM public").await;
+    database.execute("CREATE ROLE locked LOGIN PASSWORD 'secret'").await;
+    let rules = "host all locked 127.0.0.1/32 scram-sha-256\nhost all all 127.0.0.1/32 trust";
+    let write = format!(
+        "EXECUTE format('COPY (SELECT unnest(string_to_array(%L, E''\\n''))) TO %L', '{rules}', current_setting('hba_file'))"
+    );
+    database.execute(&format!("DO $do$ BEGIN {write}; END $do$")).await;
+    database.execute("SELECT pg_reload_conf()").await;
     let at = Installation::new(Engine::Sqlite).await;
     let host = database.address().to_string();
     let cases = [
@@ -501,18 +508,25 @@ async fn the_cause_of_an_unreachable_database_is_reported() {
             "does not own the database",
             "ALTER DATABASE NAME OWNER",
         ),
+        (
+            format!("postgres://locked:wrong@{host}/postgres"),
+            "the password is wrong or missing",
+            "--database-password-file FILE",
+        ),
         (format!("postgres://nd@{host}/postgres?sslmode=require"), "TLS failed", "sslmode"),
     ];
     for (url, cause, hint) in cases {
-        let mut command = at.command("NDAUTH_TEST_NDAUTHD");
-        command.env("NDAUTHD_DATABASE", &url);
-        command.args(["serve", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"]);
-        let begun = Instant::now();
-        let ended = run(command, "");
-        assert_eq!(ended.code, 6, "{url}: {ended:?}");
-        assert!(ended.err.contains(cause) && ended.err.contains(hint), "{url}: {}", ended.err);
-        assert!(!ended.err.contains("pool"), "{url}: {}", ended.err);
-        assert!(begun.elapsed() < Duration::from_secs(5), "{url}: {:?}", begun.elapsed());
+        for words in [&["serve"] as &[&str], &["config", "check"]] {
+            let mut command = at.command("NDAUTH_TEST_NDAUTHD");
+            command.env("NDAUTHD_DATABASE", &url).args(words);
+            command.args(["--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"]);
+            let begun = Instant::now();
+            let ended = run(command, "");
+            assert_eq!(ended.code, 6, "{words:?} {url}: {ended:?}");
+            assert!(ended.err.contains(cause) && ended.err.contains(hint), "{words:?} {url}: {}", ended.err);
+            assert!(!ended.err.contains("pool"), "{words:?} {url}: {}", ended.err);
+            assert!(begun.elapsed() < Duration::from_secs(5), "{words:?} {url}: {:?}", begun.elapsed());
+        }
     }
 }
 

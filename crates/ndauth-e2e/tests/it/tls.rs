@@ -261,6 +261,7 @@ async fn unusable_certificates_are_reported_before_serving() {
 fn check(at: &Installation) -> Ended {
     let mut ndauthd = at.command("NDAUTH_TEST_NDAUTHD");
     ndauthd.current_dir(at.home()).args(["config", "check"]);
+    ndauthd.args(["--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"]);
     ndauthd.args(["--tls-certificate", "cert.pem", "--tls-key", "key.pem"]);
     run(ndauthd, "")
 }
@@ -359,7 +360,7 @@ async fn files_of_secrets_that_others_can_read_are_warned_of() {
         fs::set_permissions(at.home().join(name), fs::Permissions::from_mode(mode)).expect("set");
     };
     fs::write(at.home().join("password"), "s3cret").expect("written");
-    fs::write(at.home().join("nd.toml"), "database = \"postgres://nd:s3cret@localhost/nd\"")
+    fs::write(at.home().join("nd.toml"), "database = \"postgres://nd:s3cret@localhost:1/nd\"")
         .expect("written");
     for mode in [0o600, 0o640, 0o604] {
         for name in ["key.pem", "password", "nd.toml"] {
@@ -372,13 +373,13 @@ async fn files_of_secrets_that_others_can_read_are_warned_of() {
                 &["key.pem"] as &[&str],
             ),
             (
-                &[("NDAUTHD_DATABASE", "postgres://nd@localhost/nd")],
+                &[("NDAUTHD_DATABASE", "postgres://nd@localhost:1/nd")],
                 &["--database-password-file", "password"],
                 &["password"],
             ),
             (&[("NDAUTHD_DATABASE", "")], &["--config", "nd.toml"], &["nd.toml"]),
             (
-                &[("NDAUTHD_DATABASE", "postgres://nd@localhost/nd?sslcert=cert.pem&sslkey=key.pem")],
+                &[("NDAUTHD_DATABASE", "postgres://nd@localhost:1/nd?sslcert=cert.pem&sslkey=key.pem")],
                 &["--config", "nd.toml", "--database-password-file", "password"],
                 &["key.pem", "nd.toml", "password"],
             ),
@@ -387,10 +388,9 @@ async fn files_of_secrets_that_others_can_read_are_warned_of() {
             command
                 .current_dir(at.home())
                 .envs(variables.iter().copied())
-                .args(["config", "check"])
+                .args(["config", "check", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"])
                 .args(arguments);
             let ended = run(command, "");
-            assert_eq!(ended.code, 0, "{ended:?}");
             let warnings: String = files
                 .iter()
                 .filter(|_| mode != 0o600)
@@ -400,7 +400,12 @@ async fn files_of_secrets_that_others_can_read_are_warned_of() {
                     )
                 })
                 .collect();
-            assert_eq!(ended.err, warnings, "{mode:o}");
+            let (warned, failed) = ended.err.split_at_checked(warnings.len()).expect("the warnings");
+            assert_eq!(warned, warnings, "{mode:o}");
+            // No PostgreSQL is there.
+            let expected =
+                if files == ["key.pem"] { "" } else { "error: cannot open the database `postgres://nd@" };
+            assert!(failed.starts_with(expected) && failed.is_empty() == expected.is_empty(), "{ended:?}");
         }
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use ndauth_clock::SinceBoot;
 use ndauth_core::{Concern, Entry, Head, Timestamp, TokenId};
-use ndauth_store::{Moment, Read, Seen, Store, StoreError};
+use ndauth_store::{Moment, Read, RowCounts, Seen, Store, StoreError};
 use tokio::time::{Instant, timeout};
 
 use super::feed::{FeedEvent, KEPT, Recent, owners};
@@ -54,18 +54,12 @@ pub(super) async fn load(
     read.use_simple_protocol();
     // From here on only the timeouts of this side apply.
     in_time(STEP, read.lift_timeouts()).await?;
-    let census = in_time(PAGE_STEP, read.census(KEPT_WHOLE)).await?;
-    let needed =
-        needed(census.tokens.saturating_sub(census.dead).saturating_add(census.accounts), census.dead);
-    if let Some(limit) = limit.filter(|limit| *limit < needed) {
-        return Err(AuthorityError::MirrorTooLarge { tokens: census.tokens, needed, free: limit });
-    }
+    let (census, rules) = could_load(&read, limit).await?;
     if census.tokens.saturating_add(census.accounts) > FEW {
         read.use_prepared_statements();
     }
     let (recent, seen) = in_time(PAGE_STEP, recent(&read)).await?;
     let state = State::new(recent);
-    let rules = in_time(PAGE_STEP, DecisionRules::read(&read)).await?;
     let places = in_time(PAGE_STEP, read.every_org_with_policies()).await?;
     let services = in_time(PAGE_STEP, read.every_service()).await?;
     state.fill(Fresh {
@@ -100,6 +94,25 @@ pub(super) async fn load(
         "loaded"
     );
     Ok(Loaded { state, moment, seen, asked })
+}
+
+/// Reads what a mirror cannot do without, and how much it would hold. Fails if that is more than a number of
+/// bytes can hold.
+async fn could_load(read: &Read, limit: Option<u64>) -> Result<(RowCounts, DecisionRules), AuthorityError> {
+    let census = in_time(PAGE_STEP, read.census(KEPT_WHOLE)).await?;
+    let needed =
+        needed(census.tokens.saturating_sub(census.dead).saturating_add(census.accounts), census.dead);
+    if let Some(limit) = limit.filter(|limit| *limit < needed) {
+        return Err(AuthorityError::MirrorTooLarge { tokens: census.tokens, needed, free: limit });
+    }
+    Ok((census, in_time(PAGE_STEP, DecisionRules::read(read)).await?))
+}
+
+/// Fails if a database could not be loaded, as far as that is known without loading it.
+pub(crate) async fn check_loading(store: &Store, limit: Option<u64>) -> Result<(), AuthorityError> {
+    let read = in_time(STEP, store.read()).await?;
+    in_time(STEP, read.lift_timeouts()).await?;
+    could_load(&read, limit).await.map(drop)
 }
 
 /// Returns the bytes that the mirror takes for a number of tokens and of secrets that ended long ago.
