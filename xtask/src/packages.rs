@@ -40,7 +40,7 @@ enum Sign {
 use Job::{Bench, Demo, Test};
 use Sign::{Check, Programs};
 
-const PREREQUISITES: [Prerequisite; 14] = [
+const PREREQUISITES: [Prerequisite; 15] = [
     Prerequisite {
         from: Demo,
         name: "a C compiler",
@@ -85,10 +85,17 @@ const PREREQUISITES: [Prerequisite; 14] = [
     },
     Prerequisite {
         from: Test,
-        name: "direnv",
-        purpose: "loads the variables of a folder",
-        sign: Programs(&["direnv"]),
-        packages: &["direnv"],
+        name: "psql",
+        purpose: "promotes a standby as the runbook shows",
+        sign: Programs(&["psql"]),
+        packages: &["postgresql-client"],
+    },
+    Prerequisite {
+        from: Test,
+        name: "openssl",
+        purpose: "shows a certificate as the runbook does",
+        sign: Programs(&["openssl"]),
+        packages: &["openssl"],
     },
     Prerequisite {
         from: Test,

@@ -2,6 +2,7 @@
 
 mod examples;
 mod page;
+mod runbooks;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
@@ -46,7 +47,7 @@ async fn the_references_are_fresh() {
 }
 
 /// The pages with commands or code, and the languages of their blocks. A test below plays each page.
-const PLAYED: [(&str, &[&str]); 11] = [
+const PLAYED: [(&str, &[&str]); 19] = [
     ("CONTRIBUTING.md", &["sh"]),
     ("README.md", &["sh", "yaml"]),
     ("crates/ndauth-client/examples/asset-registry/README.md", &["sh"]),
@@ -59,12 +60,23 @@ const PLAYED: [(&str, &[&str]); 11] = [
     ("docs/logins.md", &["sh"]),
     ("docs/operations.md", &["sh"]),
     ("docs/permissions.md", &["console"]),
+    ("docs/runbooks/certificate.md", &["sh"]),
+    ("docs/runbooks/database-gone.md", &["sh"]),
+    ("docs/runbooks/failover.md", &["sh"]),
+    ("docs/runbooks/full-disk.md", &["sh"]),
+    ("docs/runbooks/leaked-token.md", &["sh"]),
+    ("docs/runbooks/leaver.md", &["sh"]),
+    ("docs/runbooks/lost-operator.md", &["sh"]),
+    ("docs/runbooks/restore.md", &["sh"]),
+    ("docs/upgrade.md", &["sh"]),
 ];
 
 #[test]
 fn every_page_with_commands_is_played() {
     let mut found = BTreeMap::new();
-    for folder in ["", "crates/ndauth-client/examples/asset-registry/", "docs/", "docs/adr/", "docs/ci/"] {
+    for folder in
+        ["", "crates/ndauth-client/examples/asset-registry/", "docs/", "docs/adr/", "docs/runbooks/"]
+    {
         for entry in std::fs::read_dir(root().join(folder)).expect("a folder") {
             let name = entry.expect("an entry").file_name();
             let page = format!("{folder}{}", name.display());
@@ -118,15 +130,6 @@ async fn the_readme_s_commands_work() {
 async fn operating_is_as_it_is_shown() {
     let mut page = Page::open("docs/operations.md").await;
     page.play();
-    page.at.people();
-    page.play();
-    let sound = |at: &Installation| assert!(at.run_admin("check").ends_with("no problems found"));
-    page.play();
-    sound(&page.at);
-    // The alternative to a replay concerns a copy, too.
-    page.type_in("ndauthd admin restore monday.db");
-    page.play();
-    sound(&page.at);
     page.close();
 }
 
@@ -190,50 +193,6 @@ async fn the_asset_registry_is_used_as_it_is_shown() {
     let shown = page.play();
     assert!(shown.contains(r#""published_by":"ada""#), "{shown}");
     page.close();
-}
-
-#[tokio::test]
-async fn a_pipeline_and_a_folder_get_their_tokens_as_it_is_shown() {
-    let mut page = Page::open("docs/ci/README.md").await;
-    page.serve(&[]);
-    page.at.people();
-    page.log_in();
-    let packages = test_path("NDAUTH_TEST_RECIPE_NODE_MODULES");
-    page.set("PATH", format!("{}:{}/.bin", path().display(), packages.display()));
-    page.replace("gh secret set NDCLI_TOKEN", "cat > stored");
-    page.replace("ndcli auth status", "NDCLI_TOKEN=$(cat stored) ndcli auth status");
-    // The files name the server.
-    page.replace("NDCLI_TOKEN_FILE=token.json", "env -u NDCLI_SERVER NDCLI_TOKEN_FILE=token.json");
-    page.replace("direnv exec", "env -u NDCLI_SERVER direnv exec");
-    page.play();
-    let shown = page.play();
-    assert!(shown.contains("token pipeline"), "{shown}");
-    let shown = page.play();
-    assert!(shown.contains("token deploy"), "{shown}");
-    // The action, and the component.
-    let inputs: Vec<String> = read("action.yml").lines().map(str::to_owned).collect();
-    for line in ["token", "server", "fail-within", "version"] {
-        assert!(inputs.contains(&format!("  {line}:")), "{line}");
-    }
-    page.play();
-    page.play();
-    page.play();
-    for (program, token) in [("direnv", "laptop"), ("dotenvx", "notebook")] {
-        let shown = page.play();
-        assert!(shown.contains(&format!("token {token}")), "{program}: {shown}");
-    }
-    let shown = page.type_in("dotenvx encrypt --quiet; dotenvx run --quiet -- ndcli whoami; cat .env");
-    assert!(shown.contains("token notebook") && !shown.contains("ndpat_"), "{shown}");
-    let ignored = std::fs::read_to_string(page.at.home().join(".gitignore")).expect("the list");
-    for file in [".ndauth.json", ".env", ".env.keys"] {
-        assert!(ignored.lines().any(|line| line == file) && page.at.home().join(file).exists(), "{file}");
-    }
-    page.close();
-}
-
-#[tokio::test]
-async fn the_first_hour_of_an_incident_goes_as_it_is_written() {
-    play_section("docs/operations.md", "The first hour of an incident", 18).await;
 }
 
 #[tokio::test]

@@ -204,7 +204,9 @@ pub(crate) fn run(mut command: Command, stdin: &str) -> Ended {
 
 /// Returns a command that runs a shell line with `ndcli` on a terminal of this many columns.
 pub(crate) fn on_terminal(at: &Installation, columns: u16, line: &str) -> Command {
-    let mut command = Command::new("script");
+    let mut words = at.within.iter().map(String::as_str).chain(["script"]);
+    let mut command = Command::new(words.next().expect("a program"));
+    command.args(words);
     // `script` belongs to util-linux, which every Debian system has.
     command.args([
         "--quiet",

@@ -35,7 +35,7 @@ impl Authority {
     }
 
     /// Signs a certificate that expires this long after now.
-    fn sign_for(&self, folder: &Path, time: Duration) {
+    pub(crate) fn sign_for(&self, folder: &Path, time: Duration) {
         let ends = now(folder) + time;
         self.sign_as(folder, "127.0.0.1", |params| params.not_after = ends.into());
     }

@@ -51,6 +51,11 @@ fn steps(pipeline: &str) -> Vec<String> {
 impl Page {
     /// Opens a page beside an installation without people.
     pub(super) async fn open(page: &str) -> Page {
+        Page::open_at(page, Installation::new(Engine::Sqlite).await)
+    }
+
+    /// Opens a page beside an installation.
+    pub(super) fn open_at(page: &str, at: Installation) -> Page {
         let text = read(page);
         let commands = |(language, block): (&str, &str)| match language {
             "sh" => Some(block.replace("\\\n", "").lines().map(str::to_owned).collect()),
@@ -58,7 +63,6 @@ impl Page {
             _ => None,
         };
         let blocks = blocks(&text).filter_map(commands).collect();
-        let at = Installation::new(Engine::Sqlite).await;
         let person = at.home().join("person");
         std::fs::write(&person, person_at_a_browser()).expect("written");
         std::fs::set_permissions(&person, std::os::unix::fs::PermissionsExt::from_mode(0o700))
@@ -123,10 +127,33 @@ impl Page {
 
     /// Types commands at a terminal, where a person answers each question with yes. Returns what it shows.
     pub(super) fn type_in(&self, commands: &str) -> String {
+        let (shown, succeeded) = self.try_typing(commands);
+        assert!(succeeded, "{commands}\n{shown}");
+        shown
+    }
+
+    /// Plays the next block, which must fail, and show a text that the page quotes.
+    pub(super) fn play_in_vain(&mut self, quoted: &str) {
+        let commands = self.lines().join("\n");
+        let (shown, succeeded) = self.try_typing(&commands);
+        assert!(!succeeded && shown.contains(quoted), "{commands}\n{shown}");
+        self.quotes(quoted);
+    }
+
+    /// Fails unless the page quotes this text.
+    pub(super) fn quotes(&self, text: &str) {
+        assert!(self.text.contains(text), "the page does not say `{text}`");
+    }
+
+    fn try_typing(&self, commands: &str) -> (String, bool) {
         let replaced = |typed: String, (text, sample): (&&str, &String)| typed.replace(*text, sample);
         let commands = self.samples.iter().fold(commands.to_owned(), replaced);
         std::fs::write(self.at.home().join("typed"), &commands).expect("written");
-        let mut command = on_terminal(&self.at, 200, "bash -e -o pipefail typed");
+        let mut command = on_terminal(
+            &self.at,
+            200,
+            &format!("cd '{}' && bash -e -o pipefail typed", self.at.home().display()),
+        );
         command.current_dir(self.at.home()).envs(&self.variables);
         let (stdin, mut keyboard) = std::io::pipe().expect("a pipe");
         keyboard.write_all("y\n".repeat(5).as_bytes()).expect("typed ahead");
@@ -134,8 +161,7 @@ impl Page {
         let ended = command.stdin(stdin).output().expect("the terminal opens");
         drop(keyboard);
         let shown = String::from_utf8(ended.stdout).expect("text");
-        assert!(ended.status.success(), "{}: {commands}\n{shown}", ended.status);
-        shown
+        (shown, ended.status.success())
     }
 
     /// Returns the commands that a section names between backticks.
