@@ -40,7 +40,7 @@ enum Sign {
 use Job::{Bench, Demo, Test};
 use Sign::{Check, Programs};
 
-const PREREQUISITES: [Prerequisite; 15] = [
+const PREREQUISITES: [Prerequisite; 23] = [
     Prerequisite {
         from: Demo,
         name: "a C compiler",

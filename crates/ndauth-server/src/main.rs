@@ -13,7 +13,9 @@ mod user;
 use std::process::ExitCode;
 
 use clap::{ArgMatches, FromArgMatches};
-use ndauth_server::{LogFormat, StartForecast, check, check_database, log_to_stderr, preflight, serve};
+use ndauth_server::{
+    LogFormat, StartForecast, check, check_database, log_to_stderr, preflight, readiness, serve,
+};
 use ndauth_terminal::settings::Layer;
 use ndauth_terminal::{
     Failure, InvalidCommandLine, complete_if_asked, manual, print, print_completions, usage, warn,
@@ -85,7 +87,10 @@ fn run(arguments: NdauthdArguments, matches: &ArgMatches, layer: &Layer) -> Resu
             configuration::show(layer, matches, &location(&common, matches, layer)?, format)
         }
         NdauthdCommand::Config { command: NdauthdConfigCommand::Check(serving) } => {
-            let location = location(&common, matches, layer)?.makeable(&common)?;
+            let location = location(&common, matches, layer)?;
+            // The server's user must be able to read what root can.
+            give_up_root(&location)?;
+            let location = location.makeable(&common)?;
             let options = serve_options(location, &common, &serving)?;
             refuse_foreign_database(&options.database)?;
             let checked = check(&options).map_err(|error| check_failure(&error))?;

@@ -5,20 +5,17 @@ use std::io::Write;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use etcetera::BaseStrategy;
 use ndauth_terminal::Failure;
 use ndauth_terminal::environment::variable;
 
-/// Returns ndcli's folder in the platform's configuration folder.
+/// Returns ndcli's folder in the folder of configurations (XDG Base Directory Specification). The home folder is the
+/// one in HOME: the system's list of users is not read, since a static program cannot.
 pub(crate) fn folder() -> Result<PathBuf, Failure> {
-    // This one needs no home folder.
-    let stated = variable("XDG_CONFIG_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
-    if let Some(folder) = stated {
-        return Ok(folder.join("ndcli"));
-    }
-    let home = etcetera::choose_base_strategy()
-        .map_err(|_| Failure::failed("there is no home folder", Some("set HOME, or XDG_CONFIG_HOME")))?;
-    Ok(home.config_dir().join("ndcli"))
+    let stated = |name| variable(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let folder = stated("XDG_CONFIG_HOME").or_else(|| Some(stated("HOME")?.join(".config")));
+    let folder = folder
+        .ok_or_else(|| Failure::failed("there is no home folder", Some("set HOME, or XDG_CONFIG_HOME")))?;
+    Ok(folder.join("ndcli"))
 }
 
 /// Creates the folder of one of ndcli's files, with mode 0700.
