@@ -13,7 +13,7 @@ use ndauth_store::Engine;
 use serde_json::Value;
 
 use crate::dev::dev;
-use crate::installation::{Installation, path, run, test_path};
+use crate::installation::{Installation, run, test_path};
 use crate::logins::{choose_password, log_in_by_a_code};
 use crate::registry::Registry;
 
@@ -47,7 +47,7 @@ async fn the_references_are_fresh() {
 }
 
 /// The pages with commands or code, and the languages of their blocks. A test below plays each page.
-const PLAYED: [(&str, &[&str]); 19] = [
+const PLAYED: [(&str, &[&str]); 20] = [
     ("CONTRIBUTING.md", &["sh"]),
     ("README.md", &["sh", "yaml"]),
     ("crates/ndauth-client/examples/asset-registry/README.md", &["sh"]),
