@@ -40,7 +40,7 @@ enum Sign {
 use Job::{Bench, Demo, Test};
 use Sign::{Check, Programs};
 
-const PREREQUISITES: [Prerequisite; 23] = [
+const PREREQUISITES: [Prerequisite; 22] = [
     Prerequisite {
         from: Demo,
         name: "a C compiler",
@@ -188,13 +188,6 @@ const PREREQUISITES: [Prerequisite; 23] = [
         purpose: "makes and runs the image",
         sign: Programs(&["buildah"]),
         packages: &["buildah"],
-    },
-    Prerequisite {
-        from: Test,
-        name: "shellcheck",
-        purpose: "checks what is written in shell",
-        sign: Programs(&["shellcheck"]),
-        packages: &["shellcheck"],
     },
     Prerequisite {
         from: Test,

