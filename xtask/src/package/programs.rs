@@ -59,8 +59,9 @@ pub(super) fn take_tested(release: &Release, binaries: &Binaries) -> anyhow::Res
     Ok(is_new)
 }
 
-/// Links with the C library, so that the program runs on any Linux.
-const CRT_STATIC: &str = "-C target-feature=+crt-static";
+/// Links with the C library, so that the program runs on any Linux. Such a program would look for random numbers in
+/// files of `/dev`, not finding the C library's function: it asks the kernel instead.
+const CRT_STATIC: &str = "-C target-feature=+crt-static --cfg getrandom_backend=\"linux_getrandom\"";
 
 /// Builds for this machine, without paths of this machine in what is built. Returns the folder of the programs.
 fn build(arguments: &[&str], profile: &str, flags: &str) -> anyhow::Result<PathBuf> {

@@ -17,8 +17,8 @@ use crate::installation::{Installation, run, test_path};
 use crate::logins::{choose_password, log_in_by_a_code};
 use crate::registry::Registry;
 
-use page::{Page, read, word};
-pub(crate) use page::{blocks, root};
+use page::{Page, word};
+pub(crate) use page::{blocks, read, root};
 
 const FRESH: &str =
     "<!-- Made of the command line: `UPDATE_EXPECT=1 cargo xtask test -E 'test(documents)'` writes it. -->\n";

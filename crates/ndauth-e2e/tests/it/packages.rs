@@ -75,11 +75,6 @@ async fn the_static_ndcli_needs_nothing_but_itself() {
     fs::create_dir(system.path().join("etc")).expect("made");
     let nsswitch = "passwd: files systemd\nhosts: files myhostname resolve mdns4_minimal dns\n";
     fs::write(system.path().join("etc/nsswitch.conf"), nsswitch).expect("written");
-    // Every container has this device: a static program reads it for random numbers.
-    fs::create_dir(system.path().join("dev")).expect("made");
-    let mut device = command(&["mknod", "--mode=666"]);
-    device.arg(system.path().join("dev/urandom")).args(["c", "1", "9"]);
-    succeed(device);
     let trace = system.path().join("trace");
     let mut ndcli = command(&["strace", "-f", "-e", "trace=openat,open", "-o"]);
     // As a user that no file knows, without a home.
