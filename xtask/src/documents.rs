@@ -20,7 +20,7 @@ const WIDE_ROWS: [&str; 4] = ["| `nd", "| `calls`", "| `unsent-bytes-of-a-connec
 /// Returns the documents by their path below the root.
 pub(crate) fn pages() -> Vec<(PathBuf, String)> {
     let mut pages = Vec::new();
-    for folder in ["", "docs", "docs/adr", "docs/ci"] {
+    for folder in ["", "docs", "docs/adr", "docs/ci", "docs/runbooks"] {
         for entry in fs::read_dir(root().join(folder)).expect("the folder can be read") {
             let name = Path::new(folder).join(entry.expect("an entry").file_name());
             if name.extension().is_some_and(|extension| extension == "md") {
