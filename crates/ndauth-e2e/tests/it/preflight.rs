@@ -224,6 +224,37 @@ async fn a_check_finds_addresses_that_cannot_be_listened_on() {
     }
 }
 
+/// A user without privileges, in a network of its own, where ports below 1024 need one.
+#[tokio::test]
+async fn a_check_finds_a_port_that_may_not_be_listened_on() {
+    let at = Installation::new(Engine::Sqlite).await;
+    for words in [&["config", "check"] as &[&str], &["serve"]] {
+        let mut command = Command::new("unshare");
+        command.args([
+            "--user",
+            "--map-root-user",
+            "--net",
+            "setpriv",
+            "--bounding-set=-all",
+            "--inh-caps=-all",
+        ]);
+        command.arg(test_path("NDAUTH_TEST_NDAUTHD")).args(words);
+        command.args([
+            "--listen",
+            "0.0.0.0:443",
+            "--admin-listen",
+            "0.0.0.0:0",
+            "--plaintext-beyond-loopback",
+        ]);
+        command.env_clear().env("PATH", "/usr/bin:/bin").env("HOME", at.home());
+        command.env("NDAUTHD_DATABASE", at.database());
+        let ended = run(command, "");
+        assert_eq!(ended.code, 1, "{ended:?}");
+        assert!(ended.err.contains("cannot listen on `0.0.0.0:443`: Permission denied"), "{ended:?}");
+        assert!(ended.err.contains("to ports that this user may listen on"), "{ended:?}");
+    }
+}
+
 /// What a running server holds may be held by the very server that is configured: it is a warning.
 #[tokio::test]
 async fn a_check_beside_a_running_server_warns() {
