@@ -10,7 +10,7 @@ use crate::standing::{Standing, refuse_lost_installation};
 use crate::validation::mirror::check_loading;
 use crate::{Authority, AuthorityError};
 
-/// What serving a database would begin with.
+/// The result of a preflight check of a database that can be served.
 #[derive(Debug, Default)]
 pub struct Preflight {
     /// True if there is no installation yet, so that one would be created.

@@ -62,7 +62,7 @@ pub fn check_database(url: &DatabaseUrl) -> Result<(), CheckError> {
     Ok(())
 }
 
-/// Returns true if who listens on one address also listens on the other.
+/// Returns true if a server that listens on one address also takes the connections to the other.
 fn overlap(one: SocketAddr, other: SocketAddr) -> bool {
     let same_ip = one.ip() == other.ip() || one.ip().is_unspecified() || other.ip().is_unspecified();
     one.port() != 0 && one.port() == other.port() && same_ip

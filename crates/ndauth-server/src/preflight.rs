@@ -11,17 +11,17 @@ use crate::memory::available_memory;
 use crate::options::ServeOptions;
 use crate::serve::{ServeError, bind};
 
-/// What serving would begin with.
+/// The result of a preflight check of a server that would start.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct StartForecast {
-    /// What was found, for the operator.
+    /// Findings for the operator.
     pub findings: Vec<String>,
     /// Warnings for the operator.
     pub warnings: Vec<String>,
 }
 
-/// Checks that [`crate::serve`] would start now. Changes nothing, and disturbs no running server. What a
-/// running server holds, such as its port, is a warning: it may be the one that these options are of.
+/// Checks that [`crate::serve`] would start now. Changes nothing, and disturbs no running server. A port
+/// or a lock that another process has is a warning: that process may be the server with these options.
 pub async fn preflight(options: &ServeOptions) -> Result<StartForecast, ServeError> {
     let mut forecast = StartForecast::default();
     // Both are kept until the end, as a server does.
@@ -33,6 +33,7 @@ pub async fn preflight(options: &ServeOptions) -> Result<StartForecast, ServeErr
         forecast.findings.push(will_be_created(&options.database));
         return Ok(forecast);
     }
+    // A server that runs already has taken memory that would be free.
     let memory = available_memory().filter(|_| forecast.warnings.is_empty());
     let found = Authority::preflight(&options.database, options.data.as_deref(), memory).await;
     let found = found.map_err(|source| ServeError::Database { url: options.database.clone(), source })?;

@@ -25,7 +25,7 @@ pub struct NewAccount {
     pub operator: bool,
 }
 
-/// What is changed of an account. The rest stays as it is.
+/// A change of an account. A field that is not set stays as it is.
 #[derive(Clone, Debug, Default)]
 pub struct AccountUpdate {
     /// The new address for mail.

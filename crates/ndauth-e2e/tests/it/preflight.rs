@@ -255,7 +255,7 @@ async fn a_check_finds_a_port_that_may_not_be_listened_on() {
     }
 }
 
-/// What a running server holds may be held by the very server that is configured: it is a warning.
+/// A port and a lock that are taken cause a warning: the configured server itself may have them.
 #[tokio::test]
 async fn a_check_beside_a_running_server_warns() {
     for engine in [Engine::Sqlite, Engine::Postgres] {
@@ -285,6 +285,10 @@ async fn a_check_says_what_serving_begins_with() {
         assert_eq!(case(&at).assert_fine("as it should be", "can be served\n"), "");
         at.people();
         assert_eq!(case(&at).assert_fine("in use", "can be served\n"), "");
+        let server = at.serve();
+        at.run_admin("account disable ada");
+        server.kill();
+        assert_eq!(case(&at).assert_fine("after a crash", "can be served\n"), "");
         // A newer version has served it: this one does, too.
         spoil(
             &at,
