@@ -40,6 +40,15 @@ impl Authority {
         self.sign_as(folder, "127.0.0.1", |params| params.not_after = ends.into());
     }
 
+    /// Signs a certificate that ended yesterday.
+    pub(crate) fn sign_ended(&self, folder: &Path) {
+        let ended = now(folder) - DAY;
+        self.sign_as(folder, "127.0.0.1", |params| {
+            params.not_before = (ended - DAY).into();
+            params.not_after = ended.into();
+        });
+    }
+
     pub(crate) fn sign_as(&self, folder: &Path, name: &str, change: impl FnOnce(&mut CertificateParams)) {
         let key = KeyPair::generate().expect("a key");
         let mut params = CertificateParams::new(vec![name.to_owned()]).expect("parameters");

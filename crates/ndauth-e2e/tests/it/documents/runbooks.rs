@@ -6,7 +6,7 @@ use ndauth_store::DatabaseUrl;
 use ndauth_store::testing::{Scratch, try_execute_at};
 use rustix::process::Signal;
 
-use super::page::{Page, word};
+use super::page::{Page, read, word};
 use crate::disk::InstallationOnDisk;
 use crate::installation::{Installation, soon};
 use crate::logins::choose_password;
@@ -243,6 +243,13 @@ async fn a_certificate_is_renewed() {
     let mut page = Page::open("docs/runbooks/certificate.md").await;
     let (home, ours) = (page.at.home().to_owned(), Authority::new("ours"));
     std::fs::write(home.join("ca.pem"), &ours.pem).expect("written");
+    ours.sign_ended(&home);
+    let shown = page
+        .type_in("ndauthd config check --tls-certificate cert.pem --tls-key key.pem 2>&1 || true")
+        .replace(|c: char| c.is_ascii_digit(), "0");
+    let error = shown.lines().find(|line| line.starts_with("error: ")).expect("an error");
+    let written = read("docs/runbooks/certificate.md").replace(|c: char| c.is_ascii_digit(), "0");
+    assert!(written.contains(error.trim_end()), "{error}");
     ours.sign_for(&home, day * 2);
     serve(&mut page, &["--tls-certificate", "cert.pem", "--tls-key", "key.pem"]);
     let shown = page.play();
