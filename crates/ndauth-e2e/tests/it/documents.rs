@@ -202,6 +202,52 @@ async fn the_asset_registry_is_used_as_it_is_shown() {
 }
 
 #[tokio::test]
+async fn a_pipeline_and_a_folder_get_their_tokens_as_it_is_shown() {
+    let mut page = Page::open("docs/ci/README.md").await;
+    page.serve(&[]);
+    page.at.people();
+    page.log_in();
+    let packages = test_path("NDAUTH_TEST_RECIPE_NODE_MODULES");
+    page.set("PATH", format!("{}:{}/.bin", path().display(), packages.display()));
+    page.replace("gh secret set NDCLI_TOKEN", "cat > stored");
+    page.replace("ndcli auth status", "NDCLI_TOKEN=$(cat stored) ndcli auth status");
+    // The files name the server.
+    page.replace("NDCLI_TOKEN_FILE=token.json", "env -u NDCLI_SERVER NDCLI_TOKEN_FILE=token.json");
+    page.replace("direnv exec", "env -u NDCLI_SERVER direnv exec");
+    page.play();
+    let shown = page.play();
+    assert!(shown.contains("token pipeline"), "{shown}");
+    let shown = page.play();
+    assert!(shown.contains("token deploy"), "{shown}");
+    // The action, and the component.
+    let inputs: Vec<String> = read("action.yml").lines().map(str::to_owned).collect();
+    for line in ["token", "server", "fail-within", "version"] {
+        assert!(inputs.contains(&format!("  {line}:")), "{line}");
+    }
+    page.play();
+    page.play();
+    page.play();
+    for (program, token) in [("direnv", "laptop"), ("dotenvx", "notebook")] {
+        let shown = page.play();
+        assert!(shown.contains(&format!("token {token}")), "{program}: {shown}");
+    }
+    // Without a terminal it asks for no other place, and keeps the key in `.env.keys`.
+    page.type_in("dotenvx encrypt --quiet < /dev/null");
+    let shown = page.type_in("dotenvx run --quiet -- ndcli whoami; cat .env");
+    assert!(shown.contains("token notebook") && !shown.contains("ndpat_"), "{shown}");
+    let ignored = std::fs::read_to_string(page.at.home().join(".gitignore")).expect("the list");
+    for file in [".ndauth.json", ".env", ".env.keys"] {
+        assert!(ignored.lines().any(|line| line == file) && page.at.home().join(file).exists(), "{file}");
+    }
+    page.close();
+}
+
+#[tokio::test]
+async fn the_first_hour_of_an_incident_goes_as_it_is_written() {
+    play_section("docs/operations.md", "The first hour of an incident", 18).await;
+}
+
+#[tokio::test]
 async fn what_stops_a_token_is_as_it_is_written() {
     play_section("docs/life.md", "Suspend, revoke, freeze", 10).await;
 }
