@@ -11,7 +11,7 @@ pub(crate) const HELP: &[CommandHelp] = &[
     ]),
     help("ndcli token create", "--name <NAME> --scope <SCOPE> --org <SLUG> [OPTIONS]", &[
         "{} --name deploy --scope read:assets,write:assets --org acme",
-        "{} --name ci --grant read:assets --org acme --token-file ci.json",
+        "{} ci --grant read:assets --org acme --token-file ci.json",
     ]),
     help("auth token list", "", &["{}", "{} --unused-for 30d --sort last-used"]),
     help("ndcli token list", "--org <SLUG> [OPTIONS]", &["{} --org acme"]),

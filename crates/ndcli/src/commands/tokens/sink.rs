@@ -25,7 +25,7 @@ pub(crate) struct SinkArgs {
     #[arg(long, value_name = "FILE", group = "sink")]
     to_file: Option<PathBuf>,
 
-    /// The same, as JSON with the server's URL: {"bearer_token": "…", "server": "…"}
+    /// The same as JSON, with the URL of the server
     #[arg(long, alias = "token_file", value_name = "FILE", group = "sink")]
     token_file: Option<PathBuf>,
 
@@ -33,7 +33,7 @@ pub(crate) struct SinkArgs {
     #[arg(long, value_name = "COMMAND", group = "sink")]
     to_command: Option<String>,
 
-    /// With `--to-command`: pipe the JSON that `--token-file` writes
+    /// Pipe the JSON of `--token-file` to the command
     #[arg(long, requires = "to_command")]
     with_server: bool,
 }
