@@ -3,11 +3,11 @@
 
 pub(crate) mod values;
 
+pub(crate) mod token_file;
+
 pub(crate) mod options;
 
 pub(crate) mod files;
-
-pub(crate) mod token_file;
 
 pub(crate) mod configuration;
 

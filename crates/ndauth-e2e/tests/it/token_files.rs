@@ -127,6 +127,14 @@ on_both! {
             let got = bare(variables, &[&["config", "get", "server"], flags].concat());
             assert_eq!(got.out, format!("{other_url}\n"), "{got:?}");
         }
+        // A file that is a pipe can be read once.
+        let pipe = at.home().join("pipe").display().to_string();
+        assert!(Command::new("/usr/bin/mkfifo").arg(&pipe).status().expect("it runs").success());
+        let (to, text) = (pipe.clone(), fs::read_to_string(&path).expect("read"));
+        let writer = std::thread::spawn(move || fs::write(to, text).expect("written"));
+        let who = bare(&[config[0], ("NDCLI_TOKEN_FILE", &pipe)], &["whoami"]);
+        assert_eq!(who.code, 0, "{who:?}");
+        writer.join().expect("it was read");
         // A file without a server.
         let alone = json!({ "bearer_token": secret }).to_string();
         for text in [secret, &alone] {
@@ -159,6 +167,8 @@ on_both! {
         ] {
             anyone(&secret, &line.split(' ').collect::<Vec<_>>(), "");
         }
+        let nothing = bare(&[("NDCLI_SERVER", &url), ("NDCLI_TOKEN", "")], &["whoami"]);
+        assert!(nothing.code == 4 && nothing.err.contains("NDCLI_TOKEN is set, and empty"), "{nothing:?}");
         anyone(service.expose(), &["validate", "--secret-stdin", "--org", "ops", "--access", "rw"], &secret);
         anyone(&secret, &["auth", "token", "rotate", "ci", "--to-command", "cat > /dev/null"], "");
     }

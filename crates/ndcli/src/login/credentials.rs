@@ -11,14 +11,13 @@ use std::sync::Once;
 use ndauth_client::ServerUrl;
 use ndauth_core::{InvalidSecret, Secret};
 use ndauth_terminal::environment::{all, stated};
-use ndauth_terminal::settings::Origin;
 use ndauth_terminal::{ExposedFile, Failure, hint, warn};
 
 use super::logins::{self, KeptIn, Login, Stored};
 use super::oauth;
 use crate::clock::now;
 use crate::settings::CommonOptions;
-use crate::settings::token_file::{CredentialSource, TokenFileContent};
+use crate::settings::token_file::CredentialSource;
 
 /// A credential and its source.
 pub(crate) struct ResolvedCredential {
@@ -91,34 +90,22 @@ pub(crate) async fn refreshed(
 
 /// Returns the effective credential without refreshing it.
 pub(crate) fn find(common: &CommonOptions) -> Result<ResolvedCredential, Failure> {
-    match CredentialSource::choose(common.token.as_deref()) {
+    match &common.credential {
         CredentialSource::Flag(text) => {
             static WARNED: Once = Once::new();
             WARNED.call_once(|| {
                 warn("everyone who can list this machine's processes can read `--token`; prefer NDCLI_TOKEN");
             });
-            parse(&text, "--token", None)
+            parse(text, "--token", None)
         }
-        CredentialSource::Variable(text) => parse(&text, "NDCLI_TOKEN", None),
-        CredentialSource::File(path) => in_file(common, path),
+        CredentialSource::Variable(text) => parse(text, "NDCLI_TOKEN", None),
+        CredentialSource::File(content) => {
+            parse(&content.secret, "NDCLI_TOKEN_FILE", Some(content.path.clone()))
+        }
         CredentialSource::StoredLogin => match logins::find(&common.server)? {
             Some(stored) => of_login(stored),
             None => Err(missing(&common.server)),
         },
-    }
-}
-
-/// Reads the secret in a token file, and checks that it may go to the server in use.
-fn in_file(common: &CommonOptions, path: PathBuf) -> Result<ResolvedCredential, Failure> {
-    let content = TokenFileContent::read(&path)?;
-    let is_chosen = matches!(common.server_from, Origin::Flag | Origin::Variable(_));
-    match &content.server {
-        // Another process replaced the file after the server was read from it.
-        Some(server) if !is_chosen && *server != common.server => {
-            let message = format!("the file `{}` now names another server, `{server}`", path.display());
-            Err(Failure::not_authenticated(message, "run the command again"))
-        }
-        _ => parse(&content.secret, "NDCLI_TOKEN_FILE", Some(path)),
     }
 }
 

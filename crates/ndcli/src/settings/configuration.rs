@@ -19,14 +19,16 @@ use toml_edit::{DocumentMut, Table};
 
 use super::files::{folder, replace};
 use super::options::{CommonOptions, InOrg, Keeping};
-use super::token_file::{CredentialSource, TokenFileContent};
+use super::token_file::CredentialSource;
 
 /// The configuration in use.
 #[derive(Default)]
 pub(crate) struct Configuration {
     /// The values that the file sets, overridden by the profile's.
     pub(crate) layer: Layer,
-    /// The server that the token file names, if it is the source of the credential. It overrides the layer.
+    /// The source of the credential.
+    credential: CredentialSource,
+    /// The server that the token file names, if it is that source. It overrides the layer.
     of_token_file: Layer,
     /// The profile in use, if there is one.
     pub(crate) profile: Option<String>,
@@ -63,10 +65,12 @@ pub(crate) fn known() -> Vec<Setting> {
 }
 
 impl Configuration {
-    /// Reads the file, and the profile that is named or that the file selects; and the server that the token file
-    /// names, if the credential comes from there. `token` is the value of `--token`.
+    /// Reads the file, the profile that is named or that the file selects, and the token file if the credential comes
+    /// from there. `token` is the value of `--token`.
     pub(crate) fn load(profile: Option<&str>, token: Option<&str>) -> Result<Configuration, Failure> {
-        Ok(Configuration { of_token_file: of_token_file(token)?, ..Configuration::read(profile)? })
+        let credential = CredentialSource::choose(token)?;
+        let of_token_file = of_token_file(&credential);
+        Ok(Configuration { credential, of_token_file, ..Configuration::read(profile)? })
     }
 
     fn read(profile: Option<&str>) -> Result<Configuration, Failure> {
@@ -126,19 +130,20 @@ impl Configuration {
         }
     }
 
-    /// Records in the options where the server's URL comes from.
+    /// Records in the options where the server's URL and the credential come from.
     pub(crate) fn trace(&self, common: &mut CommonOptions, matches: &ArgMatches) {
         let known = known();
         let setting = settings::find(&known, SERVER).expect("`server` is a setting");
         common.server_from = self.origin(matches, setting);
+        common.credential = self.credential.clone();
     }
 }
 
-/// Reads the server that the token file names, if it is the source of the credential.
-fn of_token_file(token: Option<&str>) -> Result<Layer, Failure> {
-    let CredentialSource::File(path) = CredentialSource::choose(token) else { return Ok(Layer::default()) };
-    let Some(server) = TokenFileContent::read(&path)?.server else { return Ok(Layer::default()) };
-    Ok(Layer { file: Some(path), values: [(SERVER.to_owned(), server.to_string())].into() })
+/// Returns the setting that a token file makes.
+fn of_token_file(credential: &CredentialSource) -> Layer {
+    let CredentialSource::File(content) = credential else { return Layer::default() };
+    let server = content.server.iter().map(|server| (SERVER.to_owned(), server.to_string()));
+    Layer { file: Some(content.path.clone()), values: server.collect() }
 }
 
 fn no_profile(name: &str, profiles: &[String], path: &Path) -> Failure {

@@ -10,6 +10,7 @@ use ndauth_core::OrgSlug;
 use ndauth_terminal::Failure;
 use ndauth_terminal::settings::Origin;
 
+use super::token_file::CredentialSource;
 use super::values::{org, timeout};
 
 /// The options that every command takes.
@@ -42,6 +43,10 @@ pub(crate) struct CommonOptions {
     /// The source of the server's URL.
     #[arg(skip = Origin::Default)]
     pub(crate) server_from: Origin,
+
+    /// The source of the credential.
+    #[arg(skip)]
+    pub(crate) credential: CredentialSource,
 
     /// Configuration profile: another server, other settings
     #[arg(long, value_name = "NAME", env = "NDCLI_PROFILE", global = true)]

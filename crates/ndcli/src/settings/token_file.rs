@@ -14,19 +14,23 @@ use ndauth_terminal::environment::variable;
 use serde_json::{Value, json};
 
 /// The source of the credential. The first that is given is in force.
+#[derive(Clone, Default)]
 pub(crate) enum CredentialSource {
     /// The text after `--token`.
     Flag(String),
     /// The text in NDCLI_TOKEN.
     Variable(String),
-    /// The file that NDCLI_TOKEN_FILE names.
-    File(PathBuf),
+    /// The file that NDCLI_TOKEN_FILE names. It is read once: it may be a pipe.
+    File(TokenFileContent),
     /// The login that is stored for the server.
+    #[default]
     StoredLogin,
 }
 
 /// The content of a token file.
+#[derive(Clone)]
 pub(crate) struct TokenFileContent {
+    pub(crate) path: PathBuf,
     /// The text that is a secret, if it is valid.
     pub(crate) secret: String,
     /// The only server that the secret is for, where the file names it.
@@ -46,31 +50,31 @@ const BEARER_TOKEN: &str = "bearer_token";
 const SERVER: &str = "server";
 
 impl CredentialSource {
-    /// Returns the source in force. An empty variable counts as unset.
-    pub(crate) fn choose(flag: Option<&str>) -> CredentialSource {
-        if let Some(text) = flag {
+    /// Returns the source in force, given the value of `--token`. An empty variable counts as unset.
+    pub(crate) fn choose(flag: Option<&str>) -> Result<CredentialSource, Failure> {
+        Ok(if let Some(text) = flag {
             CredentialSource::Flag(text.to_owned())
         } else if let Some(text) = variable("NDCLI_TOKEN") {
             CredentialSource::Variable(text.to_string_lossy().into_owned())
         } else if let Some(path) = variable("NDCLI_TOKEN_FILE") {
-            CredentialSource::File(path.into())
+            CredentialSource::File(TokenFileContent::read(path.into())?)
         } else {
             CredentialSource::StoredLogin
-        }
+        })
     }
 }
 
 impl TokenFileContent {
     /// Reads a token file.
-    pub(crate) fn read(path: &Path) -> Result<TokenFileContent, Failure> {
-        let text = fs::read_to_string(path).map_err(|error| {
+    fn read(path: PathBuf) -> Result<TokenFileContent, Failure> {
+        let text = fs::read_to_string(&path).map_err(|error| {
             let message =
                 format!("cannot read the file that NDCLI_TOKEN_FILE names, `{}`: {error}", path.display());
             Failure::not_authenticated(message, "set NDCLI_TOKEN_FILE to a file that holds the token")
         })?;
         if !text.trim_start().starts_with('{') {
             let secret = text.trim_end_matches(['\r', '\n']).to_owned();
-            return Ok(TokenFileContent { secret, server: None });
+            return Ok(TokenFileContent { path, secret, server: None });
         }
         let whole: Value = serde_json::from_str(&text).unwrap_or_default();
         let secret = whole.get(BEARER_TOKEN).and_then(Value::as_str).ok_or_else(|| {
@@ -80,8 +84,8 @@ impl TokenFileContent {
             );
             Failure::not_authenticated(message, r#"it holds `{"bearer_token": "…"}`, or the token alone"#)
         })?;
-        let server = whole.get(SERVER).map(|value| server(value, path)).transpose()?;
-        Ok(TokenFileContent { secret: secret.to_owned(), server })
+        let server = whole.get(SERVER).map(|value| server(value, &path)).transpose()?;
+        Ok(TokenFileContent { secret: secret.to_owned(), server, path })
     }
 }
 
