@@ -66,7 +66,7 @@ choose_source() {
             fetch_with=wget
         else
             fail "neither curl nor wget is installed" \
-                "install one; or fetch $file and $checksums from $downloads elsewhere, and set NDAUTH_DOWNLOADS to their folder"
+                "install one; or fetch $file and $checksums from $downloads elsewhere, and name their folder in NDAUTH_DOWNLOADS"
         fi
     fi
     if command -v sha256sum >/dev/null 2>&1; then

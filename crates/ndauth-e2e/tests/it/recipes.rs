@@ -205,7 +205,7 @@ async fn the_action_and_the_component_check_a_token() {
                 ("token", token),
                 ("server", server),
                 ("fail-within", within),
-                ("version", "0.1.0"),
+                ("version", env!("CARGO_PKG_VERSION")),
                 ("stage", "test"),
             ];
             let ended = pipeline.run_with(job, token, &inputs);
@@ -226,7 +226,7 @@ async fn a_recipe_installs_nothing_that_was_changed() {
     let pipeline = Pipeline::of(System::GitHub).await;
     let secret = pipeline.self_rotating();
     let host = pipeline.at.home().join("host");
-    let sums = host.join("ndauth_0.1.0_checksums.txt");
+    let sums = host.join(concat!("ndauth_", env!("CARGO_PKG_VERSION"), "_checksums.txt"));
     let text = std::fs::read_to_string(&sums).expect("the list");
     let other = if text.starts_with('0') { "1" } else { "0" };
     std::fs::write(&sums, format!("{other}{}", &text[1..])).expect("written");

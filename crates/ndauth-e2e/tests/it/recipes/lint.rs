@@ -49,7 +49,8 @@ fn actionlint(file: &Path) -> String {
 fn each_file_follows_its_schema() {
     let folder = tempfile::tempdir().expect("a folder");
     let component = read(System::GitLabComponent);
-    let inputs = [("server", ""), ("version", "0.1.0"), ("fail-within", "14d"), ("stage", "test")];
+    let inputs =
+        [("server", ""), ("version", env!("CARGO_PKG_VERSION")), ("fail-within", "14d"), ("stage", "test")];
     let (header, jobs) = component.split_once("\n---\n").expect("two documents");
     let header = written(&folder, "header.yml", header);
     let jobs = written(&folder, "jobs.yml", &interpolated(jobs, &inputs));
@@ -80,7 +81,8 @@ fn each_file_follows_its_schema() {
 
 #[test]
 fn each_script_passes_shellcheck() {
-    let inputs = [("fail-within", "14d"), ("version", "0.1.0"), ("server", ""), ("stage", "test")];
+    let inputs =
+        [("fail-within", "14d"), ("version", env!("CARGO_PKG_VERSION")), ("server", ""), ("stage", "test")];
     let mut seen = 0;
     for system in System::ALL {
         let scripts: Vec<String> = if system == System::Shell {
@@ -98,6 +100,18 @@ fn each_script_passes_shellcheck() {
     }
     assert!(seen >= 20, "{seen}");
     assert_eq!(shellcheck("sh", "echo $1").code, 1);
+}
+
+/// The action and the component install the version that they belong to, and the page names it.
+#[test]
+fn each_file_names_this_version() {
+    let version = env!("CARGO_PKG_VERSION");
+    for system in [System::GitHubAction, System::GitLabComponent] {
+        assert!(read(system).contains(&format!("default: {version}\n")), "{}", system.file());
+    }
+    let page = std::fs::read_to_string(root().join("docs/ci/README.md")).expect("the page");
+    let named: Vec<&str> = page.split("@v").skip(1).filter_map(|rest| rest.lines().next()).collect();
+    assert_eq!(named, [version, version]);
 }
 
 /// Each rotation runs alone, or waits for the one before it.
