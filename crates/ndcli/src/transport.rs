@@ -136,7 +136,7 @@ pub(crate) fn failed(common: &CommonOptions, problem: Problem) -> Failure {
 fn connection_failure(error: &ConnectError, common: &CommonOptions) -> Failure {
     let hint = match error {
         ConnectError::Unreachable { .. } if common.server_from == Origin::Default => {
-            "that is the default address: name your server by `--server`, NDCLI_SERVER, or `ndcli config set server URL`"
+            "the address is the default: name your server by `--server`, NDCLI_SERVER, or `ndcli config set server URL`"
         }
         ConnectError::Unreachable { .. } => {
             "check that it is running, and its address: `--server`, NDCLI_SERVER, `ndcli config set server URL`"
