@@ -13,7 +13,7 @@ use ndauth_store::Engine;
 use serde_json::Value;
 
 use crate::dev::dev;
-use crate::installation::{Installation, run, test_path};
+use crate::installation::{Installation, path, run, test_path};
 use crate::logins::{choose_password, log_in_by_a_code};
 use crate::registry::Registry;
 

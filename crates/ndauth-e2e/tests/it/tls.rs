@@ -275,6 +275,32 @@ fn check(at: &Installation) -> Ended {
     run(ndauthd, "")
 }
 
+/// systemd passes copies of files that only root may read (systemd.exec(5), `LoadCredential=`).
+#[tokio::test]
+async fn a_key_that_systemd_passes_is_read_in_place_of_the_file() {
+    let at = Installation::new(Engine::Sqlite).await;
+    Authority::new("ours").sign(at.home(), "127.0.0.1");
+    let passed = at.home().join("credentials");
+    fs::create_dir(&passed).expect("made");
+    fs::rename(at.home().join("key.pem"), passed.join("key.pem")).expect("moved");
+    let check = |credentials: &Path| {
+        let mut ndauthd = at.command("NDAUTH_TEST_NDAUTHD");
+        ndauthd.current_dir(at.home()).args(["config", "check", "--listen", "127.0.0.1:0"]);
+        ndauthd.args(["--admin-listen", "127.0.0.1:0"]);
+        ndauthd.args(["--tls-certificate", "cert.pem", "--tls-key", "/etc/credstore/key.pem"]);
+        run(
+            {
+                ndauthd.env("CREDENTIALS_DIRECTORY", credentials);
+                ndauthd
+            },
+            "",
+        )
+    };
+    let (without, with) = (check(at.home()), check(&passed));
+    assert!(without.code == 2 && without.err.contains("/etc/credstore/key.pem"), "{without:?}");
+    assert_eq!(with.code, 0, "{with:?}");
+}
+
 #[tokio::test]
 async fn certificates_outside_their_validity_are_not_served() {
     let at = Installation::new(Engine::Sqlite).await;
