@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use super::Release;
+use super::release::Release;
 use crate::cargo::{command, root, run};
 use crate::tools;
 

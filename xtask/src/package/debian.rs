@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use super::{Release, copy_folder, output};
+use super::release::{Release, copy_folder, output};
 use crate::cargo::{command, root, run};
 
 pub(super) fn write(release: &Release) -> anyhow::Result<()> {

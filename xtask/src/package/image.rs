@@ -6,7 +6,7 @@ use std::path::Path;
 
 use anyhow::Context as _;
 
-use super::{Release, output};
+use super::release::{Release, output};
 use crate::cargo::{command, root, run};
 
 /// The Debian packages in the image.

@@ -5,7 +5,7 @@ use std::fs;
 
 use anyhow::Context as _;
 
-use super::{Release, copy_folder, output};
+use super::release::{Release, copy_folder, output};
 use crate::cargo::{command, root};
 
 pub(super) fn write(release: &Release) -> anyhow::Result<()> {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 
-use super::{Release, copy_folder, output};
+use super::release::{Release, copy_folder, output};
 use crate::cargo::{Binaries, command, root, run};
 
 /// The programs, in the folder `programs`.
