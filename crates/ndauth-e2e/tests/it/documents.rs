@@ -243,11 +243,6 @@ async fn a_pipeline_and_a_folder_get_their_tokens_as_it_is_shown() {
 }
 
 #[tokio::test]
-async fn the_first_hour_of_an_incident_goes_as_it_is_written() {
-    play_section("docs/operations.md", "The first hour of an incident", 18).await;
-}
-
-#[tokio::test]
 async fn what_stops_a_token_is_as_it_is_written() {
     play_section("docs/life.md", "Suspend, revoke, freeze", 10).await;
 }
