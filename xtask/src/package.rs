@@ -18,7 +18,8 @@ use release::Release;
 
 #[derive(clap::Args)]
 pub(crate) struct PackageTaskArguments {
-    /// Write only what covers every architecture that is in `target/package`: checksums, the installer, the formula.
+    /// Write only the files that cover every architecture in `target/package`: chart, compose file, installer,
+    /// formula, checksums.
     #[arg(long)]
     index: bool,
 }

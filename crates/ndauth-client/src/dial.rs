@@ -11,7 +11,7 @@ use hyper_util::client::legacy::connect::dns::GaiResolver as Resolver;
 #[cfg(all(target_env = "gnu", target_feature = "crt-static"))]
 use names::Resolver;
 
-/// Returns the connector for RPCs. What it makes carries TLS or not.
+/// Returns the connector for RPCs. Its connections may carry TLS.
 pub(crate) fn connector() -> HttpConnector<Resolver> {
     let mut connector = HttpConnector::new_with_resolver(Resolver::new());
     connector.set_nodelay(true);

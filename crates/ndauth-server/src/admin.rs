@@ -154,7 +154,7 @@ async fn operator(authority: &Authority, command: AdminOperatorCommand) -> Admin
             let accounts = authority.operator().list_accounts(CONSOLE).await?.rows;
             let operators = accounts.iter().filter(|account| account.operator);
             let (named, others): (Vec<_>, Vec<_>) = operators.partition(|account| account.handle == handle);
-            // What is not there, or is no operator, is for the authority to say.
+            // The authority reports an unknown account, and one that is not an operator.
             if !named.is_empty() {
                 let last = if others.iter().any(|account| account.disabled_at.is_none()) {
                     ""

@@ -113,7 +113,7 @@ impl NdauthdCommand {
 
 #[derive(clap::Args)]
 pub(crate) struct Serve {
-    /// Address for gRPC, the HTTP API and the pages
+    /// Address for gRPC and the pages
     #[arg(long, value_name = "ADDRESS", env = "NDAUTHD_LISTEN", default_value = LISTEN)]
     pub(crate) listen: SocketAddr,
 
@@ -266,7 +266,7 @@ pub(crate) enum AdminCommand {
     /// Manage accounts
     #[command(subcommand)]
     Account(AdminAccountCommand),
-    /// Say who is an operator
+    /// Manage operators
     #[command(subcommand)]
     Operator(AdminOperatorCommand),
     /// Create, list or delete orgs
@@ -344,7 +344,7 @@ pub(crate) enum AdminAccountCommand {
         /// Person's name
         #[arg(long)]
         name: Option<DisplayName>,
-        /// Let it create orgs and read all audit events
+        /// Make it an operator
         #[arg(long)]
         operator: bool,
     },
@@ -394,7 +394,7 @@ pub(crate) enum AdminOperatorCommand {
         /// Account
         handle: Handle,
     },
-    /// Make an operator an account like others, at once
+    /// Take the operator's rights from an account, at once
     Revoke {
         /// Account
         handle: Handle,

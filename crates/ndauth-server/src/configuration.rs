@@ -132,7 +132,7 @@ impl DataLocation {
         self.with_folder(common, |data| std::fs::create_dir_all(data))
     }
 
-    /// As [`DataLocation::made`], and creates nothing: it fails where that would fail.
+    /// Fails if [`DataLocation::made`] would fail. Creates nothing.
     pub(crate) fn makeable(self, common: &GlobalOptions) -> Result<DataLocation, Failure> {
         self.with_folder(common, |data| match data.ancestors().find(|folder| folder.exists()) {
             Some(folder) if folder == data && folder.is_dir() => Ok(()),

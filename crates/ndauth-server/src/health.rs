@@ -20,10 +20,10 @@ const LONGEST: usize = 4096;
 /// The reason why a server should receive no work.
 #[derive(Debug, thiserror::Error)]
 pub enum NotReady {
-    /// It says so.
+    /// The server answered that it is not ready.
     #[error("the server is not ready: {0}")]
     Waits(String),
-    /// It does not answer.
+    /// No server answered.
     #[error("no server answers at `{address}`")]
     Silent {
         /// The address of its operator's port.
@@ -34,8 +34,8 @@ pub enum NotReady {
     },
 }
 
-/// Asks the server that listens on this address for `/readyz`. Returns its answer, which may name a trouble with
-/// which it is ready all the same.
+/// Asks the server that listens on this address for `/readyz`. Returns the response, which may name a failure
+/// that does not affect readiness.
 pub async fn readiness(admin_listen: SocketAddr) -> Result<String, NotReady> {
     let address = reached(admin_listen);
     let late = |_| Err(io::ErrorKind::TimedOut.into());

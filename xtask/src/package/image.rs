@@ -11,7 +11,7 @@ use crate::cargo::{command, root, run};
 
 /// The Debian packages in the image.
 const PACKAGES: [&str; 3] = ["ca-certificates", "libc6", "libgcc-s1"];
-/// What is left out of them: nothing in the image reads it.
+/// Paths of these packages that nothing in the image reads.
 const LEFT_OUT: [&str; 9] = [
     "usr/share/ca-certificates",
     "usr/share/doc-base",

@@ -31,7 +31,7 @@ fn expected_request(system: System) -> &'static str {
     }
 }
 
-/// What each system's host must find in the request: the credential of the pipeline, and the new secret's place.
+/// Returns the parts that each host must find in the request: the pipeline's credential and the new secret.
 fn expected_parts(system: System, secret: &str) -> Vec<String> {
     match system {
         System::GitHub | System::Shell => vec![],

@@ -13,7 +13,7 @@ use ndauth_terminal::Failure;
 use ndauth_terminal::environment::variable;
 use serde_json::{Value, json};
 
-/// The source of the credential. The first that is given is in force.
+/// The sources of a credential, in order of precedence.
 #[derive(Clone, Default)]
 pub(crate) enum CredentialSource {
     /// The text after `--token`.
@@ -31,7 +31,7 @@ pub(crate) enum CredentialSource {
 #[derive(Clone)]
 pub(crate) struct TokenFileContent {
     pub(crate) path: PathBuf,
-    /// The text that is a secret, if it is valid.
+    /// The secret, not validated yet.
     pub(crate) secret: String,
     /// The only server that the secret is for, where the file names it.
     pub(crate) server: Option<ServerUrl>,
