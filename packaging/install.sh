@@ -3,7 +3,7 @@
 #
 #     curl --proto '=https' -fsSL https://github.com/ndauth/ndauth/releases/latest/download/install.sh | sh
 #
-# It needs curl or wget, and sha256sum or shasum. It reads these variables:
+# It needs curl, and sha256sum or shasum. It reads these variables:
 #
 #     NDAUTH_VERSION    the version [default: @VERSION@]
 #     NDAUTH_BIN        the folder for ndcli [default: /usr/local/bin if it is writable, else ~/.local/bin]
@@ -49,6 +49,7 @@ choose_source() {
     downloads=${NDAUTH_DOWNLOADS:-$SOURCE/releases/download/v$version}
     downloads=${downloads%/}
     case $downloads in
+        *@*) fail "\`NDAUTH_DOWNLOADS\` holds an @" "set it to a URL without a user" ;;
         https://*) fetch_with=network protocols='=https' ;;
         # Only these reach this machine alone.
         http://127.0.0.1:* | http://127.0.0.1/* | http://localhost:* | http://localhost/* | 'http://[::1]'*)
@@ -62,11 +63,9 @@ choose_source() {
     if [ "$fetch_with" = network ]; then
         if command -v curl >/dev/null 2>&1; then
             fetch_with=curl
-        elif command -v wget >/dev/null 2>&1; then
-            fetch_with=wget
         else
-            fail "neither curl nor wget is installed" \
-                "install one; or fetch $file and $checksums from $downloads elsewhere, and name their folder in NDAUTH_DOWNLOADS"
+            fail "curl is not installed" \
+                "install it; or fetch $file and $checksums from $downloads elsewhere, and name their folder in NDAUTH_DOWNLOADS"
         fi
     fi
     if command -v sha256sum >/dev/null 2>&1; then
@@ -140,7 +139,6 @@ fetch() {
         curl)
             curl --fail --silent --show-error --location --proto "$protocols" --proto-redir "$protocols" \
                 --retry 3 --connect-timeout 20 --output "$temporary/$1" "$downloads/$1" ;;
-        wget) wget -q -O "$temporary/$1" "$downloads/$1" ;;
         *) cp "$downloads/$1" "$temporary/$1" ;;
     esac || fail "cannot fetch $downloads/$1" \
         "check the network, and that version $version is one of $SOURCE/releases"

@@ -60,6 +60,7 @@ pub(crate) fn make_for_tests(binaries: &Binaries) -> anyhow::Result<PathBuf> {
         release.forget()?;
         make_from_programs(&release)?;
         index::write(&release)?;
+        release.finish(&release.sources()?)?;
     }
     Ok(release.folder)
 }

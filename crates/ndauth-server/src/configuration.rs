@@ -19,6 +19,7 @@ use serde_json::{Value, json};
 use crate::arguments::{GlobalOptions, NdauthdArguments, Serve, TextOrJson};
 
 /// The location of the database, and of ndauthd's own files.
+#[derive(Clone)]
 pub(crate) struct DataLocation {
     pub(crate) database: DatabaseUrl,
     pub(crate) data: Option<PathBuf>,
@@ -122,6 +123,22 @@ fn credential(file: &Path) -> PathBuf {
     let passed = variable("CREDENTIALS_DIRECTORY").zip(file.file_name());
     let passed = passed.map(|(folder, name)| Path::new(&folder).join(name));
     passed.filter(|copy| copy.exists()).unwrap_or_else(|| file.to_owned())
+}
+
+/// Returns true for a file that systemd reads as root and passes to the service, where the unit names it.
+pub(crate) fn is_passed_by_systemd(file: &Path) -> bool {
+    file.starts_with("/etc/credstore")
+}
+
+/// Fails if this user may not read one of the files.
+pub(crate) fn require_readable(files: &[PathBuf]) -> Result<(), Failure> {
+    for file in files {
+        std::fs::File::open(file).map_err(|error| {
+            let message = format!("the server's user cannot read `{}`: {error}", file.display());
+            Failure::usage(message, "check its owner and its mode")
+        })?;
+    }
+    Ok(())
 }
 
 impl DataLocation {

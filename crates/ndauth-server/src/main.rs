@@ -14,7 +14,8 @@ use std::process::ExitCode;
 
 use clap::{ArgMatches, FromArgMatches};
 use ndauth_server::{
-    LogFormat, StartForecast, check, check_database, log_to_stderr, preflight, readiness, serve,
+    CheckedSettings, LogFormat, ServeOptions, StartForecast, check, check_database, log_to_stderr, preflight,
+    readiness, serve,
 };
 use ndauth_terminal::settings::Layer;
 use ndauth_terminal::{
@@ -22,7 +23,7 @@ use ndauth_terminal::{
 };
 
 use crate::arguments::{LISTEN, NdauthdArguments, NdauthdCommand, NdauthdConfigCommand};
-use crate::configuration::{location, serve_options};
+use crate::configuration::{is_passed_by_systemd, location, require_readable, serve_options};
 use crate::guide::{HABITS, HELP};
 use crate::report::{check_failure, not_ready, serve_failure};
 use crate::user::{give_up_root, refuse_foreign_database};
@@ -88,12 +89,24 @@ fn run(arguments: NdauthdArguments, matches: &ArgMatches, layer: &Layer) -> Resu
         }
         NdauthdCommand::Config { command: NdauthdConfigCommand::Check(serving) } => {
             let location = location(&common, matches, layer)?;
-            // The server's user must be able to read what root can.
+            // systemd reads these files as root. All others must be readable for the server's user.
+            let passed = serving.tls_key.as_deref().is_some_and(is_passed_by_systemd);
+            let readable = [layer.file.clone(), common.database_password_file.clone()];
+            let readable: Vec<_> =
+                readable.into_iter().flatten().filter(|file| !is_passed_by_systemd(file)).collect();
+            let checked_as_root = match passed {
+                true => Some(check_files(&serve_options(location.clone(), &common, &serving)?)?),
+                false => None,
+            };
             give_up_root(&location)?;
+            require_readable(&readable)?;
             let location = location.makeable(&common)?;
             let options = serve_options(location, &common, &serving)?;
             refuse_foreign_database(&options.database)?;
-            let checked = check(&options).map_err(|error| check_failure(&error))?;
+            let checked = match checked_as_root {
+                Some(checked) => checked,
+                None => check_files(&options)?,
+            };
             checked.warnings.iter().for_each(|warning| warn(warning));
             let database = checked.database.map(|reached| format!("✓ the database is reached {reached}\n"));
             let clients = checked.clients;
@@ -127,6 +140,10 @@ fn run(arguments: NdauthdArguments, matches: &ArgMatches, layer: &Layer) -> Resu
         NdauthdCommand::Manual { settings: true, .. } => print(&configuration::reference()),
         NdauthdCommand::Manual { .. } => print(&manual::reference(&arguments::command(&Layer::default()))),
     }
+}
+
+fn check_files(options: &ServeOptions) -> Result<CheckedSettings, Failure> {
+    check(options).map_err(|error| check_failure(&error))
 }
 
 fn runtime() -> Result<tokio::runtime::Runtime, Failure> {

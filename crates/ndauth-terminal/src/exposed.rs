@@ -18,8 +18,8 @@ impl ExposedFile {
     /// Returns the file if others than its owner can open it. Returns `None` if only the owner can, if the
     /// file does not exist, or if it is not a regular file, such as a pipe. Links are followed.
     ///
-    /// A file of another user that this process may only read through its group was lent to it so, and is not
-    /// exposed: a key of root's for a service, or a mounted secret of Kubernetes.
+    /// A file of root that this process may only read through its group, or through root's list of permissions, was
+    /// lent to it so, and is not exposed: a key for a service, a credential of systemd, a secret of Kubernetes.
     pub fn find(path: &Path) -> Option<ExposedFile> {
         let metadata = fs::metadata(path).ok().filter(fs::Metadata::is_file)?;
         let mode = mode(&metadata)?;
@@ -54,12 +54,13 @@ const OTHERS: u32 = 0o077;
 /// The bit that lets the file's group read it.
 const GROUP_READS: u32 = 0o040;
 
-/// Returns true for a file that belongs to another user and to the group of this process.
+/// Returns true for a file of root in the group of this process, which is not root's, or in root's own group. The bits
+/// of the group are also those of a list of permissions.
 #[cfg(unix)]
 fn is_lent(metadata: &fs::Metadata) -> bool {
     use std::os::unix::fs::MetadataExt;
     let (user, group) = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
-    metadata.uid() != user && metadata.gid() == group
+    user != 0 && metadata.uid() == 0 && [group, 0].contains(&metadata.gid())
 }
 
 #[cfg(not(unix))]

@@ -175,6 +175,16 @@ pub(crate) struct Manual {
 }
 
 impl NdcliCommand {
+    /// Returns true for a command that makes or ends the stored login.
+    pub(crate) fn manages_logins(&self) -> bool {
+        matches!(
+            self,
+            NdcliCommand::Login(_)
+                | NdcliCommand::Logout(_)
+                | NdcliCommand::Auth(AuthCommand::Login(_) | AuthCommand::Logout(_))
+        )
+    }
+
     /// Returns true if the command does the same with any configuration, so that it works with an invalid one.
     pub(crate) fn needs_no_configuration(&self) -> bool {
         match self {

@@ -33,6 +33,7 @@ use crate::commands::{auth, candidates, tokens};
 use crate::guide::{HABITS, HELP};
 use crate::settings::CommonOptions;
 use crate::settings::configuration::{Configuration, warn_of_unread_variables};
+use crate::settings::token_file::CredentialSource;
 
 fn main() -> ExitCode {
     // The variable is gone once names are asked for.
@@ -56,24 +57,29 @@ fn main() -> ExitCode {
 /// Reads the command line twice: to learn which profile and token it names, and on top of what those set.
 fn parse() -> Result<(NdcliArguments, Configuration), InvalidCommandLine> {
     let bare = arguments::command(&Configuration::default());
-    let (profile, token) = match bare.clone().try_get_matches() {
+    let (profile, credential) = match bare.clone().try_get_matches() {
         Ok(first) => {
             let arguments = NdcliArguments::from_arg_matches(&first).map_err(InvalidCommandLine::Usage)?;
             if arguments.command.needs_no_configuration() {
                 return Ok((arguments, Configuration::default()));
             }
-            (arguments.common.profile, arguments.common.token)
+            let token = arguments.common.token.as_deref();
+            let credential = match arguments.command.manages_logins() {
+                true => Ok(CredentialSource::without_file(token)),
+                false => CredentialSource::choose(token),
+            };
+            (arguments.common.profile, credential)
         }
         // The configuration may have what is missing.
         Err(error) if error.kind() == ErrorKind::MissingRequiredArgument => {
             let lenient = bare.ignore_errors(true).try_get_matches().map_err(InvalidCommandLine::Usage)?;
             let named = |id| innermost(&lenient).get_one::<String>(id).cloned();
-            (named("profile"), named("token"))
+            (named("profile"), CredentialSource::choose(named("token").as_deref()))
         }
         Err(error) => return Err(InvalidCommandLine::Usage(error)),
     };
     warn_of_unread_variables();
-    let configuration = Configuration::load(profile.as_deref(), token.as_deref());
+    let configuration = credential.and_then(|credential| Configuration::load(profile.as_deref(), credential));
     let mut configuration = configuration.map_err(InvalidCommandLine::Failure)?;
     let second = arguments::command(&configuration).try_get_matches().map_err(InvalidCommandLine::Usage)?;
     let mut arguments = NdcliArguments::from_arg_matches(&second).map_err(InvalidCommandLine::Usage)?;

@@ -38,7 +38,7 @@ pub(super) fn take_tested(release: &Release, binaries: &Binaries) -> anyhow::Res
         (binaries.ndcli.clone(), "ndcli"),
         (built.join("ndcli"), STATIC),
     ];
-    let mut is_new = !release.file("_image.docker.tar").exists();
+    let mut is_new = !release.is_of(&release.sources()?);
     for (source, name) in sources {
         let fresh = folder.join(format!("{name}.new"));
         let mut strip = command("strip", &["-o"]);
@@ -48,14 +48,6 @@ pub(super) fn take_tested(release: &Release, binaries: &Binaries) -> anyhow::Res
         is_new |= last != fs::read(&fresh)?;
         fs::rename(fresh, folder.join(name))?;
     }
-    // The files in the repository that are packaged, too.
-    let sources =
-        output(command("git", &["status", "--porcelain", "packaging", "LICENSE-MIT", "CHANGELOG.md"]))?;
-    let sources = format!("{}\n{sources}", release.epoch);
-    let last = folder.join("sources");
-    is_new |= !sources.trim_end().ends_with(&release.epoch)
-        || fs::read_to_string(&last).ok() != Some(sources.clone());
-    fs::write(last, sources)?;
     Ok(is_new)
 }
 

@@ -49,8 +49,28 @@ impl Release {
         Ok(folder)
     }
 
+    /// Returns what tells apart two states of the files in the repository that are packaged, and of this program.
+    pub(super) fn sources(&self) -> anyhow::Result<String> {
+        let paths =
+            ["packaging", "xtask/src/package", "README.md", "CHANGELOG.md", "LICENSE-MIT", "LICENSE-APACHE"];
+        let mut changed = command("git", &["diff", "HEAD", "--"]);
+        changed.args(paths);
+        Ok(format!("{}\n{}", self.epoch, output(changed)?))
+    }
+
+    /// Returns true if all files were made from these sources.
+    pub(super) fn is_of(&self, sources: &str) -> bool {
+        fs::read_to_string(self.work.join("sources")).is_ok_and(|made| made == sources)
+    }
+
+    /// Records that all files were made from these sources.
+    pub(super) fn finish(&self, sources: &str) -> anyhow::Result<()> {
+        Ok(fs::write(self.work.join("sources"), sources)?)
+    }
+
     /// Removes this architecture's files of an earlier build.
     pub(super) fn forget(&self) -> anyhow::Result<()> {
+        let _ = fs::remove_file(self.work.join("sources"));
         let beginning = self.file("");
         for entry in fs::read_dir(&self.folder)? {
             let path = entry?.path();

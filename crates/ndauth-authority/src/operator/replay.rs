@@ -221,8 +221,8 @@ async fn describe(write: &Write, event: &StoredEvent, token: TokenId) -> Result<
     Ok(write.set_description(token, description.as_ref()).await?)
 }
 
-/// Changes an account's address and name again. What was erased from the log stays as the copy has it, and so
-/// does an address that an account of the copy has, because its own change was erased.
+/// Changes an account's address and name again. Fields that were erased from the log keep the copy's values. The
+/// address also keeps it if another account of the copy has the new one, because its own change was erased.
 async fn update_account(write: &Write, event: &StoredEvent, id: AccountId) -> Result<(), AuthorityError> {
     let Some(account) = write.find_account(id).await? else { return Ok(()) };
     let mut email =

@@ -192,11 +192,13 @@ async fn the_action_and_the_component_check_a_token() {
         let secret = pipeline.self_rotating();
         let url = pipeline.server.url.to_string();
         let file = format!("{{\"bearer_token\":\"{secret}\",\"server\":\"{url}\"}}");
+        let spaced = format!("{{ \"bearer_token\": \"{secret}\",\n  \"server\": \"{url}\" }}");
         let short = pipeline.token("short", &["--scope", "rw", "--expiry", "10d"]);
         for (token, server, within, code) in [
             (secret.as_str(), url.as_str(), "14d", 0),
             (&file, "", "14d", 0),
             (&file, "", "31d", 1),
+            (&spaced, "", "14d", 0),
             (&short, &url, "14d", 1),
             (&short, &url, "7d", 0),
             ("", &url, "14d", 4),
@@ -215,7 +217,7 @@ async fn the_action_and_the_component_check_a_token() {
             let shown = log.lines().filter(|line| !line.starts_with("::add-mask::"));
             assert!(!shown.collect::<String>().contains(&secret[12..]), "{ended:?}");
             let masks = log.contains(&format!("::add-mask::{secret}\n"));
-            assert_eq!(masks, system == System::GitHubAction && token == file, "{ended:?}");
+            assert_eq!(masks, system == System::GitHubAction && token.starts_with('{'), "{ended:?}");
         }
     }
 }

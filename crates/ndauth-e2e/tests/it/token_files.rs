@@ -38,6 +38,30 @@ fn read(path: &str) -> Value {
 }
 
 on_both! {
+    async fn a_login_goes_to_the_configured_server_and_not_to_that_of_a_token_file(at: &Installation) {
+        let server = at.serve();
+        at.people();
+        let (url, session) = (server.url.to_string(), at.session());
+        let silent = ReservedPort::new();
+        let file = at.home().join("token.json");
+        let secret = format!("ndpat_{}", "A".repeat(43));
+        let text = json!({ "bearer_token": secret, "server": format!("http://{}", silent.address) });
+        fs::write(&file, text.to_string()).expect("written");
+        let ndcli = |token_file: &str, arguments: &[&str]| {
+            let mut command = at.command("NDAUTH_TEST_NDCLI");
+            command.args(arguments).env("NDCLI_TOKEN_FILE", token_file).env("NDCLI_TIMEOUT", "1s");
+            run(command, session.expose())
+        };
+        assert_eq!(ndcli("", &["config", "set", "server", &url]).code, 0);
+        let path = file.to_str().expect("text");
+        let login = ndcli(path, &["auth", "login", "--with-token"]);
+        assert!(login.code == 0 && login.out.contains(&url), "{login:?}");
+        assert_eq!(ndcli(path, &["whoami"]).code, 6, "it is the file's credential, and goes to the file's server");
+        // Neither needs the file.
+        let logout = ndcli("/none", &["auth", "logout"]);
+        assert!(logout.code == 0 && logout.out.contains(&url), "{logout:?}");
+    }
+
     async fn a_token_file_is_all_that_a_pipeline_needs(at: &Installation) {
         let server = at.serve();
         let path = token_file(at, &server, &["--expiry", "30d", "--self-rotating"]);

@@ -14,6 +14,7 @@ use tokio::time::timeout;
 use crate::login::credentials;
 use crate::settings::CommonOptions;
 use crate::settings::configuration::{Configuration, PROFILE, known, profile_variable};
+use crate::settings::token_file::CredentialSource;
 use crate::transport;
 
 /// Set where bash asks.
@@ -37,7 +38,12 @@ fn whose() -> v1::Whose {
 fn org() -> Option<String> {
     let selected = || {
         let profile = stated("--profile").or_else(profile_variable);
-        Configuration::load(profile.as_deref(), None).ok()?.layer.values.get("org").cloned()
+        Configuration::load(profile.as_deref(), CredentialSource::default())
+            .ok()?
+            .layer
+            .values
+            .get("org")
+            .cloned()
     };
     stated("--org").or_else(|| variable("NDCLI_ORG")?.into_string().ok()).or_else(selected)
 }
@@ -111,8 +117,9 @@ pub(crate) fn permissions() -> Vec<CompletionCandidate> {
 
 /// The profiles of the configuration.
 pub(crate) fn profiles() -> Vec<CompletionCandidate> {
-    let profiles =
-        Configuration::load(None, None).map(|configuration| configuration.profiles).unwrap_or_default();
+    let profiles = Configuration::load(None, CredentialSource::default())
+        .map(|configuration| configuration.profiles)
+        .unwrap_or_default();
     profiles.into_iter().map(CompletionCandidate::new).collect()
 }
 
@@ -148,7 +155,7 @@ fn stated(flag: &str) -> Option<String> {
 /// Asks the server that is configured, in the little time there is.
 fn asked<T>(ask: impl AsyncFnOnce(&CommonOptions) -> Option<T>) -> Option<T> {
     let profile = stated("--profile").or_else(profile_variable);
-    let configuration = Configuration::load(profile.as_deref(), None).ok()?;
+    let configuration = Configuration::load(profile.as_deref(), CredentialSource::choose(None).ok()?).ok()?;
     let command = CommonOptions::augment_args(Command::new("ndcli"));
     let command = without_empty_variables(configuration.beneath(command));
     let server = stated("--server").map(|url| format!("--server={url}"));

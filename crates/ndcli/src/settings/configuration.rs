@@ -65,10 +65,12 @@ pub(crate) fn known() -> Vec<Setting> {
 }
 
 impl Configuration {
-    /// Reads the file, the profile that is named or that the file selects, and the token file if the credential comes
-    /// from there. `token` is the value of `--token`.
-    pub(crate) fn load(profile: Option<&str>, token: Option<&str>) -> Result<Configuration, Failure> {
-        let credential = CredentialSource::choose(token)?;
+    /// Reads the file, and the profile that is named or that the file selects. The server comes from the token file if
+    /// the credential does.
+    pub(crate) fn load(
+        profile: Option<&str>,
+        credential: CredentialSource,
+    ) -> Result<Configuration, Failure> {
         let of_token_file = of_token_file(&credential);
         Ok(Configuration { credential, of_token_file, ..Configuration::read(profile)? })
     }

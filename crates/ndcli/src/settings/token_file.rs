@@ -52,15 +52,22 @@ const SERVER: &str = "server";
 impl CredentialSource {
     /// Returns the source in force, given the value of `--token`. An empty variable counts as unset.
     pub(crate) fn choose(flag: Option<&str>) -> Result<CredentialSource, Failure> {
-        Ok(if let Some(text) = flag {
-            CredentialSource::Flag(text.to_owned())
-        } else if let Some(text) = variable("NDCLI_TOKEN") {
-            CredentialSource::Variable(text.to_string_lossy().into_owned())
-        } else if let Some(path) = variable("NDCLI_TOKEN_FILE") {
-            CredentialSource::File(TokenFileContent::read(path.into())?)
-        } else {
-            CredentialSource::StoredLogin
-        })
+        match (CredentialSource::without_file(flag), variable("NDCLI_TOKEN_FILE")) {
+            (CredentialSource::StoredLogin, Some(path)) => {
+                Ok(CredentialSource::File(TokenFileContent::read(path.into())?))
+            }
+            (source, _) => Ok(source),
+        }
+    }
+
+    /// Returns the source for a command that makes or ends a stored login. A token file is neither read, nor does its
+    /// server receive what the person hands over.
+    pub(crate) fn without_file(flag: Option<&str>) -> CredentialSource {
+        match (flag, variable("NDCLI_TOKEN")) {
+            (Some(text), _) => CredentialSource::Flag(text.to_owned()),
+            (None, Some(text)) => CredentialSource::Variable(text.to_string_lossy().into_owned()),
+            (None, None) => CredentialSource::StoredLogin,
+        }
     }
 }
 

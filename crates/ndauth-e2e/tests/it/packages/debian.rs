@@ -148,6 +148,8 @@ fn the_packages_are_installed_upgraded_removed_and_purged() {
     server.signal(Signal::TERM);
     assert!(server.ended().success());
 
+    a_key_of_root_is_checked_as_the_unit_reads_it(&debian);
+
     // An upgrade keeps the settings and the data.
     let config = debian.path("etc/ndauth/ndauthd.toml");
     let edited = fs::read_to_string(&config).expect("the settings") + "drain-seconds = 5\n";
@@ -223,6 +225,34 @@ fn the_page_s_commands_install() {
         .filter(|word| word.starts_with("ndauth_") && !word.contains('…'))
     {
         assert!(folder.join(name).exists() || name.ends_with(".cdx.json"), "{name}");
+    }
+}
+
+/// Root's check reads what systemd would pass as root, and everything else as the server's user.
+fn a_key_of_root_is_checked_as_the_unit_reads_it(debian: &Debian) {
+    crate::tls::Authority::new("ours").sign(&debian.path("etc/ndauth"), "127.0.0.1");
+    fs::create_dir_all(debian.path("etc/credstore")).expect("made");
+    fs::rename(debian.path("etc/ndauth/key.pem"), debian.path("etc/credstore/ndauthd.tls-key"))
+        .expect("moved");
+    let secret = debian.path("etc/credstore/ndauthd.tls-key");
+    fs::set_permissions(&secret, fs::Permissions::from_mode(0o600)).expect("root's");
+    let lent = debian.path("etc/ndauth/key.pem");
+    fs::copy(&secret, &lent).expect("copied");
+    let check = |key: &str| {
+        let mut check = debian.command_as("root", &["ndauthd", "config", "check", "--tls-key", key]);
+        check.args(["--tls-certificate", "/etc/ndauth/cert.pem"]).envs(SETTINGS);
+        run(check, "")
+    };
+    let passed = check("/etc/credstore/ndauthd.tls-key");
+    assert!(passed.code == 0 && !passed.err.contains("can be opened"), "{passed:?}");
+    let refused = check("/etc/ndauth/key.pem");
+    assert!(refused.code == 2 && refused.err.contains("Permission denied"), "{refused:?}");
+    debian.run(&["chgrp", "ndauth", "/etc/ndauth/key.pem"]);
+    debian.run(&["chmod", "640", "/etc/ndauth/key.pem"]);
+    let accepted = check("/etc/ndauth/key.pem");
+    assert!(accepted.code == 0 && !accepted.err.contains("can be opened"), "{accepted:?}");
+    for file in ["etc/ndauth/key.pem", "etc/ndauth/cert.pem", "etc/credstore/ndauthd.tls-key"] {
+        fs::remove_file(debian.path(file)).expect("removed");
     }
 }
 
