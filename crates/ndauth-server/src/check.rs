@@ -37,7 +37,7 @@ pub struct CheckedSettings {
     pub warnings: Vec<String>,
 }
 
-/// Checks the settings and the files that they name. Connects to nothing: [`crate::preflight`] does.
+/// Checks the settings and the files that they name. Connects to nothing: [`crate::preflight()`] does.
 pub fn check(options: &ServeOptions) -> Result<CheckedSettings, CheckError> {
     let certificate = check_settings(options)?;
     let clients = match &certificate {

@@ -20,7 +20,7 @@ pub struct StartForecast {
     pub warnings: Vec<String>,
 }
 
-/// Checks that [`crate::serve`] would start now. Changes nothing, and disturbs no running server. A port
+/// Checks that [`crate::serve()`] would start now. Changes nothing, and disturbs no running server. A port
 /// or a lock that another process has is a warning: that process may be the server with these options.
 pub async fn preflight(options: &ServeOptions) -> Result<StartForecast, ServeError> {
     let mut forecast = StartForecast::default();
