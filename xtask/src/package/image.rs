@@ -6,7 +6,7 @@ use std::path::Path;
 
 use anyhow::Context as _;
 
-use super::release::{Release, output};
+use super::release::{Release, git, output};
 use crate::cargo::{command, root, run};
 
 /// The Debian packages in the image.
@@ -37,7 +37,7 @@ pub(super) fn write(release: &Release) -> anyhow::Result<()> {
         buildah
     };
     let name = format!("ndauth:{}", release.version);
-    let revision = output(command("git", &["rev-parse", "HEAD"]))?;
+    let revision = git(&["rev-parse", "HEAD"])?;
     let created =
         output(command("date", &["--utc", "--iso-8601=seconds", "--date", &format!("@{}", release.epoch)]))?;
     for (format, archive, rest) in

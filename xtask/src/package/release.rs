@@ -30,7 +30,7 @@ impl Release {
             "aarch64" => "arm64",
             other => other,
         };
-        let epoch = output(command("git", &["log", "-1", "--format=%ct"]))?;
+        let epoch = git(&["log", "-1", "--format=%ct"])?;
         Ok(Release { folder, work, version: env!("CARGO_PKG_VERSION").to_owned(), architecture, epoch })
     }
 
@@ -53,9 +53,7 @@ impl Release {
     pub(super) fn sources(&self) -> anyhow::Result<String> {
         let paths =
             ["packaging", "xtask/src/package", "README.md", "CHANGELOG.md", "LICENSE-MIT", "LICENSE-APACHE"];
-        let mut changed = command("git", &["diff", "HEAD", "--"]);
-        changed.args(paths);
-        Ok(format!("{}\n{}", self.epoch, output(changed)?))
+        Ok(format!("{}\n{}", self.epoch, git(&[&["diff", "HEAD", "--"][..], &paths].concat())?))
     }
 
     /// Returns true if all files were made from these sources.
@@ -95,6 +93,11 @@ impl Release {
         tar.arg("--directory").arg(inside).arg(name);
         run(tar)
     }
+}
+
+/// Asks git about this repository, whoever owns it: a container's checkout often belongs to another user.
+pub(super) fn git(arguments: &[&str]) -> anyhow::Result<String> {
+    output(command("git", &[&["-c", "safe.directory=*"], arguments].concat()))
 }
 
 /// Runs a command, and returns its standard output without the last line's end.
