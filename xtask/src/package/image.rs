@@ -67,9 +67,13 @@ pub(super) fn write(release: &Release) -> anyhow::Result<()> {
 fn write_root(release: &Release, files: &Path) -> anyhow::Result<()> {
     let downloads = release.work.join("debs");
     fs::create_dir_all(&downloads)?;
-    let mut download = command("apt-get", &["download", "--quiet"]);
-    download.args(PACKAGES).current_dir(&downloads);
-    run(download)?;
+    let download = || {
+        let mut download = command("apt-get", &["download", "--quiet"]);
+        download.args(PACKAGES).current_dir(&downloads);
+        run(download)
+    };
+    // The lists of packages may be absent, as in an image of Debian's, or too old.
+    download().or_else(|_| run(command("apt-get", &["update", "--quiet"])).and_then(|()| download()))?;
     fs::create_dir_all(files.join("tmp"))?;
     fs::set_permissions(files.join("tmp"), fs::Permissions::from_mode(0o1777))?;
     // Scanners for known vulnerabilities look here for what an image without a package manager contains.
