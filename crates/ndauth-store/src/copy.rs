@@ -108,13 +108,21 @@ impl Store {
     }
 }
 
+/// Returns the reason why a file cannot be restored. After a timeout or on a full disk, nothing is known about the file.
+fn unusable(copy: &Path, error: StoreError) -> CopyError {
+    if matches!(error, StoreError::DiskFull) || error.is_late() || error.is_conflict() {
+        return error.into();
+    }
+    CopyError::NoCopy { path: copy.to_owned(), why: error.bottom() }
+}
+
 /// Checks that a file is a sound copy, brings its schema to this version, and marks it as restored.
 async fn prepare(copy: &Path, path: &Path) -> Result<Head, CopyError> {
     let no_copy = |why: String| CopyError::NoCopy { path: copy.to_owned(), why };
     let url = DatabaseUrl::Sqlite(path.to_owned());
-    let store = Store::connect(&url, Clock::Database).await.map_err(|error| no_copy(error.bottom()))?;
+    let store = Store::connect(&url, Clock::Database).await.map_err(|error| unusable(copy, error))?;
     let check = Statement::from_string(store.database.get_database_backend(), "PRAGMA integrity_check");
-    let row = store.database.query_one_raw(check).await.map_err(|error| no_copy(error.to_string()))?;
+    let row = store.database.query_one_raw(check).await.map_err(|error| unusable(copy, error.into()))?;
     let result: String = row
         .map(|row| row.try_get("", "integrity_check"))
         .transpose()
@@ -123,11 +131,11 @@ async fn prepare(copy: &Path, path: &Path) -> Result<Head, CopyError> {
     if result != "ok" {
         return Err(no_copy(format!("SQLite says `{result}`")));
     }
-    let taken = store.migrations().await.map_err(|error| no_copy(error.bottom()))?;
+    let taken = store.migrations().await.map_err(|error| unusable(copy, error))?;
     if !taken.iter().any(|step| step.applied) {
         return Err(no_copy("it has none of the tables".to_owned()));
     }
-    store.migrate().await.map_err(|error| no_copy(error.bottom()))?;
+    store.migrate().await.map_err(|error| unusable(copy, error))?;
     let (head, now) = {
         let read = store.read().await?;
         (read.head(), read.now())
@@ -184,4 +192,18 @@ async fn replace_rows(transaction: &DatabaseTransaction) -> Result<(), StoreErro
         transaction.execute_unprepared(&copied).await?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_could_not_be_read_in_time_is_not_called_no_copy() {
+        let late = StoreError::from(sea_orm::sqlx::Error::PoolTimedOut);
+        for error in [late, StoreError::DiskFull] {
+            let error = unusable(Path::new("copy.db"), error);
+            assert!(matches!(error, CopyError::Store(_)), "{error}");
+        }
+    }
 }

@@ -140,6 +140,16 @@ impl StoreError {
         self.code().is_some_and(|code| code == "42501")
     }
 
+    /// Returns true if no connection was free, or could be opened, in time.
+    pub(crate) fn is_late(&self) -> bool {
+        let StoreError::Unavailable(source) = self else { return false };
+        match source.downcast_ref::<DbErr>() {
+            Some(DbErr::ConnectionAcquire(_)) => true,
+            Some(error) => matches!(sqlx_error(error), Some(sqlx::Error::PoolTimedOut)),
+            None => matches!(source.downcast_ref(), Some(sqlx::Error::PoolTimedOut)),
+        }
+    }
+
     /// Returns the database's own error code.
     fn code(&self) -> Option<String> {
         let StoreError::Unavailable(source) = self else { return None };
