@@ -66,7 +66,7 @@ impl Authority {
             authority.store.could_migrate().await?;
         }
         if !found.creates {
-            // A running server has taken memory that would be free.
+            // The server that has the file has also taken memory that would be free.
             let memory = memory.filter(|_| found.running.is_none());
             match authority.compare(memory).await {
                 // The tables that are read may be among the pending ones.

@@ -25,7 +25,7 @@ pub struct StartForecast {
 pub async fn preflight(options: &ServeOptions) -> Result<StartForecast, ServeError> {
     let mut forecast = StartForecast::default();
     // Both are kept until the end, as a server does.
-    let _sockets = [
+    let sockets = [
         listening("--listen", options.listen, &mut forecast)?,
         listening("--admin-listen", options.admin_listen, &mut forecast)?,
     ];
@@ -33,8 +33,8 @@ pub async fn preflight(options: &ServeOptions) -> Result<StartForecast, ServeErr
         forecast.findings.push(will_be_created(&options.database));
         return Ok(forecast);
     }
-    // A server that runs already has taken memory that would be free.
-    let memory = available_memory().filter(|_| forecast.warnings.is_empty());
+    // The server that may have a port has also taken memory that would be free.
+    let memory = available_memory().filter(|_| sockets.iter().all(Option::is_some));
     let found = Authority::preflight(&options.database, options.data.as_deref(), memory).await;
     let found = found.map_err(|source| ServeError::Database { url: options.database.clone(), source })?;
     forecast.add(&found, &options.database);
