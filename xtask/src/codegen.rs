@@ -4,7 +4,6 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::Context;
-use prost::Message;
 
 use crate::cargo::root;
 
@@ -44,18 +43,23 @@ fn write(folder: &Path) -> anyhow::Result<()> {
     let mut documented = protox::Compiler::new([&proto])?;
     documented.include_imports(true).include_source_info(true).open_files(&files)?;
     fs::create_dir_all(folder)?;
+    // A message's descriptor is found by its name.
+    let mut names = prost_build::Config::new();
+    names.enable_type_names();
     tonic_prost_build::configure()
         .emit_rerun_if_changed(false)
         .build_transport(false)
         // `ndauth-proto` implements the `Debug` of messages that hold a secret, and hides it there.
         .skip_debug(messages_with_secrets(&documented))
+        // Only annotations use it: nothing refers to this path, so no code is generated for it.
+        .extern_path(".google.api", "::google_api")
         .out_dir(folder)
-        .compile_fds(documented.file_descriptor_set())
+        .compile_fds_with_config(documented.file_descriptor_set(), names)
         .context("cannot generate Rust from `proto/`")?;
 
     let mut bare = protox::Compiler::new([&proto])?;
     bare.include_imports(true).include_source_info(false).open_files(&files)?;
-    fs::write(folder.join("descriptor.bin"), bare.file_descriptor_set().encode_to_vec())?;
+    fs::write(folder.join("descriptor.bin"), bare.encode_file_descriptor_set())?;
     Ok(())
 }
 

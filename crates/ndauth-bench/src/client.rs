@@ -224,12 +224,12 @@ async fn resumption_delays(
     let mut late = Vec::new();
     for _ in 0..count {
         let (whose, which) = (Some(v1::Whose::mine()), Some(v1::Which::name(name())));
-        owner.suspend_token(v1::SuspendTokenRequest { whose, which }).await.context("suspended")?;
+        owner.suspend_token(v1::SuspendTokenRequest { owner: whose, which }).await.context("suspended")?;
         while allowed().await {
             sleep(Duration::from_micros(200)).await;
         }
         let (whose, which) = (Some(v1::Whose::mine()), Some(v1::Which::name(name())));
-        owner.resume_token(v1::ResumeTokenRequest { whose, which }).await.context("resumed")?;
+        owner.resume_token(v1::ResumeTokenRequest { owner: whose, which }).await.context("resumed")?;
         let resumed = Instant::now();
         let mut last = Duration::ZERO;
         while !allowed().await {

@@ -21,13 +21,13 @@ pub(crate) fn new_token(name: &str) -> v1::CreateTokenRequest {
         self_rotating_until: None,
         pending: false,
     };
-    v1::CreateTokenRequest { whose: Some(v1::Whose::mine()), token: Some(token) }
+    v1::CreateTokenRequest { owner: Some(v1::Whose::mine()), token: Some(token) }
 }
 
 /// Returns the request that revokes the caller's token of this name.
 pub(crate) fn revoke(name: &str) -> v1::RevokeTokenRequest {
     v1::RevokeTokenRequest {
-        whose: Some(v1::Whose::mine()),
+        owner: Some(v1::Whose::mine()),
         which: Some(v1::Which::name(name)),
         reason: v1::RevocationReason::NoLongerNeeded.into(),
         note: None,

@@ -60,7 +60,7 @@ impl SeededServer {
                 let begun = Instant::now();
                 self.client
                     .list_tokens(v1::ListTokensRequest {
-                        whose: Some(v1::Whose::mine()),
+                        owner: Some(v1::Whose::mine()),
                         ..Default::default()
                     })
                     .await

@@ -109,12 +109,12 @@ fn new_token(name: &str) -> v1::CreateTokenRequest {
         self_rotating_until: None,
         pending: false,
     };
-    v1::CreateTokenRequest { whose: Some(v1::Whose::mine()), token: Some(token) }
+    v1::CreateTokenRequest { owner: Some(v1::Whose::mine()), token: Some(token) }
 }
 
 fn by_name(name: &str) -> v1::RevokeTokenRequest {
     v1::RevokeTokenRequest {
-        whose: Some(v1::Whose::mine()),
+        owner: Some(v1::Whose::mine()),
         which: Some(v1::Which::name(name)),
         reason: v1::RevocationReason::NoLongerNeeded.into(),
         note: None,

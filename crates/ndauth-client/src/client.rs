@@ -159,8 +159,8 @@ impl Client {
         let mut pages = Pages::up_to(usize::MAX);
         loop {
             let (page_size, page_token) = pages.next();
-            let whose = Some(whose.clone());
-            let request = v1::ListMembershipOffersRequest { whose, page_size, page_token };
+            let owner = Some(whose.clone());
+            let request = v1::ListMembershipOffersRequest { owner, page_size, page_token };
             let page = self.list_membership_offers(request).await?;
             if !pages.add(page.offers, page.next_page_token)? {
                 return Ok(pages.into_rows());
@@ -264,6 +264,8 @@ calls! {
     pub suspend_token: TokenServiceClient.suspend_token(SuspendTokenRequest) -> SuspendTokenResponse;
     /// Resumes a suspended token.
     pub resume_token: TokenServiceClient.resume_token(ResumeTokenRequest) -> ResumeTokenResponse;
+    /// Revokes what a secret belongs to. Needs no credential.
+    pub revoke_secret: TokenServiceClient.revoke_secret(RevokeSecretRequest) -> RevokeSecretResponse;
     /// Revokes all tokens, or all that were minted before an instant, or previews the effect.
     pub revoke_all_tokens: TokenServiceClient.revoke_all_tokens(RevokeAllTokensRequest) -> RevokeAllTokensResponse;
     /// Explains what a token may do, and why it may not do the rest.

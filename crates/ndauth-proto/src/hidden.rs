@@ -4,11 +4,19 @@ use std::fmt;
 
 use ndauth_core::redact;
 
-use crate::v1::{CreateTokenResponse, PresentedSecret, RotateTokenResponse, ValidateTokenRequest};
+use crate::v1::{
+    CreateTokenResponse, PresentedSecret, RevokeSecretRequest, RotateTokenResponse, ValidateTokenRequest,
+};
 
 impl fmt::Debug for PresentedSecret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("PresentedSecret").field("secret", &redact(&self.secret)).finish()
+    }
+}
+
+impl fmt::Debug for RevokeSecretRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RevokeSecretRequest").field("secret", &redact(&self.secret)).finish()
     }
 }
 

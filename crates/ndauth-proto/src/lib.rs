@@ -39,6 +39,9 @@ mod warning;
 mod tokens;
 mod wire;
 
+#[cfg(feature = "json")]
+pub mod json;
+
 pub use catalogue::{catalogue_from_proto, catalogue_to_proto};
 pub use concern::{concern_from_proto, concern_to_proto};
 pub use convert::{

@@ -39,7 +39,7 @@ const MOST_SECONDS: u64 = 10 * 365 * 24 * 60 * 60;
 pub fn lifetime_to_proto(lifetime: Lifetime) -> v1::Lifetime {
     let kind = match lifetime {
         Lifetime::For(duration) => v1::lifetime::Kind::AtMost(duration_to_proto(duration)),
-        Lifetime::Endless => v1::lifetime::Kind::NeverEnds(v1::Never {}),
+        Lifetime::Endless => v1::lifetime::Kind::Never(v1::Never {}),
     };
     v1::Lifetime { kind: Some(kind) }
 }
@@ -47,8 +47,8 @@ pub fn lifetime_to_proto(lifetime: Lifetime) -> v1::Lifetime {
 /// Converts a lifetime from the wire.
 pub fn lifetime_from_proto(field: &str, lifetime: Option<v1::Lifetime>) -> Result<Lifetime, Problem> {
     match lifetime.and_then(|lifetime| lifetime.kind) {
-        None => Err(Problem::invalid(field, "set `at_most` or `never_ends`: an absent value means neither")),
-        Some(v1::lifetime::Kind::NeverEnds(v1::Never {})) => Ok(Lifetime::Endless),
+        None => Err(Problem::invalid(field, "set `at_most` or `never`: an absent value means neither")),
+        Some(v1::lifetime::Kind::Never(v1::Never {})) => Ok(Lifetime::Endless),
         Some(v1::lifetime::Kind::AtMost(duration)) => duration_from_proto(field, duration).map(Lifetime::For),
     }
 }

@@ -343,6 +343,7 @@ fn only_these_messages_hold_a_secret() {
         [
             "CreateTokenResponse.secret",
             "PresentedSecret.secret",
+            "RevokeSecretRequest.secret",
             "RotateTokenResponse.secret",
             "ValidateTokenRequest.secret",
         ]

@@ -386,7 +386,7 @@ operations! {
     IssueTokens Changes ["POST /oauth2/token"] {
         Mine   "get a session's secrets"               [Yes, No,  Yes,      No,           No,           No]
     }
-    RevokeShown Changes ["POST /oauth2/revoke"] {
+    RevokeShown Changes ["POST /oauth2/revoke", "ndauth.v1.TokenService/RevokeSecret"] {
         Mine   "end what is shown"                     [Yes, No,  Yes,      Itself,       Itself,       Yes]
     }
     CheckHealth Reads ["grpc.health.v1.Health/*"] {

@@ -38,7 +38,7 @@ on_both! {
         }
         let health = call("x: y", "grpc.health.v1.Health/Check", serde_json::json!({ "service": "ndauth.v1.TokenService" }));
         assert_eq!(health["status"], "SERVING");
-        let made = call(&session, "ndauth.v1.TokenService/CreateToken", serde_json::json!({ "whose": { "mine": {} }, "token": {
+        let made = call(&session, "ndauth.v1.TokenService/CreateToken", serde_json::json!({ "owner": { "mine": {} }, "token": {
             "name": "ci", "scope": "SCOPE_RO", "orgs": { "only": { "slugs": ["ops"] } }, "grants": { "all": {} },
             "expiry": { "lifetime": "3600s" }, "services": { "all": {} }, "networks": { "all": {} },
         }}));
@@ -52,10 +52,10 @@ on_both! {
         assert_eq!(allowed["allowed"]["effective"]["access"], "SCOPE_RO");
         assert!(allowed["maxCacheAge"].as_str().is_some_and(|age| age.starts_with("1.")), "{allowed}");
         assert_eq!(ask("ACCESS_RW")["refused"]["reason"], "REASON_SCOPE_TOO_NARROW");
-        let listed = call(&session, "ndauth.v1.TokenService/ListTokens", serde_json::json!({ "whose": { "mine": {} } }));
+        let listed = call(&session, "ndauth.v1.TokenService/ListTokens", serde_json::json!({ "owner": { "mine": {} } }));
         assert_eq!(listed["tokens"][0]["lastUse"]["address"], "2001:db8::7");
         call(&session, "ndauth.v1.TokenService/RevokeToken", serde_json::json!({
-            "whose": { "mine": {} }, "which": { "name": "ci" }, "reason": "REVOCATION_REASON_LEAKED",
+            "owner": { "mine": {} }, "which": { "name": "ci" }, "reason": "REVOCATION_REASON_LEAKED",
         }));
         let refused = ask("ACCESS_RO");
         assert_eq!(refused["refused"]["reason"], "REASON_TOKEN_REVOKED");
@@ -80,35 +80,35 @@ async fn failures_carry_their_reason_and_field() {
         (
             vec![&session],
             create,
-            r#"{"whose":{"mine":{}},"token":{"name":"x","scope":"SCOPE_RO","grants":{"all":{}},"expiry":{"never":{}},"services":{"all":{}},"networks":{"all":{}}}}"#,
+            r#"{"owner":{"mine":{}},"token":{"name":"x","scope":"SCOPE_RO","grants":{"all":{}},"expiry":{"never":{}},"services":{"all":{}},"networks":{"all":{}}}}"#,
             "InvalidArgument",
             "`orgs`",
         ),
         (
             vec![&session],
             create,
-            r#"{"whose":{"mine":{}},"token":{"name":"x","scope":"SCOPE_RO","orgs":{"all":{}},"expiry":{"never":{}}}}"#,
+            r#"{"owner":{"mine":{}},"token":{"name":"x","scope":"SCOPE_RO","orgs":{"all":{}},"expiry":{"never":{}}}}"#,
             "InvalidArgument",
             "`grants`",
         ),
         (
             vec![&session],
             create,
-            r#"{"whose":{"mine":{}},"token":{"name":"x","scope":"SCOPE_RO","orgs":{"only":{}},"grants":{"all":{}},"expiry":{"never":{}}}}"#,
+            r#"{"owner":{"mine":{}},"token":{"name":"x","scope":"SCOPE_RO","orgs":{"only":{}},"grants":{"all":{}},"expiry":{"never":{}}}}"#,
             "InvalidArgument",
             "`orgs`",
         ),
         (
             vec![&session],
             create,
-            r#"{"whose":{"mine":{}},"token":{"name":"x","scope":"SCOPE_RO","orgs":{"all":{}},"grants":{"all":{}},"services":{"all":{}},"networks":{"all":{}}}}"#,
+            r#"{"owner":{"mine":{}},"token":{"name":"x","scope":"SCOPE_RO","orgs":{"all":{}},"grants":{"all":{}},"services":{"all":{}},"networks":{"all":{}}}}"#,
             "InvalidArgument",
             "`expiry`",
         ),
         (
             vec![&session],
             create,
-            r#"{"whose":{"mine":{}},"token":{"scope":"SCOPE_RO","orgs":{"all":{}},"grants":{"all":{}},"expiry":{"never":{}},"services":{"all":{}},"networks":{"all":{}}}}"#,
+            r#"{"owner":{"mine":{}},"token":{"scope":"SCOPE_RO","orgs":{"all":{}},"grants":{"all":{}},"expiry":{"never":{}},"services":{"all":{}},"networks":{"all":{}}}}"#,
             "InvalidArgument",
             "`name`",
         ),
@@ -116,14 +116,14 @@ async fn failures_carry_their_reason_and_field() {
         (
             vec![&session],
             "ndauth.v1.TokenService/RevokeToken",
-            r#"{"whose":{"mine":{}},"which":{"name":"none"},"reason":"REVOCATION_REASON_LEAKED"}"#,
+            r#"{"owner":{"mine":{}},"which":{"name":"none"},"reason":"REVOCATION_REASON_LEAKED"}"#,
             "NotFound",
             "NOT_FOUND",
         ),
         (
             vec![&session],
             "ndauth.v1.TokenService/ListTokens",
-            r#"{"whose":{"mine":{}},"page_size":-1}"#,
+            r#"{"owner":{"mine":{}},"page_size":-1}"#,
             "InvalidArgument",
             "page_size",
         ),

@@ -424,7 +424,7 @@ on_both! {
         let shown = at.run_admin("token list --all --owner ada");
         assert!(!shown.contains("laptop"));
         let client = server.client(&at.session()).await;
-        let request = v1::GetTokenRequest { whose: Some(v1::Whose::mine()), which: Some(v1::Which::id(id)) };
+        let request = v1::GetTokenRequest { owner: Some(v1::Whose::mine()), which: Some(v1::Which::id(id)) };
         let revocation = client.get_token(request).await.expect("shown").token.expect("a token").revocation;
         let revocation = revocation.expect("it is shown");
         assert_eq!(revocation.reason(), v1::RevocationReason::Leaked);

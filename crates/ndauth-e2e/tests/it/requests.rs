@@ -20,7 +20,7 @@ pub(crate) fn new_token(name: &str) -> v1::CreateTokenRequest {
         self_rotating_until: None,
         pending: false,
     };
-    v1::CreateTokenRequest { whose: Some(v1::Whose::mine()), token: Some(token) }
+    v1::CreateTokenRequest { owner: Some(v1::Whose::mine()), token: Some(token) }
 }
 
 /// Returns the same request with changes.
@@ -32,13 +32,13 @@ pub(crate) fn token_with(name: &str, change: impl FnOnce(&mut v1::NewToken)) -> 
 
 /// Returns the request for a list of the caller's own tokens.
 pub(crate) fn list() -> v1::ListTokensRequest {
-    v1::ListTokensRequest { whose: Some(v1::Whose::mine()), ..Default::default() }
+    v1::ListTokensRequest { owner: Some(v1::Whose::mine()), ..Default::default() }
 }
 
 /// Returns the request that revokes the caller's token of this name.
 pub(crate) fn revoke(name: &str) -> v1::RevokeTokenRequest {
     v1::RevokeTokenRequest {
-        whose: Some(v1::Whose::mine()),
+        owner: Some(v1::Whose::mine()),
         which: Some(v1::Which::name(name)),
         reason: v1::RevocationReason::NoLongerNeeded.into(),
         note: None,

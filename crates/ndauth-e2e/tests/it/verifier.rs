@@ -112,8 +112,8 @@ on_both! {
         let verifier = self::at(&server, &at.service()).await;
         soon(&Ok(None), async || refused(&verifier, &secret).await).await;
         let (whose, which) = (Some(v1::Whose::mine()), Some(v1::Which::name("ci")));
-        let suspend = v1::SuspendTokenRequest { whose: whose.clone(), which: which.clone() };
-        let resume = v1::ResumeTokenRequest { whose, which };
+        let suspend = v1::SuspendTokenRequest { owner: whose.clone(), which: which.clone() };
+        let resume = v1::ResumeTokenRequest { owner: whose, which };
         for round in 0..3 {
             owner.suspend_token(suspend.clone()).await.expect("suspended");
             soon(&Ok(Some(Reason::TokenSuspended)), async || refused(&verifier, &secret).await).await;
@@ -397,7 +397,7 @@ async fn counts_of_use_are_right_within_a_minute() {
     let mut first = true;
     loop {
         let request =
-            v1::GetTokenRequest { whose: Some(v1::Whose::mine()), which: Some(v1::Which::name("ci")) };
+            v1::GetTokenRequest { owner: Some(v1::Whose::mine()), which: Some(v1::Which::name("ci")) };
         let shown = owner.get_token(request).await.expect("shown").token.expect("a token");
         let (reads, writes) =
             shown.used_from.iter().fold((0, 0), |(r, w), from| (r + from.reads, w + from.writes));

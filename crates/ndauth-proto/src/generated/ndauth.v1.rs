@@ -367,9 +367,29 @@ pub mod whose {
         Account(::prost::alloc::string::String),
     }
 }
+impl ::prost::Name for Whose {
+    const NAME: &'static str = "Whose";
+    const PACKAGE: &'static str = "ndauth.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "ndauth.v1.Whose".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/ndauth.v1.Whose".into()
+    }
+}
 /// Says "the caller's own" explicitly.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Mine {}
+impl ::prost::Name for Mine {
+    const NAME: &'static str = "Mine";
+    const PACKAGE: &'static str = "ndauth.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "ndauth.v1.Mine".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/ndauth.v1.Mine".into()
+    }
+}
 /// Selects one of an owner's tokens. One is always set.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Which {
@@ -392,9 +412,29 @@ pub mod which {
         Prefix(::prost::alloc::string::String),
     }
 }
+impl ::prost::Name for Which {
+    const NAME: &'static str = "Which";
+    const PACKAGE: &'static str = "ndauth.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "ndauth.v1.Which".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/ndauth.v1.Which".into()
+    }
+}
 /// Says "all of them" explicitly: nothing absent or empty ever means it.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct All {}
+impl ::prost::Name for All {
+    const NAME: &'static str = "All";
+    const PACKAGE: &'static str = "ndauth.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "ndauth.v1.All".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/ndauth.v1.All".into()
+    }
+}
 /// All orgs, or a set. One of the two is always set.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Orgs {
@@ -413,12 +453,32 @@ pub mod orgs {
         Only(super::OrgSet),
     }
 }
+impl ::prost::Name for Orgs {
+    const NAME: &'static str = "Orgs";
+    const PACKAGE: &'static str = "ndauth.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "ndauth.v1.Orgs".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/ndauth.v1.Orgs".into()
+    }
+}
 /// A set of orgs. Not empty.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct OrgSet {
     /// The orgs' slugs.
     #[prost(string, repeated, tag = "1")]
     pub slugs: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+}
+impl ::prost::Name for OrgSet {
+    const NAME: &'static str = "OrgSet";
+    const PACKAGE: &'static str = "ndauth.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "ndauth.v1.OrgSet".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/ndauth.v1.OrgSet".into()
+    }
 }
 /// All services, or a set. One of the two is always set.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -438,12 +498,32 @@ pub mod services {
         Only(super::ServiceSet),
     }
 }
+impl ::prost::Name for Services {
+    const NAME: &'static str = "Services";
+    const PACKAGE: &'static str = "ndauth.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "ndauth.v1.Services".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/ndauth.v1.Services".into()
+    }
+}
 /// A set of services. Not empty.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ServiceSet {
     /// The services' names.
     #[prost(string, repeated, tag = "1")]
     pub names: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+}
+impl ::prost::Name for ServiceSet {
+    const NAME: &'static str = "ServiceSet";
+    const PACKAGE: &'static str = "ndauth.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "ndauth.v1.ServiceSet".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/ndauth.v1.ServiceSet".into()
+    }
 }
 /// All networks, or a set. One of the two is always set.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -463,12 +543,32 @@ pub mod networks {
         Only(super::NetworkSet),
     }
 }
+impl ::prost::Name for Networks {
+    const NAME: &'static str = "Networks";
+    const PACKAGE: &'static str = "ndauth.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "ndauth.v1.Networks".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/ndauth.v1.Networks".into()
+    }
+}
 /// A set of networks. Not empty.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct NetworkSet {
     /// Networks in CIDR notation, such as `10.0.0.0/8` or `2001:db8::/32`, or single addresses.
     #[prost(string, repeated, tag = "1")]
     pub cidrs: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+}
+impl ::prost::Name for NetworkSet {
+    const NAME: &'static str = "NetworkSet";
+    const PACKAGE: &'static str = "ndauth.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "ndauth.v1.NetworkSet".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/ndauth.v1.NetworkSet".into()
+    }
 }
 /// All grants, or a set. One of the two is always set.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -488,11 +588,31 @@ pub mod grants {
         Only(super::GrantSet),
     }
 }
+impl ::prost::Name for Grants {
+    const NAME: &'static str = "Grants";
+    const PACKAGE: &'static str = "ndauth.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "ndauth.v1.Grants".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/ndauth.v1.Grants".into()
+    }
+}
 /// A set of grants. Not empty, except where a field says so.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct GrantSet {
     #[prost(message, repeated, tag = "1")]
     pub grants: ::prost::alloc::vec::Vec<Grant>,
+}
+impl ::prost::Name for GrantSet {
+    const NAME: &'static str = "GrantSet";
+    const PACKAGE: &'static str = "ndauth.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "ndauth.v1.GrantSet".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/ndauth.v1.GrantSet".into()
+    }
 }
 /// Actions on some resources of a type.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -507,6 +627,16 @@ pub struct Grant {
     #[prost(string, repeated, tag = "3")]
     pub actions: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
 }
+impl ::prost::Name for Grant {
+    const NAME: &'static str = "Grant";
+    const PACKAGE: &'static str = "ndauth.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "ndauth.v1.Grant".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/ndauth.v1.Grant".into()
+    }
+}
 /// An action on resources of a type.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Permission {
@@ -520,9 +650,29 @@ pub struct Permission {
     #[prost(string, tag = "3")]
     pub resource_id: ::prost::alloc::string::String,
 }
+impl ::prost::Name for Permission {
+    const NAME: &'static str = "Permission";
+    const PACKAGE: &'static str = "ndauth.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "ndauth.v1.Permission".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/ndauth.v1.Permission".into()
+    }
+}
 /// Says "never" explicitly.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Never {}
+impl ::prost::Name for Never {
+    const NAME: &'static str = "Never";
+    const PACKAGE: &'static str = "ndauth.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "ndauth.v1.Never".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/ndauth.v1.Never".into()
+    }
+}
 /// The expiry that is requested for a token. One of the three is always set.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ExpiryChoice {
@@ -544,6 +694,16 @@ pub mod expiry_choice {
         Never(super::Never),
     }
 }
+impl ::prost::Name for ExpiryChoice {
+    const NAME: &'static str = "ExpiryChoice";
+    const PACKAGE: &'static str = "ndauth.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "ndauth.v1.ExpiryChoice".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/ndauth.v1.ExpiryChoice".into()
+    }
+}
 /// The end of something. One of the two is always set.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Expiry {
@@ -560,6 +720,16 @@ pub mod expiry {
         /// Never: it lasts until it is revoked or replaced.
         #[prost(message, tag = "2")]
         Never(super::Never),
+    }
+}
+impl ::prost::Name for Expiry {
+    const NAME: &'static str = "Expiry";
+    const PACKAGE: &'static str = "ndauth.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "ndauth.v1.Expiry".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/ndauth.v1.Expiry".into()
     }
 }
 /// A token, without any secret.
@@ -631,6 +801,16 @@ pub struct Token {
     #[prost(message, repeated, tag = "25")]
     pub policy_warnings: ::prost::alloc::vec::Vec<PolicyWarning>,
 }
+impl ::prost::Name for Token {
+    const NAME: &'static str = "Token";
+    const PACKAGE: &'static str = "ndauth.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "ndauth.v1.Token".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/ndauth.v1.Token".into()
+    }
+}
 /// A token will be refused in an org once an announced policy takes hold.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct PolicyWarning {
@@ -646,6 +826,16 @@ pub struct PolicyWarning {
     /// The same for people.
     #[prost(string, tag = "4")]
     pub message: ::prost::alloc::string::String,
+}
+impl ::prost::Name for PolicyWarning {
+    const NAME: &'static str = "PolicyWarning";
+    const PACKAGE: &'static str = "ndauth.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "ndauth.v1.PolicyWarning".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/ndauth.v1.PolicyWarning".into()
+    }
 }
 /// A suspension of a token.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -672,6 +862,16 @@ pub mod suspension {
         Org(::prost::alloc::string::String),
     }
 }
+impl ::prost::Name for Suspension {
+    const NAME: &'static str = "Suspension";
+    const PACKAGE: &'static str = "ndauth.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "ndauth.v1.Suspension".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/ndauth.v1.Suspension".into()
+    }
+}
 /// A secret of a token, without the secret itself.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct TokenSecret {
@@ -693,6 +893,16 @@ pub struct TokenSecret {
     #[prost(message, optional, tag = "6")]
     pub reused_at: ::core::option::Option<::prost_types::Timestamp>,
 }
+impl ::prost::Name for TokenSecret {
+    const NAME: &'static str = "TokenSecret";
+    const PACKAGE: &'static str = "ndauth.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "ndauth.v1.TokenSecret".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/ndauth.v1.TokenSecret".into()
+    }
+}
 /// The state of a rotation.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Rotation {
@@ -711,6 +921,16 @@ pub mod rotation {
         Overlap(super::Overlap),
     }
 }
+impl ::prost::Name for Rotation {
+    const NAME: &'static str = "Rotation";
+    const PACKAGE: &'static str = "ndauth.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "ndauth.v1.Rotation".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/ndauth.v1.Rotation".into()
+    }
+}
 /// An old secret that can be used beside a new one.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Overlap {
@@ -726,6 +946,16 @@ pub struct Overlap {
     #[prost(message, optional, tag = "4")]
     pub last_use: ::core::option::Option<LastUse>,
 }
+impl ::prost::Name for Overlap {
+    const NAME: &'static str = "Overlap";
+    const PACKAGE: &'static str = "ndauth.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "ndauth.v1.Overlap".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/ndauth.v1.Overlap".into()
+    }
+}
 /// The record of a token's revocation.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Revocation {
@@ -737,6 +967,16 @@ pub struct Revocation {
     /// The actor's own words. Absent if there were none.
     #[prost(string, optional, tag = "3")]
     pub note: ::core::option::Option<::prost::alloc::string::String>,
+}
+impl ::prost::Name for Revocation {
+    const NAME: &'static str = "Revocation";
+    const PACKAGE: &'static str = "ndauth.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "ndauth.v1.Revocation".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/ndauth.v1.Revocation".into()
+    }
 }
 /// An address and a client from which a token was used.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -758,6 +998,16 @@ pub struct UsedFrom {
     #[prost(uint64, tag = "6")]
     pub writes: u64,
 }
+impl ::prost::Name for UsedFrom {
+    const NAME: &'static str = "UsedFrom";
+    const PACKAGE: &'static str = "ndauth.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "ndauth.v1.UsedFrom".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/ndauth.v1.UsedFrom".into()
+    }
+}
 /// The owner of a token. One of the two is always set.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Owner {
@@ -776,6 +1026,16 @@ pub mod owner {
         Org(super::OwnerOrg),
     }
 }
+impl ::prost::Name for Owner {
+    const NAME: &'static str = "Owner";
+    const PACKAGE: &'static str = "ndauth.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "ndauth.v1.Owner".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/ndauth.v1.Owner".into()
+    }
+}
 /// An account that owns tokens, as others see it.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct OwnerAccount {
@@ -784,6 +1044,16 @@ pub struct OwnerAccount {
     #[prost(string, tag = "2")]
     pub handle: ::prost::alloc::string::String,
 }
+impl ::prost::Name for OwnerAccount {
+    const NAME: &'static str = "OwnerAccount";
+    const PACKAGE: &'static str = "ndauth.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "ndauth.v1.OwnerAccount".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/ndauth.v1.OwnerAccount".into()
+    }
+}
 /// An org that owns tokens.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct OwnerOrg {
@@ -791,6 +1061,16 @@ pub struct OwnerOrg {
     pub id: ::prost::alloc::string::String,
     #[prost(string, tag = "2")]
     pub slug: ::prost::alloc::string::String,
+}
+impl ::prost::Name for OwnerOrg {
+    const NAME: &'static str = "OwnerOrg";
+    const PACKAGE: &'static str = "ndauth.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "ndauth.v1.OwnerOrg".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/ndauth.v1.OwnerOrg".into()
+    }
 }
 /// The effective power of a token in an org, from its scope, grants, orgs, the owner's live role and all other
 /// factors.
@@ -809,6 +1089,16 @@ pub struct Effective {
     /// then nothing remains.
     #[prost(message, optional, tag = "5")]
     pub grants: ::core::option::Option<Grants>,
+}
+impl ::prost::Name for Effective {
+    const NAME: &'static str = "Effective";
+    const PACKAGE: &'static str = "ndauth.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "ndauth.v1.Effective".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/ndauth.v1.Effective".into()
+    }
 }
 /// The verdict that the secret may not do what was requested.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -840,6 +1130,16 @@ pub struct Refused {
     #[prost(enumeration = "Who", tag = "9")]
     pub who_can_change_it: i32,
 }
+impl ::prost::Name for Refused {
+    const NAME: &'static str = "Refused";
+    const PACKAGE: &'static str = "ndauth.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "ndauth.v1.Refused".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/ndauth.v1.Refused".into()
+    }
+}
 /// A lifetime, or a limit on one. One of the two is always set.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Lifetime {
@@ -855,13 +1155,23 @@ pub mod lifetime {
         AtMost(::prost_types::Duration),
         /// Endless.
         #[prost(message, tag = "2")]
-        NeverEnds(super::Never),
+        Never(super::Never),
+    }
+}
+impl ::prost::Name for Lifetime {
+    const NAME: &'static str = "Lifetime";
+    const PACKAGE: &'static str = "ndauth.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "ndauth.v1.Lifetime".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/ndauth.v1.Lifetime".into()
     }
 }
 /// The limits that an org's admins set for tokens that touch it.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct OrgPolicy {
-    /// The longest lifetime of a secret, from its minting to its end. `never_ends` admits all.
+    /// The longest lifetime of a secret, from its minting to its end. `never` admits all.
     #[prost(message, optional, tag = "1")]
     pub longest_lifetime: ::core::option::Option<Lifetime>,
     /// True if personal tokens have any power in the org.
@@ -870,7 +1180,7 @@ pub struct OrgPolicy {
     /// The networks from which tokens may be used.
     #[prost(message, optional, tag = "3")]
     pub networks: ::core::option::Option<Networks>,
-    /// The maximum age of the last login of a personal token's owner. `never_ends` admits all.
+    /// The maximum age of the last login of a personal token's owner. `never` admits all.
     #[prost(message, optional, tag = "4")]
     pub login_within: ::core::option::Option<Lifetime>,
     /// True if a token is suspended in the org once one of its retired secrets is presented, unless that secret
@@ -884,6 +1194,16 @@ pub struct OrgPolicy {
     #[prost(bool, tag = "7")]
     pub no_all_org_tokens: bool,
 }
+impl ::prost::Name for OrgPolicy {
+    const NAME: &'static str = "OrgPolicy";
+    const PACKAGE: &'static str = "ndauth.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "ndauth.v1.OrgPolicy".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/ndauth.v1.OrgPolicy".into()
+    }
+}
 /// The last recorded use of a token, exact to about a minute.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct LastUse {
@@ -892,6 +1212,16 @@ pub struct LastUse {
     /// The client's address, as stated by the service that was called. Empty if none was stated.
     #[prost(string, tag = "2")]
     pub address: ::prost::alloc::string::String,
+}
+impl ::prost::Name for LastUse {
+    const NAME: &'static str = "LastUse";
+    const PACKAGE: &'static str = "ndauth.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "ndauth.v1.LastUse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/ndauth.v1.LastUse".into()
+    }
 }
 /// A person who owns tokens.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -907,6 +1237,16 @@ pub struct Account {
     pub name: ::prost::alloc::string::String,
     #[prost(bool, tag = "5")]
     pub operator: bool,
+}
+impl ::prost::Name for Account {
+    const NAME: &'static str = "Account";
+    const PACKAGE: &'static str = "ndauth.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "ndauth.v1.Account".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/ndauth.v1.Account".into()
+    }
 }
 /// An interactive login.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -937,6 +1277,16 @@ pub struct Session {
     #[prost(bool, tag = "9")]
     pub browser: bool,
 }
+impl ::prost::Name for Session {
+    const NAME: &'static str = "Session";
+    const PACKAGE: &'static str = "ndauth.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "ndauth.v1.Session".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/ndauth.v1.Session".into()
+    }
+}
 /// An internal service, which may validate secrets and nothing else.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Service {
@@ -951,6 +1301,16 @@ pub struct Service {
     #[prost(bool, tag = "4")]
     pub states_address: bool,
 }
+impl ::prost::Name for Service {
+    const NAME: &'static str = "Service";
+    const PACKAGE: &'static str = "ndauth.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "ndauth.v1.Service".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/ndauth.v1.Service".into()
+    }
+}
 /// An account's role in an org.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Membership {
@@ -963,6 +1323,16 @@ pub struct Membership {
     pub name: ::prost::alloc::string::String,
     #[prost(enumeration = "Role", tag = "4")]
     pub role: i32,
+}
+impl ::prost::Name for Membership {
+    const NAME: &'static str = "Membership";
+    const PACKAGE: &'static str = "ndauth.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "ndauth.v1.Membership".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/ndauth.v1.Membership".into()
+    }
 }
 /// A resource type and its actions.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -980,6 +1350,16 @@ pub struct ResourceType {
     #[prost(message, repeated, tag = "4")]
     pub actions: ::prost::alloc::vec::Vec<Action>,
 }
+impl ::prost::Name for ResourceType {
+    const NAME: &'static str = "ResourceType";
+    const PACKAGE: &'static str = "ndauth.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "ndauth.v1.ResourceType".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/ndauth.v1.ResourceType".into()
+    }
+}
 /// An action on resources of a type.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Action {
@@ -995,6 +1375,16 @@ pub struct Action {
     /// Its former names, as `action:type`.
     #[prost(string, repeated, tag = "4")]
     pub formerly: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+}
+impl ::prost::Name for Action {
+    const NAME: &'static str = "Action";
+    const PACKAGE: &'static str = "ndauth.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "ndauth.v1.Action".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/ndauth.v1.Action".into()
+    }
 }
 /// All of a kind, or a set of them by id. One of the two is always set.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -1013,11 +1403,31 @@ pub mod ids_or_all {
         Only(super::IdSet),
     }
 }
+impl ::prost::Name for IdsOrAll {
+    const NAME: &'static str = "IdsOrAll";
+    const PACKAGE: &'static str = "ndauth.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "ndauth.v1.IdsOrAll".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/ndauth.v1.IdsOrAll".into()
+    }
+}
 /// A set of ids.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct IdSet {
     #[prost(string, repeated, tag = "1")]
     pub ids: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+}
+impl ::prost::Name for IdSet {
+    const NAME: &'static str = "IdSet";
+    const PACKAGE: &'static str = "ndauth.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "ndauth.v1.IdSet".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/ndauth.v1.IdSet".into()
+    }
 }
 /// The access that a token offers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
@@ -1339,6 +1749,16 @@ impl TokenOrder {
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct WhoAmIRequest {}
+impl ::prost::Name for WhoAmIRequest {
+    const NAME: &'static str = "WhoAmIRequest";
+    const PACKAGE: &'static str = "ndauth.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "ndauth.v1.WhoAmIRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/ndauth.v1.WhoAmIRequest".into()
+    }
+}
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct WhoAmIResponse {
     /// Absent for a service, and for an org's token.
@@ -1362,6 +1782,16 @@ pub mod who_am_i_response {
         Service(super::Service),
     }
 }
+impl ::prost::Name for WhoAmIResponse {
+    const NAME: &'static str = "WhoAmIResponse";
+    const PACKAGE: &'static str = "ndauth.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "ndauth.v1.WhoAmIResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/ndauth.v1.WhoAmIResponse".into()
+    }
+}
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ListOrgsRequest {
     /// At most 1000; 0 stands for 100.
@@ -1370,6 +1800,16 @@ pub struct ListOrgsRequest {
     /// The `next_page_token` of the previous page; empty for the first.
     #[prost(string, tag = "2")]
     pub page_token: ::prost::alloc::string::String,
+}
+impl ::prost::Name for ListOrgsRequest {
+    const NAME: &'static str = "ListOrgsRequest";
+    const PACKAGE: &'static str = "ndauth.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "ndauth.v1.ListOrgsRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/ndauth.v1.ListOrgsRequest".into()
+    }
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ListOrgsResponse {
@@ -1380,6 +1820,16 @@ pub struct ListOrgsResponse {
     #[prost(string, tag = "2")]
     pub next_page_token: ::prost::alloc::string::String,
 }
+impl ::prost::Name for ListOrgsResponse {
+    const NAME: &'static str = "ListOrgsResponse";
+    const PACKAGE: &'static str = "ndauth.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "ndauth.v1.ListOrgsResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/ndauth.v1.ListOrgsResponse".into()
+    }
+}
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ListSessionsRequest {
     /// At most 1000; 0 stands for 100.
@@ -1388,6 +1838,16 @@ pub struct ListSessionsRequest {
     /// The `next_page_token` of the previous page; empty for the first.
     #[prost(string, tag = "2")]
     pub page_token: ::prost::alloc::string::String,
+}
+impl ::prost::Name for ListSessionsRequest {
+    const NAME: &'static str = "ListSessionsRequest";
+    const PACKAGE: &'static str = "ndauth.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "ndauth.v1.ListSessionsRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/ndauth.v1.ListSessionsRequest".into()
+    }
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ListSessionsResponse {
@@ -1399,6 +1859,16 @@ pub struct ListSessionsResponse {
     pub next_page_token: ::prost::alloc::string::String,
     #[prost(message, optional, tag = "3")]
     pub evaluated_at: ::core::option::Option<::prost_types::Timestamp>,
+}
+impl ::prost::Name for ListSessionsResponse {
+    const NAME: &'static str = "ListSessionsResponse";
+    const PACKAGE: &'static str = "ndauth.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "ndauth.v1.ListSessionsResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/ndauth.v1.ListSessionsResponse".into()
+    }
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct RevokeSessionsRequest {
@@ -1419,6 +1889,16 @@ pub mod revoke_sessions_request {
         All(super::All),
     }
 }
+impl ::prost::Name for RevokeSessionsRequest {
+    const NAME: &'static str = "RevokeSessionsRequest";
+    const PACKAGE: &'static str = "ndauth.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "ndauth.v1.RevokeSessionsRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/ndauth.v1.RevokeSessionsRequest".into()
+    }
+}
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct RevokeSessionsResponse {
     /// The number of sessions that were ended.
@@ -1432,6 +1912,16 @@ pub struct RevokeSessionsResponse {
     pub sequence: u64,
     #[prost(message, optional, tag = "4")]
     pub evaluated_at: ::core::option::Option<::prost_types::Timestamp>,
+}
+impl ::prost::Name for RevokeSessionsResponse {
+    const NAME: &'static str = "RevokeSessionsResponse";
+    const PACKAGE: &'static str = "ndauth.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "ndauth.v1.RevokeSessionsResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/ndauth.v1.RevokeSessionsResponse".into()
+    }
 }
 /// Generated client implementations.
 pub mod account_service_client {
@@ -1975,6 +2465,16 @@ pub struct Org {
     #[prost(message, optional, tag = "6")]
     pub frozen_at: ::core::option::Option<::prost_types::Timestamp>,
 }
+impl ::prost::Name for Org {
+    const NAME: &'static str = "Org";
+    const PACKAGE: &'static str = "ndauth.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "ndauth.v1.Org".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/ndauth.v1.Org".into()
+    }
+}
 /// A member of an org.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Member {
@@ -1988,6 +2488,16 @@ pub struct Member {
     #[prost(message, optional, tag = "4")]
     pub since: ::core::option::Option<::prost_types::Timestamp>,
 }
+impl ::prost::Name for Member {
+    const NAME: &'static str = "Member";
+    const PACKAGE: &'static str = "ndauth.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "ndauth.v1.Member".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/ndauth.v1.Member".into()
+    }
+}
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct CreateOrgRequest {
     /// Its slug, which is immutable and never reused: 1 to 40 of a-z, 0-9 and inner hyphens.
@@ -1996,6 +2506,16 @@ pub struct CreateOrgRequest {
     /// Its display name. May be empty.
     #[prost(string, tag = "2")]
     pub name: ::prost::alloc::string::String,
+}
+impl ::prost::Name for CreateOrgRequest {
+    const NAME: &'static str = "CreateOrgRequest";
+    const PACKAGE: &'static str = "ndauth.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "ndauth.v1.CreateOrgRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/ndauth.v1.CreateOrgRequest".into()
+    }
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct CreateOrgResponse {
@@ -2010,11 +2530,31 @@ pub struct CreateOrgResponse {
     #[prost(message, optional, tag = "4")]
     pub evaluated_at: ::core::option::Option<::prost_types::Timestamp>,
 }
+impl ::prost::Name for CreateOrgResponse {
+    const NAME: &'static str = "CreateOrgResponse";
+    const PACKAGE: &'static str = "ndauth.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "ndauth.v1.CreateOrgResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/ndauth.v1.CreateOrgResponse".into()
+    }
+}
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct GetOrgRequest {
     /// Its slug.
     #[prost(string, tag = "1")]
     pub org: ::prost::alloc::string::String,
+}
+impl ::prost::Name for GetOrgRequest {
+    const NAME: &'static str = "GetOrgRequest";
+    const PACKAGE: &'static str = "ndauth.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "ndauth.v1.GetOrgRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/ndauth.v1.GetOrgRequest".into()
+    }
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct GetOrgResponse {
@@ -2023,6 +2563,16 @@ pub struct GetOrgResponse {
     /// The caller's role in it.
     #[prost(enumeration = "Role", tag = "2")]
     pub role: i32,
+}
+impl ::prost::Name for GetOrgResponse {
+    const NAME: &'static str = "GetOrgResponse";
+    const PACKAGE: &'static str = "ndauth.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "ndauth.v1.GetOrgResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/ndauth.v1.GetOrgResponse".into()
+    }
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ListMembersRequest {
@@ -2036,6 +2586,16 @@ pub struct ListMembersRequest {
     #[prost(string, tag = "3")]
     pub page_token: ::prost::alloc::string::String,
 }
+impl ::prost::Name for ListMembersRequest {
+    const NAME: &'static str = "ListMembersRequest";
+    const PACKAGE: &'static str = "ndauth.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "ndauth.v1.ListMembersRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/ndauth.v1.ListMembersRequest".into()
+    }
+}
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ListMembersResponse {
     /// By handle.
@@ -2044,6 +2604,16 @@ pub struct ListMembersResponse {
     /// Empty on the last page.
     #[prost(string, tag = "2")]
     pub next_page_token: ::prost::alloc::string::String,
+}
+impl ::prost::Name for ListMembersResponse {
+    const NAME: &'static str = "ListMembersResponse";
+    const PACKAGE: &'static str = "ndauth.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "ndauth.v1.ListMembersResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/ndauth.v1.ListMembersResponse".into()
+    }
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct AddMemberRequest {
@@ -2055,6 +2625,16 @@ pub struct AddMemberRequest {
     pub handle: ::prost::alloc::string::String,
     #[prost(enumeration = "Role", tag = "3")]
     pub role: i32,
+}
+impl ::prost::Name for AddMemberRequest {
+    const NAME: &'static str = "AddMemberRequest";
+    const PACKAGE: &'static str = "ndauth.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "ndauth.v1.AddMemberRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/ndauth.v1.AddMemberRequest".into()
+    }
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct AddMemberResponse {
@@ -2069,6 +2649,16 @@ pub struct AddMemberResponse {
     #[prost(message, optional, tag = "4")]
     pub evaluated_at: ::core::option::Option<::prost_types::Timestamp>,
 }
+impl ::prost::Name for AddMemberResponse {
+    const NAME: &'static str = "AddMemberResponse";
+    const PACKAGE: &'static str = "ndauth.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "ndauth.v1.AddMemberResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/ndauth.v1.AddMemberResponse".into()
+    }
+}
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct SetMemberRequest {
     /// The org's slug.
@@ -2079,6 +2669,16 @@ pub struct SetMemberRequest {
     pub handle: ::prost::alloc::string::String,
     #[prost(enumeration = "Role", tag = "3")]
     pub role: i32,
+}
+impl ::prost::Name for SetMemberRequest {
+    const NAME: &'static str = "SetMemberRequest";
+    const PACKAGE: &'static str = "ndauth.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "ndauth.v1.SetMemberRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/ndauth.v1.SetMemberRequest".into()
+    }
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct SetMemberResponse {
@@ -2093,6 +2693,16 @@ pub struct SetMemberResponse {
     #[prost(message, optional, tag = "4")]
     pub evaluated_at: ::core::option::Option<::prost_types::Timestamp>,
 }
+impl ::prost::Name for SetMemberResponse {
+    const NAME: &'static str = "SetMemberResponse";
+    const PACKAGE: &'static str = "ndauth.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "ndauth.v1.SetMemberResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/ndauth.v1.SetMemberResponse".into()
+    }
+}
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct RemoveMemberRequest {
     /// The org's slug.
@@ -2101,6 +2711,16 @@ pub struct RemoveMemberRequest {
     /// The account's handle.
     #[prost(string, tag = "2")]
     pub handle: ::prost::alloc::string::String,
+}
+impl ::prost::Name for RemoveMemberRequest {
+    const NAME: &'static str = "RemoveMemberRequest";
+    const PACKAGE: &'static str = "ndauth.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "ndauth.v1.RemoveMemberRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/ndauth.v1.RemoveMemberRequest".into()
+    }
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct RemoveMemberResponse {
@@ -2112,6 +2732,16 @@ pub struct RemoveMemberResponse {
     pub sequence: u64,
     #[prost(message, optional, tag = "3")]
     pub evaluated_at: ::core::option::Option<::prost_types::Timestamp>,
+}
+impl ::prost::Name for RemoveMemberResponse {
+    const NAME: &'static str = "RemoveMemberResponse";
+    const PACKAGE: &'static str = "ndauth.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "ndauth.v1.RemoveMemberResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/ndauth.v1.RemoveMemberResponse".into()
+    }
 }
 /// A membership that an org offers.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -2136,6 +2766,16 @@ pub struct MembershipOffer {
     #[prost(message, optional, tag = "7")]
     pub ends_at: ::core::option::Option<::prost_types::Timestamp>,
 }
+impl ::prost::Name for MembershipOffer {
+    const NAME: &'static str = "MembershipOffer";
+    const PACKAGE: &'static str = "ndauth.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "ndauth.v1.MembershipOffer".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/ndauth.v1.MembershipOffer".into()
+    }
+}
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct OfferMembershipRequest {
     /// The org's slug.
@@ -2146,6 +2786,16 @@ pub struct OfferMembershipRequest {
     pub handle: ::prost::alloc::string::String,
     #[prost(enumeration = "Role", tag = "3")]
     pub role: i32,
+}
+impl ::prost::Name for OfferMembershipRequest {
+    const NAME: &'static str = "OfferMembershipRequest";
+    const PACKAGE: &'static str = "ndauth.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "ndauth.v1.OfferMembershipRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/ndauth.v1.OfferMembershipRequest".into()
+    }
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct OfferMembershipResponse {
@@ -2159,17 +2809,37 @@ pub struct OfferMembershipResponse {
     #[prost(message, optional, tag = "4")]
     pub evaluated_at: ::core::option::Option<::prost_types::Timestamp>,
 }
+impl ::prost::Name for OfferMembershipResponse {
+    const NAME: &'static str = "OfferMembershipResponse";
+    const PACKAGE: &'static str = "ndauth.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "ndauth.v1.OfferMembershipResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/ndauth.v1.OfferMembershipResponse".into()
+    }
+}
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ListMembershipOffersRequest {
     /// The offers to the caller, or those of an org. One must be set.
     #[prost(message, optional, tag = "1")]
-    pub whose: ::core::option::Option<Whose>,
+    pub owner: ::core::option::Option<Whose>,
     /// At most 1000; 0 stands for 100.
     #[prost(int32, tag = "2")]
     pub page_size: i32,
     /// The `next_page_token` of the previous page; empty for the first.
     #[prost(string, tag = "3")]
     pub page_token: ::prost::alloc::string::String,
+}
+impl ::prost::Name for ListMembershipOffersRequest {
+    const NAME: &'static str = "ListMembershipOffersRequest";
+    const PACKAGE: &'static str = "ndauth.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "ndauth.v1.ListMembershipOffersRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/ndauth.v1.ListMembershipOffersRequest".into()
+    }
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ListMembershipOffersResponse {
@@ -2182,6 +2852,16 @@ pub struct ListMembershipOffersResponse {
     #[prost(message, optional, tag = "3")]
     pub evaluated_at: ::core::option::Option<::prost_types::Timestamp>,
 }
+impl ::prost::Name for ListMembershipOffersResponse {
+    const NAME: &'static str = "ListMembershipOffersResponse";
+    const PACKAGE: &'static str = "ndauth.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "ndauth.v1.ListMembershipOffersResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/ndauth.v1.ListMembershipOffersResponse".into()
+    }
+}
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct AcceptMembershipOfferRequest {
     /// The slug of the org that made it.
@@ -2193,6 +2873,16 @@ pub struct AcceptMembershipOfferRequest {
     /// True to only return the effect.
     #[prost(bool, tag = "3")]
     pub dry_run: bool,
+}
+impl ::prost::Name for AcceptMembershipOfferRequest {
+    const NAME: &'static str = "AcceptMembershipOfferRequest";
+    const PACKAGE: &'static str = "ndauth.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "ndauth.v1.AcceptMembershipOfferRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/ndauth.v1.AcceptMembershipOfferRequest".into()
+    }
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct AcceptMembershipOfferResponse {
@@ -2211,11 +2901,31 @@ pub struct AcceptMembershipOfferResponse {
     #[prost(message, optional, tag = "5")]
     pub evaluated_at: ::core::option::Option<::prost_types::Timestamp>,
 }
+impl ::prost::Name for AcceptMembershipOfferResponse {
+    const NAME: &'static str = "AcceptMembershipOfferResponse";
+    const PACKAGE: &'static str = "ndauth.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "ndauth.v1.AcceptMembershipOfferResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/ndauth.v1.AcceptMembershipOfferResponse".into()
+    }
+}
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct DeclineMembershipOfferRequest {
     /// The slug of the org that made it.
     #[prost(string, tag = "1")]
     pub org: ::prost::alloc::string::String,
+}
+impl ::prost::Name for DeclineMembershipOfferRequest {
+    const NAME: &'static str = "DeclineMembershipOfferRequest";
+    const PACKAGE: &'static str = "ndauth.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "ndauth.v1.DeclineMembershipOfferRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/ndauth.v1.DeclineMembershipOfferRequest".into()
+    }
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct DeclineMembershipOfferResponse {
@@ -2227,6 +2937,16 @@ pub struct DeclineMembershipOfferResponse {
     #[prost(message, optional, tag = "3")]
     pub evaluated_at: ::core::option::Option<::prost_types::Timestamp>,
 }
+impl ::prost::Name for DeclineMembershipOfferResponse {
+    const NAME: &'static str = "DeclineMembershipOfferResponse";
+    const PACKAGE: &'static str = "ndauth.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "ndauth.v1.DeclineMembershipOfferResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/ndauth.v1.DeclineMembershipOfferResponse".into()
+    }
+}
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct WithdrawMembershipOfferRequest {
     /// The org's slug.
@@ -2235,6 +2955,16 @@ pub struct WithdrawMembershipOfferRequest {
     /// The handle that it was made to.
     #[prost(string, tag = "2")]
     pub handle: ::prost::alloc::string::String,
+}
+impl ::prost::Name for WithdrawMembershipOfferRequest {
+    const NAME: &'static str = "WithdrawMembershipOfferRequest";
+    const PACKAGE: &'static str = "ndauth.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "ndauth.v1.WithdrawMembershipOfferRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/ndauth.v1.WithdrawMembershipOfferRequest".into()
+    }
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct WithdrawMembershipOfferResponse {
@@ -2246,11 +2976,31 @@ pub struct WithdrawMembershipOfferResponse {
     #[prost(message, optional, tag = "3")]
     pub evaluated_at: ::core::option::Option<::prost_types::Timestamp>,
 }
+impl ::prost::Name for WithdrawMembershipOfferResponse {
+    const NAME: &'static str = "WithdrawMembershipOfferResponse";
+    const PACKAGE: &'static str = "ndauth.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "ndauth.v1.WithdrawMembershipOfferResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/ndauth.v1.WithdrawMembershipOfferResponse".into()
+    }
+}
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct GetOrgPolicyRequest {
     /// The org's slug.
     #[prost(string, tag = "1")]
     pub org: ::prost::alloc::string::String,
+}
+impl ::prost::Name for GetOrgPolicyRequest {
+    const NAME: &'static str = "GetOrgPolicyRequest";
+    const PACKAGE: &'static str = "ndauth.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "ndauth.v1.GetOrgPolicyRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/ndauth.v1.GetOrgPolicyRequest".into()
+    }
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct GetOrgPolicyResponse {
@@ -2269,6 +3019,16 @@ pub struct GetOrgPolicyResponse {
     #[prost(uint32, tag = "5")]
     pub generation: u32,
 }
+impl ::prost::Name for GetOrgPolicyResponse {
+    const NAME: &'static str = "GetOrgPolicyResponse";
+    const PACKAGE: &'static str = "ndauth.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "ndauth.v1.GetOrgPolicyResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/ndauth.v1.GetOrgPolicyResponse".into()
+    }
+}
 /// An announced policy.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct PolicyToCome {
@@ -2279,6 +3039,16 @@ pub struct PolicyToCome {
     pub set_at: ::core::option::Option<::prost_types::Timestamp>,
     #[prost(message, optional, tag = "3")]
     pub takes_hold_at: ::core::option::Option<::prost_types::Timestamp>,
+}
+impl ::prost::Name for PolicyToCome {
+    const NAME: &'static str = "PolicyToCome";
+    const PACKAGE: &'static str = "ndauth.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "ndauth.v1.PolicyToCome".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/ndauth.v1.PolicyToCome".into()
+    }
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct SetOrgPolicyRequest {
@@ -2306,6 +3076,16 @@ pub struct SetOrgPolicyRequest {
     #[prost(bool, tag = "7")]
     pub withdraw_announced: bool,
 }
+impl ::prost::Name for SetOrgPolicyRequest {
+    const NAME: &'static str = "SetOrgPolicyRequest";
+    const PACKAGE: &'static str = "ndauth.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "ndauth.v1.SetOrgPolicyRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/ndauth.v1.SetOrgPolicyRequest".into()
+    }
+}
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct SetOrgPolicyResponse {
     #[prost(message, optional, tag = "1")]
@@ -2327,6 +3107,16 @@ pub struct SetOrgPolicyResponse {
     /// predecessor, and takes the other limits from the policy that now precedes it.
     #[prost(message, repeated, tag = "7")]
     pub kept: ::prost::alloc::vec::Vec<PolicyToCome>,
+}
+impl ::prost::Name for SetOrgPolicyResponse {
+    const NAME: &'static str = "SetOrgPolicyResponse";
+    const PACKAGE: &'static str = "ndauth.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "ndauth.v1.SetOrgPolicyResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/ndauth.v1.SetOrgPolicyResponse".into()
+    }
 }
 /// The effect of a policy on the live tokens, as far as it is known now.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -2351,12 +3141,32 @@ pub struct PolicyImpact {
     #[prost(message, repeated, tag = "6")]
     pub broken_tokens: ::prost::alloc::vec::Vec<BrokenToken>,
 }
+impl ::prost::Name for PolicyImpact {
+    const NAME: &'static str = "PolicyImpact";
+    const PACKAGE: &'static str = "ndauth.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "ndauth.v1.PolicyImpact".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/ndauth.v1.PolicyImpact".into()
+    }
+}
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct PolicyBreaks {
     #[prost(enumeration = "Reason", tag = "1")]
     pub reason: i32,
     #[prost(uint32, tag = "2")]
     pub tokens: u32,
+}
+impl ::prost::Name for PolicyBreaks {
+    const NAME: &'static str = "PolicyBreaks";
+    const PACKAGE: &'static str = "ndauth.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "ndauth.v1.PolicyBreaks".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/ndauth.v1.PolicyBreaks".into()
+    }
 }
 /// A token that a policy breaks.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -2378,11 +3188,31 @@ pub struct BrokenToken {
     #[prost(enumeration = "Reason", tag = "6")]
     pub reason: i32,
 }
+impl ::prost::Name for BrokenToken {
+    const NAME: &'static str = "BrokenToken";
+    const PACKAGE: &'static str = "ndauth.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "ndauth.v1.BrokenToken".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/ndauth.v1.BrokenToken".into()
+    }
+}
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct FreezeOrgRequest {
     /// The org's slug.
     #[prost(string, tag = "1")]
     pub org: ::prost::alloc::string::String,
+}
+impl ::prost::Name for FreezeOrgRequest {
+    const NAME: &'static str = "FreezeOrgRequest";
+    const PACKAGE: &'static str = "ndauth.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "ndauth.v1.FreezeOrgRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/ndauth.v1.FreezeOrgRequest".into()
+    }
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct FreezeOrgResponse {
@@ -2397,11 +3227,31 @@ pub struct FreezeOrgResponse {
     #[prost(message, optional, tag = "4")]
     pub evaluated_at: ::core::option::Option<::prost_types::Timestamp>,
 }
+impl ::prost::Name for FreezeOrgResponse {
+    const NAME: &'static str = "FreezeOrgResponse";
+    const PACKAGE: &'static str = "ndauth.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "ndauth.v1.FreezeOrgResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/ndauth.v1.FreezeOrgResponse".into()
+    }
+}
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct UnfreezeOrgRequest {
     /// The org's slug.
     #[prost(string, tag = "1")]
     pub org: ::prost::alloc::string::String,
+}
+impl ::prost::Name for UnfreezeOrgRequest {
+    const NAME: &'static str = "UnfreezeOrgRequest";
+    const PACKAGE: &'static str = "ndauth.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "ndauth.v1.UnfreezeOrgRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/ndauth.v1.UnfreezeOrgRequest".into()
+    }
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct UnfreezeOrgResponse {
@@ -2416,6 +3266,16 @@ pub struct UnfreezeOrgResponse {
     #[prost(message, optional, tag = "4")]
     pub evaluated_at: ::core::option::Option<::prost_types::Timestamp>,
 }
+impl ::prost::Name for UnfreezeOrgResponse {
+    const NAME: &'static str = "UnfreezeOrgResponse";
+    const PACKAGE: &'static str = "ndauth.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "ndauth.v1.UnfreezeOrgResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/ndauth.v1.UnfreezeOrgResponse".into()
+    }
+}
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ListPersonalTokensRequest {
     /// The org's slug.
@@ -2428,6 +3288,16 @@ pub struct ListPersonalTokensRequest {
     #[prost(string, tag = "3")]
     pub page_token: ::prost::alloc::string::String,
 }
+impl ::prost::Name for ListPersonalTokensRequest {
+    const NAME: &'static str = "ListPersonalTokensRequest";
+    const PACKAGE: &'static str = "ndauth.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "ndauth.v1.ListPersonalTokensRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/ndauth.v1.ListPersonalTokensRequest".into()
+    }
+}
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ListPersonalTokensResponse {
     #[prost(message, repeated, tag = "1")]
@@ -2438,6 +3308,16 @@ pub struct ListPersonalTokensResponse {
     #[prost(message, optional, tag = "3")]
     pub evaluated_at: ::core::option::Option<::prost_types::Timestamp>,
 }
+impl ::prost::Name for ListPersonalTokensResponse {
+    const NAME: &'static str = "ListPersonalTokensResponse";
+    const PACKAGE: &'static str = "ndauth.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "ndauth.v1.ListPersonalTokensResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/ndauth.v1.ListPersonalTokensResponse".into()
+    }
+}
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct SuspendPersonalTokenRequest {
     /// The org's slug.
@@ -2446,6 +3326,16 @@ pub struct SuspendPersonalTokenRequest {
     /// The token's whole id.
     #[prost(string, tag = "2")]
     pub id: ::prost::alloc::string::String,
+}
+impl ::prost::Name for SuspendPersonalTokenRequest {
+    const NAME: &'static str = "SuspendPersonalTokenRequest";
+    const PACKAGE: &'static str = "ndauth.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "ndauth.v1.SuspendPersonalTokenRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/ndauth.v1.SuspendPersonalTokenRequest".into()
+    }
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct SuspendPersonalTokenResponse {
@@ -2460,6 +3350,16 @@ pub struct SuspendPersonalTokenResponse {
     #[prost(message, optional, tag = "4")]
     pub evaluated_at: ::core::option::Option<::prost_types::Timestamp>,
 }
+impl ::prost::Name for SuspendPersonalTokenResponse {
+    const NAME: &'static str = "SuspendPersonalTokenResponse";
+    const PACKAGE: &'static str = "ndauth.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "ndauth.v1.SuspendPersonalTokenResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/ndauth.v1.SuspendPersonalTokenResponse".into()
+    }
+}
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ResumePersonalTokenRequest {
     /// The org's slug.
@@ -2468,6 +3368,16 @@ pub struct ResumePersonalTokenRequest {
     /// The token's whole id.
     #[prost(string, tag = "2")]
     pub id: ::prost::alloc::string::String,
+}
+impl ::prost::Name for ResumePersonalTokenRequest {
+    const NAME: &'static str = "ResumePersonalTokenRequest";
+    const PACKAGE: &'static str = "ndauth.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "ndauth.v1.ResumePersonalTokenRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/ndauth.v1.ResumePersonalTokenRequest".into()
+    }
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ResumePersonalTokenResponse {
@@ -2481,6 +3391,16 @@ pub struct ResumePersonalTokenResponse {
     pub sequence: u64,
     #[prost(message, optional, tag = "4")]
     pub evaluated_at: ::core::option::Option<::prost_types::Timestamp>,
+}
+impl ::prost::Name for ResumePersonalTokenResponse {
+    const NAME: &'static str = "ResumePersonalTokenResponse";
+    const PACKAGE: &'static str = "ndauth.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "ndauth.v1.ResumePersonalTokenResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/ndauth.v1.ResumePersonalTokenResponse".into()
+    }
 }
 /// Generated client implementations.
 pub mod org_service_client {
@@ -4147,6 +5067,16 @@ pub struct ListPermissionsRequest {
     #[prost(string, tag = "2")]
     pub page_token: ::prost::alloc::string::String,
 }
+impl ::prost::Name for ListPermissionsRequest {
+    const NAME: &'static str = "ListPermissionsRequest";
+    const PACKAGE: &'static str = "ndauth.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "ndauth.v1.ListPermissionsRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/ndauth.v1.ListPermissionsRequest".into()
+    }
+}
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ListPermissionsResponse {
     /// By resource type.
@@ -4155,6 +5085,16 @@ pub struct ListPermissionsResponse {
     /// Empty on the last page.
     #[prost(string, tag = "2")]
     pub next_page_token: ::prost::alloc::string::String,
+}
+impl ::prost::Name for ListPermissionsResponse {
+    const NAME: &'static str = "ListPermissionsResponse";
+    const PACKAGE: &'static str = "ndauth.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "ndauth.v1.ListPermissionsResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/ndauth.v1.ListPermissionsResponse".into()
+    }
 }
 /// Generated client implementations.
 pub mod permission_service_client {
@@ -4455,10 +5395,20 @@ pub mod permission_service_server {
 pub struct CreateTokenRequest {
     /// Required: `mine` or `org`.
     #[prost(message, optional, tag = "1")]
-    pub whose: ::core::option::Option<Whose>,
+    pub owner: ::core::option::Option<Whose>,
     /// The token to create.
     #[prost(message, optional, tag = "2")]
     pub token: ::core::option::Option<NewToken>,
+}
+impl ::prost::Name for CreateTokenRequest {
+    const NAME: &'static str = "CreateTokenRequest";
+    const PACKAGE: &'static str = "ndauth.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "ndauth.v1.CreateTokenRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/ndauth.v1.CreateTokenRequest".into()
+    }
 }
 /// A token to be created.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -4496,6 +5446,16 @@ pub struct NewToken {
     #[prost(bool, tag = "10")]
     pub pending: bool,
 }
+impl ::prost::Name for NewToken {
+    const NAME: &'static str = "NewToken";
+    const PACKAGE: &'static str = "ndauth.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "ndauth.v1.NewToken".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/ndauth.v1.NewToken".into()
+    }
+}
 #[derive(Clone, PartialEq, ::prost::Message)]
 #[prost(skip_debug)]
 pub struct CreateTokenResponse {
@@ -4517,11 +5477,21 @@ pub struct CreateTokenResponse {
     #[prost(message, optional, tag = "6")]
     pub powerless: ::core::option::Option<Refused>,
 }
+impl ::prost::Name for CreateTokenResponse {
+    const NAME: &'static str = "CreateTokenResponse";
+    const PACKAGE: &'static str = "ndauth.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "ndauth.v1.CreateTokenResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/ndauth.v1.CreateTokenResponse".into()
+    }
+}
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ListTokensRequest {
     /// Required: `mine` or `org`.
     #[prost(message, optional, tag = "1")]
-    pub whose: ::core::option::Option<Whose>,
+    pub owner: ::core::option::Option<Whose>,
     /// Lists revoked tokens too.
     #[prost(bool, tag = "2")]
     pub include_revoked: bool,
@@ -4544,6 +5514,16 @@ pub struct ListTokensRequest {
     #[prost(bool, tag = "8")]
     pub reverse: bool,
 }
+impl ::prost::Name for ListTokensRequest {
+    const NAME: &'static str = "ListTokensRequest";
+    const PACKAGE: &'static str = "ndauth.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "ndauth.v1.ListTokensRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/ndauth.v1.ListTokensRequest".into()
+    }
+}
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ListTokensResponse {
     #[prost(message, repeated, tag = "1")]
@@ -4555,14 +5535,34 @@ pub struct ListTokensResponse {
     #[prost(message, optional, tag = "3")]
     pub evaluated_at: ::core::option::Option<::prost_types::Timestamp>,
 }
+impl ::prost::Name for ListTokensResponse {
+    const NAME: &'static str = "ListTokensResponse";
+    const PACKAGE: &'static str = "ndauth.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "ndauth.v1.ListTokensResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/ndauth.v1.ListTokensResponse".into()
+    }
+}
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct GetTokenRequest {
     /// Required: `mine` or `org`.
     #[prost(message, optional, tag = "1")]
-    pub whose: ::core::option::Option<Whose>,
+    pub owner: ::core::option::Option<Whose>,
     /// Required.
     #[prost(message, optional, tag = "2")]
     pub which: ::core::option::Option<Which>,
+}
+impl ::prost::Name for GetTokenRequest {
+    const NAME: &'static str = "GetTokenRequest";
+    const PACKAGE: &'static str = "ndauth.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "ndauth.v1.GetTokenRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/ndauth.v1.GetTokenRequest".into()
+    }
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct GetTokenResponse {
@@ -4572,17 +5572,37 @@ pub struct GetTokenResponse {
     #[prost(message, optional, tag = "2")]
     pub evaluated_at: ::core::option::Option<::prost_types::Timestamp>,
 }
+impl ::prost::Name for GetTokenResponse {
+    const NAME: &'static str = "GetTokenResponse";
+    const PACKAGE: &'static str = "ndauth.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "ndauth.v1.GetTokenResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/ndauth.v1.GetTokenResponse".into()
+    }
+}
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct UpdateTokenRequest {
     /// Required: `mine` or `org`.
     #[prost(message, optional, tag = "1")]
-    pub whose: ::core::option::Option<Whose>,
+    pub owner: ::core::option::Option<Whose>,
     /// Required.
     #[prost(message, optional, tag = "2")]
     pub which: ::core::option::Option<Which>,
     /// An empty text removes the description. Absent: it stays.
     #[prost(string, optional, tag = "3")]
     pub description: ::core::option::Option<::prost::alloc::string::String>,
+}
+impl ::prost::Name for UpdateTokenRequest {
+    const NAME: &'static str = "UpdateTokenRequest";
+    const PACKAGE: &'static str = "ndauth.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "ndauth.v1.UpdateTokenRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/ndauth.v1.UpdateTokenRequest".into()
+    }
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct UpdateTokenResponse {
@@ -4597,11 +5617,21 @@ pub struct UpdateTokenResponse {
     #[prost(message, optional, tag = "4")]
     pub evaluated_at: ::core::option::Option<::prost_types::Timestamp>,
 }
+impl ::prost::Name for UpdateTokenResponse {
+    const NAME: &'static str = "UpdateTokenResponse";
+    const PACKAGE: &'static str = "ndauth.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "ndauth.v1.UpdateTokenResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/ndauth.v1.UpdateTokenResponse".into()
+    }
+}
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct RevokeTokenRequest {
     /// Required: `mine` or `org`.
     #[prost(message, optional, tag = "1")]
-    pub whose: ::core::option::Option<Whose>,
+    pub owner: ::core::option::Option<Whose>,
     /// Required. Revoking a revoked token changes nothing and succeeds.
     #[prost(message, optional, tag = "2")]
     pub which: ::core::option::Option<Which>,
@@ -4611,6 +5641,16 @@ pub struct RevokeTokenRequest {
     /// The actor's own words, for the token's owner.
     #[prost(string, optional, tag = "4")]
     pub note: ::core::option::Option<::prost::alloc::string::String>,
+}
+impl ::prost::Name for RevokeTokenRequest {
+    const NAME: &'static str = "RevokeTokenRequest";
+    const PACKAGE: &'static str = "ndauth.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "ndauth.v1.RevokeTokenRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/ndauth.v1.RevokeTokenRequest".into()
+    }
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct RevokeTokenResponse {
@@ -4625,11 +5665,21 @@ pub struct RevokeTokenResponse {
     #[prost(message, optional, tag = "4")]
     pub evaluated_at: ::core::option::Option<::prost_types::Timestamp>,
 }
+impl ::prost::Name for RevokeTokenResponse {
+    const NAME: &'static str = "RevokeTokenResponse";
+    const PACKAGE: &'static str = "ndauth.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "ndauth.v1.RevokeTokenResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/ndauth.v1.RevokeTokenResponse".into()
+    }
+}
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct RotateTokenRequest {
     /// Required: `mine` or `org`.
     #[prost(message, optional, tag = "1")]
-    pub whose: ::core::option::Option<Whose>,
+    pub owner: ::core::option::Option<Whose>,
     /// Required.
     #[prost(message, optional, tag = "2")]
     pub which: ::core::option::Option<Which>,
@@ -4642,6 +5692,16 @@ pub struct RotateTokenRequest {
     /// its creation.
     #[prost(message, optional, tag = "4")]
     pub expiry: ::core::option::Option<ExpiryChoice>,
+}
+impl ::prost::Name for RotateTokenRequest {
+    const NAME: &'static str = "RotateTokenRequest";
+    const PACKAGE: &'static str = "ndauth.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "ndauth.v1.RotateTokenRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/ndauth.v1.RotateTokenRequest".into()
+    }
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 #[prost(skip_debug)]
@@ -4662,11 +5722,21 @@ pub struct RotateTokenResponse {
     #[prost(message, optional, tag = "6")]
     pub evaluated_at: ::core::option::Option<::prost_types::Timestamp>,
 }
+impl ::prost::Name for RotateTokenResponse {
+    const NAME: &'static str = "RotateTokenResponse";
+    const PACKAGE: &'static str = "ndauth.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "ndauth.v1.RotateTokenResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/ndauth.v1.RotateTokenResponse".into()
+    }
+}
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ConfirmRotationRequest {
     /// Required: `mine` or `org`.
     #[prost(message, optional, tag = "1")]
-    pub whose: ::core::option::Option<Whose>,
+    pub owner: ::core::option::Option<Whose>,
     /// Required.
     #[prost(message, optional, tag = "2")]
     pub which: ::core::option::Option<Which>,
@@ -4674,6 +5744,16 @@ pub struct ConfirmRotationRequest {
     /// Absent stands for the pending secret.
     #[prost(string, optional, tag = "3")]
     pub prefix: ::core::option::Option<::prost::alloc::string::String>,
+}
+impl ::prost::Name for ConfirmRotationRequest {
+    const NAME: &'static str = "ConfirmRotationRequest";
+    const PACKAGE: &'static str = "ndauth.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "ndauth.v1.ConfirmRotationRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/ndauth.v1.ConfirmRotationRequest".into()
+    }
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ConfirmRotationResponse {
@@ -4688,14 +5768,34 @@ pub struct ConfirmRotationResponse {
     #[prost(message, optional, tag = "4")]
     pub evaluated_at: ::core::option::Option<::prost_types::Timestamp>,
 }
+impl ::prost::Name for ConfirmRotationResponse {
+    const NAME: &'static str = "ConfirmRotationResponse";
+    const PACKAGE: &'static str = "ndauth.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "ndauth.v1.ConfirmRotationResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/ndauth.v1.ConfirmRotationResponse".into()
+    }
+}
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct DropRotationRequest {
     /// Required: `mine` or `org`.
     #[prost(message, optional, tag = "1")]
-    pub whose: ::core::option::Option<Whose>,
+    pub owner: ::core::option::Option<Whose>,
     /// Required.
     #[prost(message, optional, tag = "2")]
     pub which: ::core::option::Option<Which>,
+}
+impl ::prost::Name for DropRotationRequest {
+    const NAME: &'static str = "DropRotationRequest";
+    const PACKAGE: &'static str = "ndauth.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "ndauth.v1.DropRotationRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/ndauth.v1.DropRotationRequest".into()
+    }
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct DropRotationResponse {
@@ -4709,17 +5809,37 @@ pub struct DropRotationResponse {
     #[prost(message, optional, tag = "4")]
     pub evaluated_at: ::core::option::Option<::prost_types::Timestamp>,
 }
+impl ::prost::Name for DropRotationResponse {
+    const NAME: &'static str = "DropRotationResponse";
+    const PACKAGE: &'static str = "ndauth.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "ndauth.v1.DropRotationResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/ndauth.v1.DropRotationResponse".into()
+    }
+}
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct RetireSecretRequest {
     /// Required: `mine` or `org`.
     #[prost(message, optional, tag = "1")]
-    pub whose: ::core::option::Option<Whose>,
+    pub owner: ::core::option::Option<Whose>,
     /// Required.
     #[prost(message, optional, tag = "2")]
     pub which: ::core::option::Option<Which>,
     /// Retires it even if it is not safe yet.
     #[prost(bool, tag = "3")]
     pub anyway: bool,
+}
+impl ::prost::Name for RetireSecretRequest {
+    const NAME: &'static str = "RetireSecretRequest";
+    const PACKAGE: &'static str = "ndauth.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "ndauth.v1.RetireSecretRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/ndauth.v1.RetireSecretRequest".into()
+    }
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct RetireSecretResponse {
@@ -4733,11 +5853,21 @@ pub struct RetireSecretResponse {
     #[prost(message, optional, tag = "4")]
     pub evaluated_at: ::core::option::Option<::prost_types::Timestamp>,
 }
+impl ::prost::Name for RetireSecretResponse {
+    const NAME: &'static str = "RetireSecretResponse";
+    const PACKAGE: &'static str = "ndauth.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "ndauth.v1.RetireSecretResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/ndauth.v1.RetireSecretResponse".into()
+    }
+}
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct RenewTokenRequest {
     /// Required: `mine` or `org`.
     #[prost(message, optional, tag = "1")]
-    pub whose: ::core::option::Option<Whose>,
+    pub owner: ::core::option::Option<Whose>,
     /// Required.
     #[prost(message, optional, tag = "2")]
     pub which: ::core::option::Option<Which>,
@@ -4749,6 +5879,16 @@ pub struct RenewTokenRequest {
     /// lifetime. They always apply to a token that renews itself.
     #[prost(bool, tag = "4")]
     pub automatic: bool,
+}
+impl ::prost::Name for RenewTokenRequest {
+    const NAME: &'static str = "RenewTokenRequest";
+    const PACKAGE: &'static str = "ndauth.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "ndauth.v1.RenewTokenRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/ndauth.v1.RenewTokenRequest".into()
+    }
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct RenewTokenResponse {
@@ -4763,14 +5903,34 @@ pub struct RenewTokenResponse {
     #[prost(message, optional, tag = "4")]
     pub evaluated_at: ::core::option::Option<::prost_types::Timestamp>,
 }
+impl ::prost::Name for RenewTokenResponse {
+    const NAME: &'static str = "RenewTokenResponse";
+    const PACKAGE: &'static str = "ndauth.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "ndauth.v1.RenewTokenResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/ndauth.v1.RenewTokenResponse".into()
+    }
+}
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct SuspendTokenRequest {
     /// Required: `mine` or `org`.
     #[prost(message, optional, tag = "1")]
-    pub whose: ::core::option::Option<Whose>,
+    pub owner: ::core::option::Option<Whose>,
     /// Required.
     #[prost(message, optional, tag = "2")]
     pub which: ::core::option::Option<Which>,
+}
+impl ::prost::Name for SuspendTokenRequest {
+    const NAME: &'static str = "SuspendTokenRequest";
+    const PACKAGE: &'static str = "ndauth.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "ndauth.v1.SuspendTokenRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/ndauth.v1.SuspendTokenRequest".into()
+    }
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct SuspendTokenResponse {
@@ -4785,14 +5945,34 @@ pub struct SuspendTokenResponse {
     #[prost(message, optional, tag = "4")]
     pub evaluated_at: ::core::option::Option<::prost_types::Timestamp>,
 }
+impl ::prost::Name for SuspendTokenResponse {
+    const NAME: &'static str = "SuspendTokenResponse";
+    const PACKAGE: &'static str = "ndauth.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "ndauth.v1.SuspendTokenResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/ndauth.v1.SuspendTokenResponse".into()
+    }
+}
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ResumeTokenRequest {
     /// Required: `mine` or `org`.
     #[prost(message, optional, tag = "1")]
-    pub whose: ::core::option::Option<Whose>,
+    pub owner: ::core::option::Option<Whose>,
     /// Required.
     #[prost(message, optional, tag = "2")]
     pub which: ::core::option::Option<Which>,
+}
+impl ::prost::Name for ResumeTokenRequest {
+    const NAME: &'static str = "ResumeTokenRequest";
+    const PACKAGE: &'static str = "ndauth.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "ndauth.v1.ResumeTokenRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/ndauth.v1.ResumeTokenRequest".into()
+    }
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ResumeTokenResponse {
@@ -4807,11 +5987,21 @@ pub struct ResumeTokenResponse {
     #[prost(message, optional, tag = "4")]
     pub evaluated_at: ::core::option::Option<::prost_types::Timestamp>,
 }
+impl ::prost::Name for ResumeTokenResponse {
+    const NAME: &'static str = "ResumeTokenResponse";
+    const PACKAGE: &'static str = "ndauth.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "ndauth.v1.ResumeTokenResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/ndauth.v1.ResumeTokenResponse".into()
+    }
+}
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct RevokeAllTokensRequest {
     /// Required: `mine`, `org` or `account`.
     #[prost(message, optional, tag = "1")]
-    pub whose: ::core::option::Option<Whose>,
+    pub owner: ::core::option::Option<Whose>,
     /// True to only return the effect.
     #[prost(bool, tag = "4")]
     pub dry_run: bool,
@@ -4830,6 +6020,16 @@ pub mod revoke_all_tokens_request {
         /// All tokens.
         #[prost(message, tag = "3")]
         All(super::All),
+    }
+}
+impl ::prost::Name for RevokeAllTokensRequest {
+    const NAME: &'static str = "RevokeAllTokensRequest";
+    const PACKAGE: &'static str = "ndauth.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "ndauth.v1.RevokeAllTokensRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/ndauth.v1.RevokeAllTokensRequest".into()
     }
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -4855,11 +6055,50 @@ pub struct RevokeAllTokensResponse {
     #[prost(message, optional, tag = "7")]
     pub evaluated_at: ::core::option::Option<::prost_types::Timestamp>,
 }
+impl ::prost::Name for RevokeAllTokensResponse {
+    const NAME: &'static str = "RevokeAllTokensResponse";
+    const PACKAGE: &'static str = "ndauth.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "ndauth.v1.RevokeAllTokensResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/ndauth.v1.RevokeAllTokensResponse".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[prost(skip_debug)]
+pub struct RevokeSecretRequest {
+    /// The whole secret.
+    #[prost(string, tag = "1")]
+    pub secret: ::prost::alloc::string::String,
+}
+impl ::prost::Name for RevokeSecretRequest {
+    const NAME: &'static str = "RevokeSecretRequest";
+    const PACKAGE: &'static str = "ndauth.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "ndauth.v1.RevokeSecretRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/ndauth.v1.RevokeSecretRequest".into()
+    }
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RevokeSecretResponse {}
+impl ::prost::Name for RevokeSecretResponse {
+    const NAME: &'static str = "RevokeSecretResponse";
+    const PACKAGE: &'static str = "ndauth.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "ndauth.v1.RevokeSecretResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/ndauth.v1.RevokeSecretResponse".into()
+    }
+}
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ExplainTokenRequest {
     /// Required: `mine` or `org`.
     #[prost(message, optional, tag = "1")]
-    pub whose: ::core::option::Option<Whose>,
+    pub owner: ::core::option::Option<Whose>,
     /// The slug of the org in question. Absent stands for every org of which the owner is a member, or that the
     /// token names.
     #[prost(string, optional, tag = "5")]
@@ -4896,12 +6135,32 @@ pub mod explain_token_request {
         Planned(super::NewToken),
     }
 }
+impl ::prost::Name for ExplainTokenRequest {
+    const NAME: &'static str = "ExplainTokenRequest";
+    const PACKAGE: &'static str = "ndauth.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "ndauth.v1.ExplainTokenRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/ndauth.v1.ExplainTokenRequest".into()
+    }
+}
 /// A whole secret.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 #[prost(skip_debug)]
 pub struct PresentedSecret {
     #[prost(string, tag = "1")]
     pub secret: ::prost::alloc::string::String,
+}
+impl ::prost::Name for PresentedSecret {
+    const NAME: &'static str = "PresentedSecret";
+    const PACKAGE: &'static str = "ndauth.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "ndauth.v1.PresentedSecret".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/ndauth.v1.PresentedSecret".into()
+    }
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ExplainTokenResponse {
@@ -4910,6 +6169,16 @@ pub struct ExplainTokenResponse {
     pub explanations: ::prost::alloc::vec::Vec<Explanation>,
     #[prost(message, optional, tag = "2")]
     pub evaluated_at: ::core::option::Option<::prost_types::Timestamp>,
+}
+impl ::prost::Name for ExplainTokenResponse {
+    const NAME: &'static str = "ExplainTokenResponse";
+    const PACKAGE: &'static str = "ndauth.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "ndauth.v1.ExplainTokenResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/ndauth.v1.ExplainTokenResponse".into()
+    }
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Explanation {
@@ -4934,6 +6203,16 @@ pub mod explanation {
         Refused(super::Refused),
     }
 }
+impl ::prost::Name for Explanation {
+    const NAME: &'static str = "Explanation";
+    const PACKAGE: &'static str = "ndauth.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "ndauth.v1.Explanation".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/ndauth.v1.Explanation".into()
+    }
+}
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Finding {
     #[prost(enumeration = "Factor", tag = "1")]
@@ -4944,6 +6223,16 @@ pub struct Finding {
     /// Absent if it does not refuse.
     #[prost(message, optional, tag = "3")]
     pub refused: ::core::option::Option<Refused>,
+}
+impl ::prost::Name for Finding {
+    const NAME: &'static str = "Finding";
+    const PACKAGE: &'static str = "ndauth.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "ndauth.v1.Finding".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/ndauth.v1.Finding".into()
+    }
 }
 /// Generated client implementations.
 pub mod token_service_client {
@@ -5360,6 +6649,33 @@ pub mod token_service_client {
                 .insert(GrpcMethod::new("ndauth.v1.TokenService", "RevokeAllTokens"));
             self.inner.unary(req, path, codec).await
         }
+        /// Revokes what a secret belongs to. Anyone who has the whole secret may call this, without any credential. A
+        /// current secret ends its token, a retiring one itself, a pending one its rotation, one of a session the
+        /// session. A secret that is unknown or has ended changes nothing and succeeds.
+        pub async fn revoke_secret(
+            &mut self,
+            request: impl tonic::IntoRequest<super::RevokeSecretRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::RevokeSecretResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/ndauth.v1.TokenService/RevokeSecret",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("ndauth.v1.TokenService", "RevokeSecret"));
+            self.inner.unary(req, path, codec).await
+        }
         /// Explains, factor by factor, what a token may do and why it may not: an existing token, one whose secret
         /// is presented, or one that is only planned. A token may explain itself.
         pub async fn explain_token(
@@ -5509,6 +6825,16 @@ pub mod token_service_server {
             request: tonic::Request<super::RevokeAllTokensRequest>,
         ) -> std::result::Result<
             tonic::Response<super::RevokeAllTokensResponse>,
+            tonic::Status,
+        >;
+        /// Revokes what a secret belongs to. Anyone who has the whole secret may call this, without any credential. A
+        /// current secret ends its token, a retiring one itself, a pending one its rotation, one of a session the
+        /// session. A secret that is unknown or has ended changes nothing and succeeds.
+        async fn revoke_secret(
+            &self,
+            request: tonic::Request<super::RevokeSecretRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::RevokeSecretResponse>,
             tonic::Status,
         >;
         /// Explains, factor by factor, what a token may do and why it may not: an existing token, one whose secret
@@ -6187,6 +7513,51 @@ pub mod token_service_server {
                     };
                     Box::pin(fut)
                 }
+                "/ndauth.v1.TokenService/RevokeSecret" => {
+                    #[allow(non_camel_case_types)]
+                    struct RevokeSecretSvc<T: TokenService>(pub Arc<T>);
+                    impl<
+                        T: TokenService,
+                    > tonic::server::UnaryService<super::RevokeSecretRequest>
+                    for RevokeSecretSvc<T> {
+                        type Response = super::RevokeSecretResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::RevokeSecretRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as TokenService>::revoke_secret(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = RevokeSecretSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
                 "/ndauth.v1.TokenService/ExplainToken" => {
                     #[allow(non_camel_case_types)]
                     struct ExplainTokenSvc<T: TokenService>(pub Arc<T>);
@@ -6296,6 +7667,16 @@ pub struct ValidateTokenRequest {
     #[prost(string, tag = "6")]
     pub client: ::prost::alloc::string::String,
 }
+impl ::prost::Name for ValidateTokenRequest {
+    const NAME: &'static str = "ValidateTokenRequest";
+    const PACKAGE: &'static str = "ndauth.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "ndauth.v1.ValidateTokenRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/ndauth.v1.ValidateTokenRequest".into()
+    }
+}
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ValidateTokenResponse {
     /// The sequence of the last event that the response takes into account.
@@ -6324,6 +7705,16 @@ pub mod validate_token_response {
         Refused(super::Refused),
     }
 }
+impl ::prost::Name for ValidateTokenResponse {
+    const NAME: &'static str = "ValidateTokenResponse";
+    const PACKAGE: &'static str = "ndauth.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "ndauth.v1.ValidateTokenResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/ndauth.v1.ValidateTokenResponse".into()
+    }
+}
 /// The verdict that the secret may do what was requested.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Allowed {
@@ -6340,11 +7731,31 @@ pub struct Allowed {
     #[prost(message, optional, tag = "6")]
     pub effective: ::core::option::Option<Effective>,
 }
+impl ::prost::Name for Allowed {
+    const NAME: &'static str = "Allowed";
+    const PACKAGE: &'static str = "ndauth.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "ndauth.v1.Allowed".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/ndauth.v1.Allowed".into()
+    }
+}
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ValidateTokensRequest {
     /// At least 1 and at most 1000.
     #[prost(message, repeated, tag = "1")]
     pub questions: ::prost::alloc::vec::Vec<ValidateTokenRequest>,
+}
+impl ::prost::Name for ValidateTokensRequest {
+    const NAME: &'static str = "ValidateTokensRequest";
+    const PACKAGE: &'static str = "ndauth.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "ndauth.v1.ValidateTokensRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/ndauth.v1.ValidateTokensRequest".into()
+    }
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ValidateTokensResponse {
@@ -6361,6 +7772,16 @@ pub struct ValidateTokensResponse {
     /// As in `ValidateToken`.
     #[prost(bool, tag = "4")]
     pub stale: bool,
+}
+impl ::prost::Name for ValidateTokensResponse {
+    const NAME: &'static str = "ValidateTokensResponse";
+    const PACKAGE: &'static str = "ndauth.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "ndauth.v1.ValidateTokensResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/ndauth.v1.ValidateTokensResponse".into()
+    }
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ValidatedToken {
@@ -6386,12 +7807,32 @@ pub mod validated_token {
         Undecided(super::Undecided),
     }
 }
+impl ::prost::Name for ValidatedToken {
+    const NAME: &'static str = "ValidatedToken";
+    const PACKAGE: &'static str = "ndauth.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "ndauth.v1.ValidatedToken".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/ndauth.v1.ValidatedToken".into()
+    }
+}
 /// The fault for which a question could not be decided.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Undecided {
     /// The cause, for people.
     #[prost(string, tag = "1")]
     pub message: ::prost::alloc::string::String,
+}
+impl ::prost::Name for Undecided {
+    const NAME: &'static str = "Undecided";
+    const PACKAGE: &'static str = "ndauth.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "ndauth.v1.Undecided".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/ndauth.v1.Undecided".into()
+    }
 }
 /// The fault of an invalid question.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -6403,6 +7844,16 @@ pub struct InvalidQuestion {
     #[prost(string, tag = "2")]
     pub message: ::prost::alloc::string::String,
 }
+impl ::prost::Name for InvalidQuestion {
+    const NAME: &'static str = "InvalidQuestion";
+    const PACKAGE: &'static str = "ndauth.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "ndauth.v1.InvalidQuestion".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/ndauth.v1.InvalidQuestion".into()
+    }
+}
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ResolveRequest {
     #[prost(message, optional, tag = "1")]
@@ -6410,6 +7861,16 @@ pub struct ResolveRequest {
     /// The response must take this event into account: the last one that the service received.
     #[prost(uint64, tag = "2")]
     pub at_least_sequence: u64,
+}
+impl ::prost::Name for ResolveRequest {
+    const NAME: &'static str = "ResolveRequest";
+    const PACKAGE: &'static str = "ndauth.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "ndauth.v1.ResolveRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/ndauth.v1.ResolveRequest".into()
+    }
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ResolveResponse {
@@ -6423,6 +7884,16 @@ pub struct ResolveResponse {
     /// cached. Absent without inputs.
     #[prost(fixed64, tag = "3")]
     pub instance: u64,
+}
+impl ::prost::Name for ResolveResponse {
+    const NAME: &'static str = "ResolveResponse";
+    const PACKAGE: &'static str = "ndauth.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "ndauth.v1.ResolveResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/ndauth.v1.ResolveResponse".into()
+    }
 }
 /// The inputs of a decision about a secret, except those in `Rules`.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -6457,6 +7928,16 @@ pub mod inputs {
         Org(super::InputOrg),
     }
 }
+impl ::prost::Name for Inputs {
+    const NAME: &'static str = "Inputs";
+    const PACKAGE: &'static str = "ndauth.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "ndauth.v1.Inputs".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/ndauth.v1.Inputs".into()
+    }
+}
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct InputToken {
     #[prost(string, tag = "1")]
@@ -6485,6 +7966,16 @@ pub struct InputToken {
     #[prost(message, repeated, tag = "11")]
     pub suspensions: ::prost::alloc::vec::Vec<InputSuspension>,
 }
+impl ::prost::Name for InputToken {
+    const NAME: &'static str = "InputToken";
+    const PACKAGE: &'static str = "ndauth.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "ndauth.v1.InputToken".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/ndauth.v1.InputToken".into()
+    }
+}
 /// A suspension, as `Suspension`, but with the org's id.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct InputSuspension {
@@ -6503,6 +7994,16 @@ pub mod input_suspension {
         Operator(super::All),
         #[prost(string, tag = "3")]
         OrgId(::prost::alloc::string::String),
+    }
+}
+impl ::prost::Name for InputSuspension {
+    const NAME: &'static str = "InputSuspension";
+    const PACKAGE: &'static str = "ndauth.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "ndauth.v1.InputSuspension".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/ndauth.v1.InputSuspension".into()
     }
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -6524,6 +8025,16 @@ pub struct InputSecret {
     #[prost(message, optional, tag = "6")]
     pub authorized_at: ::core::option::Option<::prost_types::Timestamp>,
 }
+impl ::prost::Name for InputSecret {
+    const NAME: &'static str = "InputSecret";
+    const PACKAGE: &'static str = "ndauth.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "ndauth.v1.InputSecret".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/ndauth.v1.InputSecret".into()
+    }
+}
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct InputAccount {
     #[prost(string, tag = "1")]
@@ -6539,6 +8050,16 @@ pub struct InputAccount {
     /// The instant at which the account was disabled. Absent if it is enabled.
     #[prost(message, optional, tag = "5")]
     pub disabled_at: ::core::option::Option<::prost_types::Timestamp>,
+}
+impl ::prost::Name for InputAccount {
+    const NAME: &'static str = "InputAccount";
+    const PACKAGE: &'static str = "ndauth.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "ndauth.v1.InputAccount".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/ndauth.v1.InputAccount".into()
+    }
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct InputOrg {
@@ -6558,6 +8079,16 @@ pub struct InputOrg {
     #[prost(message, optional, tag = "6")]
     pub frozen_at: ::core::option::Option<::prost_types::Timestamp>,
 }
+impl ::prost::Name for InputOrg {
+    const NAME: &'static str = "InputOrg";
+    const PACKAGE: &'static str = "ndauth.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "ndauth.v1.InputOrg".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/ndauth.v1.InputOrg".into()
+    }
+}
 /// An owner's position in an org.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct InputPlace {
@@ -6574,6 +8105,16 @@ pub struct InputPlace {
     #[prost(message, repeated, tag = "4")]
     pub policies: ::prost::alloc::vec::Vec<InputPolicy>,
 }
+impl ::prost::Name for InputPlace {
+    const NAME: &'static str = "InputPlace";
+    const PACKAGE: &'static str = "ndauth.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "ndauth.v1.InputPlace".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/ndauth.v1.InputPlace".into()
+    }
+}
 /// A policy with its dates.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct InputPolicy {
@@ -6583,6 +8124,16 @@ pub struct InputPolicy {
     pub takes_hold_at: ::core::option::Option<::prost_types::Timestamp>,
     #[prost(message, optional, tag = "3")]
     pub policy: ::core::option::Option<OrgPolicy>,
+}
+impl ::prost::Name for InputPolicy {
+    const NAME: &'static str = "InputPolicy";
+    const PACKAGE: &'static str = "ndauth.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "ndauth.v1.InputPolicy".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/ndauth.v1.InputPolicy".into()
+    }
 }
 /// The access that is needed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
@@ -7088,6 +8639,16 @@ pub struct WatchRevocationsRequest {
     #[prost(message, repeated, tag = "3")]
     pub uses: ::prost::alloc::vec::Vec<SecretUse>,
 }
+impl ::prost::Name for WatchRevocationsRequest {
+    const NAME: &'static str = "WatchRevocationsRequest";
+    const PACKAGE: &'static str = "ndauth.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "ndauth.v1.WatchRevocationsRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/ndauth.v1.WatchRevocationsRequest".into()
+    }
+}
 /// One message of the stream. Its fields apply in order.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct WatchRevocationsResponse {
@@ -7104,6 +8665,16 @@ pub struct WatchRevocationsResponse {
     #[prost(message, optional, tag = "4")]
     pub confirmed: ::core::option::Option<Confirmed>,
 }
+impl ::prost::Name for WatchRevocationsResponse {
+    const NAME: &'static str = "WatchRevocationsResponse";
+    const PACKAGE: &'static str = "ndauth.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "ndauth.v1.WatchRevocationsResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/ndauth.v1.WatchRevocationsResponse".into()
+    }
+}
 /// The position of an event in the log.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct LogPosition {
@@ -7113,6 +8684,16 @@ pub struct LogPosition {
     /// Its hash: 32 bytes.
     #[prost(bytes = "vec", tag = "2")]
     pub hash: ::prost::alloc::vec::Vec<u8>,
+}
+impl ::prost::Name for LogPosition {
+    const NAME: &'static str = "LogPosition";
+    const PACKAGE: &'static str = "ndauth.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "ndauth.v1.LogPosition".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/ndauth.v1.LogPosition".into()
+    }
 }
 /// A change. Cached inputs that it concerns are stale, unless they take this event into account.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -7146,6 +8727,16 @@ pub mod change {
         Everything(super::All),
     }
 }
+impl ::prost::Name for Change {
+    const NAME: &'static str = "Change";
+    const PACKAGE: &'static str = "ndauth.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "ndauth.v1.Change".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/ndauth.v1.Change".into()
+    }
+}
 /// Confirms that every change up to an event was sent.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Confirmed {
@@ -7168,6 +8759,16 @@ pub struct Confirmed {
     /// contents of the log, and one may correct itself.
     #[prost(fixed64, tag = "6")]
     pub instance: u64,
+}
+impl ::prost::Name for Confirmed {
+    const NAME: &'static str = "Confirmed";
+    const PACKAGE: &'static str = "ndauth.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "ndauth.v1.Confirmed".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/ndauth.v1.Confirmed".into()
+    }
 }
 /// The inputs of a decision that are the same for all tokens.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -7196,6 +8797,16 @@ pub struct Rules {
     #[prost(message, optional, tag = "8")]
     pub service_created_at: ::core::option::Option<::prost_types::Timestamp>,
 }
+impl ::prost::Name for Rules {
+    const NAME: &'static str = "Rules";
+    const PACKAGE: &'static str = "ndauth.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "ndauth.v1.Rules".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/ndauth.v1.Rules".into()
+    }
+}
 /// Uses of a secret that the client allowed.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct SecretUse {
@@ -7220,6 +8831,16 @@ pub struct SecretUse {
     /// The slug of the org that it was used in. Empty if no org was in question.
     #[prost(string, tag = "7")]
     pub org: ::prost::alloc::string::String,
+}
+impl ::prost::Name for SecretUse {
+    const NAME: &'static str = "SecretUse";
+    const PACKAGE: &'static str = "ndauth.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "ndauth.v1.SecretUse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/ndauth.v1.SecretUse".into()
+    }
 }
 /// Generated client implementations.
 pub mod watch_service_client {

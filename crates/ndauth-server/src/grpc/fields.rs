@@ -80,9 +80,9 @@ pub(crate) fn whose(whose: Option<v1::Whose>) -> Result<Whose, Problem> {
     use v1::whose::Kind;
     match whose.and_then(|whose| whose.kind) {
         Some(Kind::Mine(v1::Mine {})) => Ok(Whose::Mine),
-        Some(Kind::Org(slug)) => org_slug_from_proto("whose.org", &slug).map(Whose::Org),
-        Some(Kind::Account(name)) => handle("whose.account", &name).map(Whose::Account),
-        None => Err(Problem::invalid("whose", "set `mine` or `org`: an absent value means neither")),
+        Some(Kind::Org(slug)) => org_slug_from_proto("owner.org", &slug).map(Whose::Org),
+        Some(Kind::Account(name)) => handle("owner.account", &name).map(Whose::Account),
+        None => Err(Problem::invalid("owner", "set `mine` or `org`: an absent value means neither")),
     }
 }
 
@@ -190,7 +190,7 @@ mod tests {
     #[test]
     fn whose_and_which_must_be_explicit() {
         use v1::revoke_all_tokens_request::Which;
-        for (refused, field) in [(minted_when(None).map(drop), "which"), (whose(None).map(drop), "whose")] {
+        for (refused, field) in [(minted_when(None).map(drop), "which"), (whose(None).map(drop), "owner")] {
             let problem = refused.expect_err("it is refused");
             assert_eq!((problem.reason.code(), problem.field.as_deref()), ("INVALID_ARGUMENT", Some(field)));
         }

@@ -268,7 +268,8 @@ impl CallRouter {
             let _: &CallRoute = match call.split_once(' ') {
                 Some(page) => pages.entry(page).or_insert_with(|| call_route(row, call)),
                 None => {
-                    calls.entry(call.trim_end_matches('*')).or_insert_with(|| call_route(row, row.calls[0]))
+                    let label = if call.ends_with('*') { row.calls[0] } else { call };
+                    calls.entry(call.trim_end_matches('*')).or_insert_with(|| call_route(row, label))
                 }
             };
         }

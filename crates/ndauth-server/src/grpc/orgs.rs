@@ -176,7 +176,7 @@ impl OrgService for GrpcService {
     ) -> Result<Response<v1::ListMembershipOffersResponse>, Status> {
         answer(async {
             let (credential, request) = taken(request)?;
-            let whose = whose(request.whose)?;
+            let whose = whose(request.owner)?;
             let listed = self.authority.orgs().list_offers(&credential, &whose).await?;
             let by = |offer: &OfferShown| match whose {
                 Whose::Org(_) => offer.handle.to_string(),

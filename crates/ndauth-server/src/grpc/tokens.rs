@@ -2,8 +2,9 @@
 
 use ndauth_authority::{
     Changed, Explanation, Inquiry, Minted, NewToken, Renewing, RevokedAll, Revoking, Rotated, Subject,
+    Visitor,
 };
-use ndauth_core::{Factor, InvalidSecret, OVERLAP, Problem, Refusal, SecretKind};
+use ndauth_core::{Factor, InvalidSecret, OVERLAP, Problem, Refusal, Secret, SecretKind};
 use ndauth_proto::v1::token_service_server::TokenService;
 use ndauth_proto::{
     description_from_proto, duration_from_proto, effective_to_proto, expiry_choice_from_proto,
@@ -27,7 +28,7 @@ impl TokenService for GrpcService {
     ) -> Result<Response<v1::CreateTokenResponse>, Status> {
         answer(async {
             let (credential, request) = taken(request)?;
-            let (whose, new) = (whose(request.whose)?, new_token(request.token)?);
+            let (whose, new) = (whose(request.owner)?, new_token(request.token)?);
             let made = self.authority.tokens().create(&credential, &whose, &new).await?;
             let Changed { value: Minted { view, secret, powerless }, changed, sequence, now } = made;
             let kind = Some(secret.kind());
@@ -49,7 +50,7 @@ impl TokenService for GrpcService {
     ) -> Result<Response<v1::ListTokensResponse>, Status> {
         answer(async {
             let (credential, request) = taken(request)?;
-            let (asked, whose) = (query(&request)?, whose(request.whose)?);
+            let (asked, whose) = (query(&request)?, whose(request.owner)?);
             let listed = self.authority.tokens().list(&credential, &whose, &asked).await?;
             Ok(v1::ListTokensResponse {
                 tokens: listed.views.iter().map(|view| token_to_proto(view, listed.now)).collect(),
@@ -66,7 +67,7 @@ impl TokenService for GrpcService {
     ) -> Result<Response<v1::GetTokenResponse>, Status> {
         answer(async {
             let (credential, request) = taken(request)?;
-            let (whose, which) = (whose(request.whose)?, which(request.which)?);
+            let (whose, which) = (whose(request.owner)?, which(request.which)?);
             let shown = self.authority.tokens().get(&credential, &whose, &which).await?;
             Ok(v1::GetTokenResponse {
                 token: Some(token_to_proto(&shown.view, shown.now)),
@@ -82,7 +83,7 @@ impl TokenService for GrpcService {
     ) -> Result<Response<v1::UpdateTokenResponse>, Status> {
         answer(async {
             let (credential, request) = taken(request)?;
-            let (whose, which) = (whose(request.whose)?, which(request.which)?);
+            let (whose, which) = (whose(request.owner)?, which(request.which)?);
             let description = request.description.as_deref();
             let description =
                 description.map(|text| description_from_proto("description", text)).transpose()?;
@@ -100,7 +101,7 @@ impl TokenService for GrpcService {
     ) -> Result<Response<v1::RevokeTokenResponse>, Status> {
         answer(async {
             let (credential, request) = taken(request)?;
-            let (whose, which) = (whose(request.whose)?, which(request.which)?);
+            let (whose, which) = (whose(request.owner)?, which(request.which)?);
             let why = Revoking {
                 reason: revocation_reason_from_proto("reason", request.reason)?,
                 note: description_from_proto("note", request.note.as_deref().unwrap_or_default())?,
@@ -119,7 +120,7 @@ impl TokenService for GrpcService {
     ) -> Result<Response<v1::RotateTokenResponse>, Status> {
         answer(async {
             let (credential, request) = taken(request)?;
-            let (whose, which) = (whose(request.whose)?, which(request.which)?);
+            let (whose, which) = (whose(request.owner)?, which(request.which)?);
             let overlap = request.overlap.map(|overlap| duration_from_proto("overlap", overlap));
             let overlap = overlap.transpose()?.unwrap_or(OVERLAP);
             let expiry = request.expiry.map(|choice| expiry_choice_from_proto("expiry", Some(choice)));
@@ -147,7 +148,7 @@ impl TokenService for GrpcService {
     ) -> Result<Response<v1::ConfirmRotationResponse>, Status> {
         answer(async {
             let (credential, request) = taken(request)?;
-            let (whose, which) = (whose(request.whose)?, which(request.which)?);
+            let (whose, which) = (whose(request.owner)?, which(request.which)?);
             let prefix = optional(request.prefix.as_ref(), |text| {
                 text.parse().map_err(|why| Problem::invalid("prefix", why))
             })?;
@@ -165,7 +166,7 @@ impl TokenService for GrpcService {
     ) -> Result<Response<v1::DropRotationResponse>, Status> {
         answer(async {
             let (credential, request) = taken(request)?;
-            let (whose, which) = (whose(request.whose)?, which(request.which)?);
+            let (whose, which) = (whose(request.owner)?, which(request.which)?);
             let Changed { value, changed, sequence, now } =
                 self.authority.tokens().drop_rotation(&credential, &whose, &which).await?;
             let (token, evaluated_at) = (Some(token_to_proto(&value, now)), Some(timestamp_to_proto(now)));
@@ -180,7 +181,7 @@ impl TokenService for GrpcService {
     ) -> Result<Response<v1::RetireSecretResponse>, Status> {
         answer(async {
             let (credential, request) = taken(request)?;
-            let (whose, which) = (whose(request.whose)?, which(request.which)?);
+            let (whose, which) = (whose(request.owner)?, which(request.which)?);
             let Changed { value, changed, sequence, now } =
                 self.authority.tokens().retire_secret(&credential, &whose, &which, request.anyway).await?;
             let (token, evaluated_at) = (Some(token_to_proto(&value, now)), Some(timestamp_to_proto(now)));
@@ -195,7 +196,7 @@ impl TokenService for GrpcService {
     ) -> Result<Response<v1::RenewTokenResponse>, Status> {
         answer(async {
             let (credential, request) = taken(request)?;
-            let (whose, which) = (whose(request.whose)?, which(request.which)?);
+            let (whose, which) = (whose(request.owner)?, which(request.which)?);
             let minimum =
                 request.minimum.map(|minimum| duration_from_proto("minimum", minimum)).transpose()?;
             let renewing = Renewing { minimum, automatic: request.automatic };
@@ -213,7 +214,7 @@ impl TokenService for GrpcService {
     ) -> Result<Response<v1::SuspendTokenResponse>, Status> {
         answer(async {
             let (credential, request) = taken(request)?;
-            let (whose, which) = (whose(request.whose)?, which(request.which)?);
+            let (whose, which) = (whose(request.owner)?, which(request.which)?);
             let Changed { value, changed, sequence, now } =
                 self.authority.tokens().suspend(&credential, &whose, &which).await?;
             let (token, evaluated_at) = (Some(token_to_proto(&value, now)), Some(timestamp_to_proto(now)));
@@ -228,7 +229,7 @@ impl TokenService for GrpcService {
     ) -> Result<Response<v1::ResumeTokenResponse>, Status> {
         answer(async {
             let (credential, request) = taken(request)?;
-            let (whose, which) = (whose(request.whose)?, which(request.which)?);
+            let (whose, which) = (whose(request.owner)?, which(request.which)?);
             let Changed { value, changed, sequence, now } =
                 self.authority.tokens().resume(&credential, &whose, &which).await?;
             let (token, evaluated_at) = (Some(token_to_proto(&value, now)), Some(timestamp_to_proto(now)));
@@ -243,7 +244,7 @@ impl TokenService for GrpcService {
     ) -> Result<Response<v1::RevokeAllTokensResponse>, Status> {
         answer(async {
             let (credential, request) = taken(request)?;
-            let (whose, minted) = (whose(request.whose)?, minted_when(request.which)?);
+            let (whose, minted) = (whose(request.owner)?, minted_when(request.which)?);
             let done = if request.dry_run {
                 self.authority.tokens().preview_revoke_all(&credential, &whose, minted).await?
             } else {
@@ -265,6 +266,20 @@ impl TokenService for GrpcService {
                 sequence,
                 evaluated_at: Some(timestamp_to_proto(now)),
             })
+        })
+        .await
+    }
+
+    async fn revoke_secret(
+        &self,
+        request: Request<v1::RevokeSecretRequest>,
+    ) -> Result<Response<v1::RevokeSecretResponse>, Status> {
+        answer(async {
+            let address = request.remote_addr().map(|address| address.ip().to_canonical());
+            let secret = secret(&request.get_ref().secret)?;
+            let visitor = Visitor { address, device: None };
+            self.authority.logins().revoke_presented(secret.expose(), &visitor).await?;
+            Ok::<_, Failed>(v1::RevokeSecretResponse {})
         })
         .await
     }
@@ -293,10 +308,7 @@ fn inquiry(request: v1::ExplainTokenRequest) -> Result<Inquiry, Problem> {
     use v1::explain_token_request::Token;
     let subject = match request.token {
         Some(Token::Which(named)) => Subject::Token(which(Some(named))?),
-        Some(Token::Secret(shown)) => {
-            let secret = shown.secret.parse();
-            Subject::Secret(secret.map_err(|why: InvalidSecret| Problem::invalid("secret", why))?)
-        }
+        Some(Token::Secret(shown)) => Subject::Secret(secret(&shown.secret)?),
         Some(Token::Planned(mut planned)) => {
             if planned.name.is_empty() {
                 planned.name = "planned".to_owned();
@@ -323,7 +335,11 @@ fn inquiry(request: v1::ExplainTokenRequest) -> Result<Inquiry, Problem> {
     let service = optional(request.service.as_ref(), |name| label("service", name))?;
     let address =
         address_from_proto("client_address", request.client_address.as_deref().unwrap_or_default())?;
-    Ok(Inquiry { whose: whose(request.whose)?, subject, org, question, service, address })
+    Ok(Inquiry { whose: whose(request.owner)?, subject, org, question, service, address })
+}
+
+fn secret(text: &str) -> Result<Secret, Problem> {
+    text.parse().map_err(|why: InvalidSecret| Problem::invalid("secret", why))
 }
 
 fn explanation_to_proto(explanation: &Explanation, kind: SecretKind) -> v1::Explanation {

@@ -76,7 +76,7 @@ pub(crate) fn token_names() -> Vec<CompletionCandidate> {
     let tokens = asked(async |common| {
         let client = client(common).await?;
         let (whose, page_size) = (Some(whose()), 1000);
-        let request = v1::ListTokensRequest { whose, page_size, ..Default::default() };
+        let request = v1::ListTokensRequest { owner: whose, page_size, ..Default::default() };
         Some(client.list_tokens(request).await.ok()?.tokens)
     });
     let candidate = |token: v1::Token| {

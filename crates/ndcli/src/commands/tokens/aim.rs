@@ -252,7 +252,7 @@ impl Aim {
     /// Asks the server for the token.
     pub(crate) async fn find(&self, server: &ServerConnection) -> Result<v1::GetTokenResponse, Failure> {
         let (whose, which) = self.parts();
-        let request = v1::GetTokenRequest { whose, which };
+        let request = v1::GetTokenRequest { owner: whose, which };
         let found = server.ask(async |client| client.get_token(request.clone()).await).await;
         match found {
             Err(failure) if failure.message == format!("there is no token `{}`", self.shown()) => {
@@ -265,7 +265,7 @@ impl Aim {
     /// Returns a hint with the token that was probably meant.
     async fn meant(&self, server: &ServerConnection) -> String {
         let request = v1::ListTokensRequest {
-            whose: Some(self.whose.to_proto()),
+            owner: Some(self.whose.to_proto()),
             page_size: 1000,
             ..Default::default()
         };
@@ -291,7 +291,8 @@ impl Aim {
         description: &str,
     ) -> Result<ChangedToken, Failure> {
         let (whose, which) = self.parts();
-        let request = v1::UpdateTokenRequest { whose, which, description: Some(description.to_owned()) };
+        let request =
+            v1::UpdateTokenRequest { owner: whose, which, description: Some(description.to_owned()) };
         let answer = server.ask(async |client| client.update_token(request.clone()).await).await?;
         changed(answer.token, answer.changed, answer.evaluated_at)
     }
@@ -304,7 +305,7 @@ impl Aim {
     ) -> Result<ChangedToken, Failure> {
         let (whose, which) = self.parts();
         let note = note.map(str::to_owned);
-        let request = v1::RevokeTokenRequest { whose, which, reason: reason.into(), note };
+        let request = v1::RevokeTokenRequest { owner: whose, which, reason: reason.into(), note };
         let answer = server.ask(async |client| client.revoke_token(request.clone()).await).await?;
         changed(answer.token, answer.changed, answer.evaluated_at)
     }
@@ -317,7 +318,7 @@ impl Aim {
     ) -> Result<RotatedToken, Failure> {
         let (whose, which) = self.parts();
         let (overlap, expiry) = (Some(duration_to_proto(overlap)), expiry.map(expiry_choice_to_proto));
-        let request = v1::RotateTokenRequest { whose, which, overlap, expiry };
+        let request = v1::RotateTokenRequest { owner: whose, which, overlap, expiry };
         let answer = server.ask_once(async |client| client.rotate_token(request.clone()).await).await?;
         let until = answer.pending_until.ok_or_else(|| nonsense("an end is missing"))?;
         Ok(RotatedToken {
@@ -335,14 +336,14 @@ impl Aim {
     ) -> Result<ChangedToken, Failure> {
         let (whose, which) = self.parts();
         let prefix = prefix.map(|prefix| prefix.to_string());
-        let request = v1::ConfirmRotationRequest { whose, which, prefix };
+        let request = v1::ConfirmRotationRequest { owner: whose, which, prefix };
         let answer = server.ask(async |client| client.confirm_rotation(request.clone()).await).await?;
         changed(answer.token, answer.changed, answer.evaluated_at)
     }
 
     pub(crate) async fn drop_rotation(&self, server: &ServerConnection) -> Result<ChangedToken, Failure> {
         let (whose, which) = self.parts();
-        let request = v1::DropRotationRequest { whose, which };
+        let request = v1::DropRotationRequest { owner: whose, which };
         let answer = server.ask(async |client| client.drop_rotation(request.clone()).await).await?;
         changed(answer.token, answer.changed, answer.evaluated_at)
     }
@@ -353,7 +354,7 @@ impl Aim {
         anyway: bool,
     ) -> Result<ChangedToken, Failure> {
         let (whose, which) = self.parts();
-        let request = v1::RetireSecretRequest { whose, which, anyway };
+        let request = v1::RetireSecretRequest { owner: whose, which, anyway };
         let answer = server.ask(async |client| client.retire_secret(request.clone()).await).await?;
         changed(answer.token, answer.changed, answer.evaluated_at)
     }
@@ -366,21 +367,21 @@ impl Aim {
     ) -> Result<ChangedToken, Failure> {
         let (whose, which) = self.parts();
         let minimum = minimum.map(duration_to_proto);
-        let request = v1::RenewTokenRequest { whose, which, minimum, automatic };
+        let request = v1::RenewTokenRequest { owner: whose, which, minimum, automatic };
         let answer = server.ask_once(async |client| client.renew_token(request.clone()).await).await?;
         changed(answer.token, answer.changed, answer.evaluated_at)
     }
 
     pub(crate) async fn suspend(&self, server: &ServerConnection) -> Result<ChangedToken, Failure> {
         let (whose, which) = self.parts();
-        let request = v1::SuspendTokenRequest { whose, which };
+        let request = v1::SuspendTokenRequest { owner: whose, which };
         let answer = server.ask(async |client| client.suspend_token(request.clone()).await).await?;
         changed(answer.token, answer.changed, answer.evaluated_at)
     }
 
     pub(crate) async fn resume(&self, server: &ServerConnection) -> Result<ChangedToken, Failure> {
         let (whose, which) = self.parts();
-        let request = v1::ResumeTokenRequest { whose, which };
+        let request = v1::ResumeTokenRequest { owner: whose, which };
         let answer = server.ask(async |client| client.resume_token(request.clone()).await).await?;
         changed(answer.token, answer.changed, answer.evaluated_at)
     }

@@ -212,7 +212,7 @@ fn span(created_at: Option<Timestamp>, until: Option<Timestamp>) -> Option<v1::E
 fn lifetime(message: Option<v1::Lifetime>) -> v1::ExpiryChoice {
     let kind = message.and_then(|message| message.kind).map(|kind| match kind {
         v1::lifetime::Kind::AtMost(duration) => v1::expiry_choice::Kind::Lifetime(duration),
-        v1::lifetime::Kind::NeverEnds(never) => v1::expiry_choice::Kind::Never(never),
+        v1::lifetime::Kind::Never(never) => v1::expiry_choice::Kind::Never(never),
     });
     v1::ExpiryChoice { kind }
 }

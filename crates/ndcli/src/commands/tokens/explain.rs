@@ -92,7 +92,7 @@ pub(crate) async fn run<W: OwnerArguments>(
         (None, None) => None,
     };
     let request = v1::ExplainTokenRequest {
-        whose: Some(whose.to_proto()),
+        owner: Some(whose.to_proto()),
         token: Some(token),
         org: asked_in.map(ToString::to_string),
         access,
@@ -141,7 +141,7 @@ pub(crate) async fn preview(
     whose: v1::Whose,
     planned: explain_token_request::Token,
 ) -> Result<(), Failure> {
-    let request = v1::ExplainTokenRequest { whose: Some(whose), token: Some(planned), ..Default::default() };
+    let request = v1::ExplainTokenRequest { owner: Some(whose), token: Some(planned), ..Default::default() };
     let explanations = ask(server, request).await?;
     match format {
         Format::Table => {

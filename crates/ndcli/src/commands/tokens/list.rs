@@ -78,7 +78,7 @@ pub(crate) async fn run<W: OwnerArguments>(
     let whose = list.owner.whose()?.to_proto();
     let server = connect(common).await?;
     let request = v1::ListTokensRequest {
-        whose: Some(whose),
+        owner: Some(whose),
         include_revoked: list.all,
         unused_for: list.unused_for.map(duration_to_proto),
         expiring_within: list.expiring_within.map(duration_to_proto),

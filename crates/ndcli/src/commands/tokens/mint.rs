@@ -241,13 +241,13 @@ fn description(text: &str) -> Result<Description, String> {
 impl Minting {
     async fn ask(&self, client: &Client) -> Result<v1::CreateTokenResponse, Problem> {
         let (whose, token) = (Some(self.whose.to_proto()), Some(self.new.clone()));
-        client.create_token(v1::CreateTokenRequest { whose, token }).await
+        client.create_token(v1::CreateTokenRequest { owner: whose, token }).await
     }
 
     /// Revokes the token that was made.
     async fn undo(&self, server: &mut ServerConnection, id: &str, lost: &Lost) -> Result<(), Failure> {
         let request = v1::RevokeTokenRequest {
-            whose: Some(self.whose.to_proto()),
+            owner: Some(self.whose.to_proto()),
             which: Some(v1::Which::id(id)),
             reason: v1::RevocationReason::NoLongerNeeded.into(),
             note: Some(lost.note().to_owned()),

@@ -82,7 +82,7 @@ async fn try_quietly(server: &ServerConnection) -> Result<(), Failure> {
             let request = v1::ListTokensRequest {
                 expiring_within: Some(prost_types::Duration { seconds: within, nanos: 0 }),
                 page_size: 100,
-                whose: Some(OwnerChoice::Mine.to_proto()),
+                owner: Some(OwnerChoice::Mine.to_proto()),
                 ..Default::default()
             };
             let soon = server.ask_once(async |client| client.list_tokens(request.clone()).await).await?;

@@ -198,7 +198,7 @@ async fn all<W: OwnerArguments>(common: &CommonOptions, revoke: &RevokeTokens<W>
         Some(Before::At(at)) => revoke_all_tokens_request::Which::CreatedBefore(timestamp_to_proto(at)),
         Some(Before::Now) | None => revoke_all_tokens_request::Which::All(v1::All {}),
     };
-    let request = v1::RevokeAllTokensRequest { whose: Some(whose), which: Some(which), dry_run: true };
+    let request = v1::RevokeAllTokensRequest { owner: Some(whose), which: Some(which), dry_run: true };
     let server = connect(common).await?;
     let preview = server.ask(async |client| client.revoke_all_tokens(request.clone()).await).await?;
     if revoke.preview {

@@ -50,12 +50,12 @@ async fn own(server: &ServerConnection, aim: &Aim, power: Power) -> Result<Optio
     let (whose, which) = aim.parts();
     let done = match power {
         Power::Suspend => {
-            let request = v1::SuspendTokenRequest { whose, which };
+            let request = v1::SuspendTokenRequest { owner: whose, which };
             let done = server.find(async |client| client.suspend_token(request.clone()).await).await?;
             done.map(|done| changed(done.token, done.changed, done.evaluated_at))
         }
         Power::Resume => {
-            let request = v1::ResumeTokenRequest { whose, which };
+            let request = v1::ResumeTokenRequest { owner: whose, which };
             let done = server.find(async |client| client.resume_token(request.clone()).await).await?;
             done.map(|done| changed(done.token, done.changed, done.evaluated_at))
         }
