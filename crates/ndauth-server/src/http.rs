@@ -37,6 +37,7 @@ use tower_http::csrf::CsrfLayer;
 use pages::POLICY;
 use problem::ClientKind;
 
+pub(crate) use problem::ApiFailure;
 pub(crate) use site::{MAX_BODY, Peer, Site};
 
 /// A route.
@@ -57,7 +58,8 @@ const fn program(name: &'static str, handler: fn() -> MethodRouter<Arc<Site>>) -
 
 /// Every route.
 #[rustfmt::skip]
-const ROUTES: [HttpRoute; 19] = [
+const ROUTES: [HttpRoute; 20] = [
+    program("GET /.well-known/oauth-protected-resource",   || get(metadata::show_resource)),
     program("GET /.well-known/oauth-authorization-server", || get(metadata::show)),
     program("POST /oauth2/token",                          || post(token::issue)),
     program("POST /oauth2/revoke",                         || post(token::revoke)),
