@@ -100,7 +100,7 @@ async fn account(authority: &Authority, command: AdminAccountCommand, public_url
         AdminAccountCommand::Create { handle, email, name, operator } => {
             let new = NewAccount { handle, email, name, operator };
             let account = authority.operator().create_account(CONSOLE, &new).await?.value;
-            let json = json!({ "created": true, "account": show::account_json(&account) });
+            let json = json!({ "created": true, "account": show::account_json(&account)? });
             AdminOutput::line(format!("account `{}` created", account.handle), json)
         }
         AdminAccountCommand::Invite { handle } => {
@@ -118,13 +118,13 @@ async fn account(authority: &Authority, command: AdminAccountCommand, public_url
             AdminOutput { aside: Some(aside), if_lost: Some(if_lost), ..AdminOutput::line(url, json) }
         }
         AdminAccountCommand::List => {
-            AdminOutput::table(show::accounts(&authority.operator().list_accounts(CONSOLE).await?.rows))
+            AdminOutput::table(show::accounts(&authority.operator().list_accounts(CONSOLE).await?.rows)?)
         }
         AdminAccountCommand::Update { handle, email, name } => {
             let update = AccountUpdate { email, name };
             let Changed { value: account, changed, .. } =
                 authority.operator().update_account(CONSOLE, &handle, &update).await?;
-            let json = json!({ "changed": changed, "account": show::account_json(&account) });
+            let json = json!({ "changed": changed, "account": show::account_json(&account)? });
             let how = if changed { "updated" } else { "is as it was" };
             AdminOutput::line(format!("account `{handle}` {how}"), json)
         }
@@ -189,13 +189,13 @@ async fn org(authority: &Authority, command: AdminOrgCommand) -> AdminResult {
     Ok(match command {
         AdminOrgCommand::Create { slug, name, admin } => {
             let org = authority.orgs().create(CONSOLE, &NewOrg { slug, name, admin }).await?.value;
-            let json = json!({ "created": true, "org": show::org_json(&org) });
+            let json = json!({ "created": true, "org": show::org_json(&org, None)? });
             AdminOutput::line(format!("org `{}` created", org.slug), json)
         }
         AdminOrgCommand::List { all } => {
             let mut orgs = authority.operator().list_every_org(CONSOLE).await?.rows;
             orgs.retain(|view| all || view.org.deleted_at.is_none());
-            AdminOutput::table(show::orgs(&orgs))
+            AdminOutput::table(show::orgs(&orgs)?)
         }
         AdminOrgCommand::Delete { org, yes } => delete_org(authority, &org, yes).await?,
     })
@@ -327,7 +327,7 @@ async fn session(authority: &Authority, command: AdminSessionCommand) -> AdminRe
                 let ended = view.session.revoked_at.is_some() || view.session.expires_at.is_past(now);
                 (all || !ended) && account.as_ref().is_none_or(|account| view.account == *account)
             });
-            AdminOutput::table(show::sessions(&sessions))
+            AdminOutput::table(show::sessions(&sessions)?)
         }
     })
 }
@@ -346,7 +346,7 @@ async fn service(authority: &Authority, command: AdminServiceCommand) -> AdminRe
         AdminServiceCommand::List { all } => {
             let mut services = authority.operator().list_services(CONSOLE).await?;
             services.rows.retain(|view| all || view.service.revoked_at.is_none());
-            AdminOutput::table(show::services(&services))
+            AdminOutput::table(show::services(&services)?)
         }
         AdminServiceCommand::Rotation(AdminRotationCommand::Confirm { service }) => {
             settle_service(authority, &service, &Settling::Confirm(None), "confirmed").await?
