@@ -74,6 +74,9 @@ pub(crate) fn json(ended: &Ended) -> Value {
     serde_json::from_str(&ended.out).expect("JSON alone on standard output")
 }
 
+/// Judges what a command printed.
+type Judge = fn(&Ended);
+
 /// Reads a response back from what was printed as JSON, which holds nothing else.
 fn is<M: Message + Name + Default>(printed: &Ended) {
     let printed = json(printed);
@@ -284,7 +287,7 @@ on_both! {
         at.run_admin("operator grant ada");
         let server = at.serve();
         at.log_in(&server);
-        let steps: [(&str, fn(&Ended)); 39] = [
+        let steps: [(&str, Judge); 39] = [
             ("org create lab", is::<v1::CreateOrgResponse>),
             ("org list", is::<v1::ListOrgsResponse>),
             ("org show lab", is::<v1::GetOrgResponse>),
@@ -330,7 +333,7 @@ on_both! {
         }
         let bob = at.run_admin("session issue bob");
         for (line, is_the_response) in [
-            ("offers accept lab --yes", is::<v1::AcceptMembershipOfferResponse> as fn(&Ended)),
+            ("offers accept lab --yes", is::<v1::AcceptMembershipOfferResponse> as Judge),
             ("auth token create --name own --scope ro", is::<v1::CreateTokenResponse>),
         ] {
             let words = format!("{line} -f json");
