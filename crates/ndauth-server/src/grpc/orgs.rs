@@ -303,6 +303,7 @@ impl OrgService for GrpcService {
                 sequence,
                 evaluated_at: Some(timestamp_to_proto(now)),
                 kept: kept.collect(),
+                policy: Some(policy_to_proto(&new.policy)),
             })
         })
         .await
