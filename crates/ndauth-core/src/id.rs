@@ -61,7 +61,10 @@ macro_rules! ids {
             type Err = InvalidId;
 
             fn from_str(text: &str) -> Result<Self, Self::Err> {
-                Uuid::try_parse(text).map(Self).map_err(|_| InvalidId)
+                let id = Uuid::try_parse(text).map_err(|_| InvalidId)?;
+                // One form each: no braces, no capitals, and all hyphens.
+                let is_canonical = id.hyphenated().encode_lower(&mut Uuid::encode_buffer()) == text;
+                is_canonical.then_some(Self(id)).ok_or(InvalidId)
             }
         }
     )*};

@@ -10,6 +10,8 @@ use std::str::FromStr;
 use smol_str::SmolStr;
 use unicode_normalization::UnicodeNormalization;
 
+use crate::secret::redact;
+
 /// The fault of an invalid name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidName {
@@ -31,6 +33,9 @@ pub enum InvalidName {
     /// It contains a character outside the alphabet of slugs and handles.
     #[error("may contain only a-z, 0-9 and single hyphens between them; `{}` is not allowed", .0.escape_default())]
     NotSlug(char),
+    /// It contains a secret, which would be kept and shown with it.
+    #[error("contains a secret")]
+    Secret,
     /// It is a reserved word.
     #[error("cannot be `{0}`, a reserved word")]
     Reserved(&'static str),
@@ -145,6 +150,9 @@ fn line(text: &str, max: usize) -> Result<String, InvalidName> {
     }
     if let Some(c) = unshowable(text) {
         return Err(InvalidName::Unshowable(c));
+    }
+    if redact(text) != text {
+        return Err(InvalidName::Secret);
     }
     let normal: String = text.nfc().collect();
     bounded(&normal, max)?;

@@ -62,9 +62,7 @@ pub fn scope_from_proto(field: &str, scope: i32) -> Result<Scope, Problem> {
     match v1::Scope::try_from(scope) {
         Ok(v1::Scope::Ro) => Ok(Scope::Ro),
         Ok(v1::Scope::Rw) => Ok(Scope::Rw),
-        Ok(v1::Scope::Unspecified) | Err(_) => {
-            Err(Problem::invalid(field, "expected `SCOPE_RO` or `SCOPE_RW`"))
-        }
+        Ok(v1::Scope::Unspecified) | Err(_) => Err(Problem::invalid(field, "expected `RO` or `RW`")),
     }
 }
 
@@ -83,9 +81,7 @@ pub fn role_from_proto(field: &str, role: i32) -> Result<Role, Problem> {
         Ok(v1::Role::Ro) => Ok(Role::Ro),
         Ok(v1::Role::Rw) => Ok(Role::Rw),
         Ok(v1::Role::Admin) => Ok(Role::Admin),
-        Ok(v1::Role::Unspecified) | Err(_) => {
-            Err(Problem::invalid(field, "expected `ROLE_RO`, `ROLE_RW` or `ROLE_ADMIN`"))
-        }
+        Ok(v1::Role::Unspecified) | Err(_) => Err(Problem::invalid(field, "expected `RO`, `RW` or `ADMIN`")),
     }
 }
 
@@ -269,11 +265,11 @@ pub fn requirement_from_proto(request: &v1::ValidateTokenRequest) -> Result<Requ
             return Ok(Requirement::Identity);
         }
         Ok(v1::Access::Identity) => {
-            let why = "`ACCESS_IDENTITY` gives no access, so it takes neither an org nor a permission";
+            let why = "`IDENTITY` gives no access, so it takes neither an org nor a permission";
             return Err(Problem::invalid("required_access", why));
         }
         Ok(v1::Access::Unspecified) | Err(_) => {
-            let why = "expected `ACCESS_RO`, `ACCESS_RW` or `ACCESS_IDENTITY`";
+            let why = "expected `RO`, `RW` or `IDENTITY`";
             return Err(Problem::invalid("required_access", why));
         }
     };

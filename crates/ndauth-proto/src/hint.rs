@@ -4,6 +4,18 @@ use ndauth_core::Reason as R;
 use ndauth_core::SecretKind as K;
 use ndauth_core::{Reason, SecretKind};
 
+/// Returns the next step for a client of the HTTP API that presents a secret of a kind, or none.
+pub fn hint_for_http(reason: Reason, kind: Option<SecretKind>) -> Option<&'static str> {
+    match reason {
+        R::CredentialMissing => Some("send the header `Authorization: Bearer` with the secret of a token"),
+        R::SessionRequired => {
+            Some("present the secret of a session, which the OAuth endpoints give to a person")
+        }
+        R::LoginNotRecent => Some("log in again, and present the secret of the new session"),
+        reason => hint_for(reason, kind),
+    }
+}
+
 /// Returns the next step after a refusal or a failure, if it is the same for every cause.
 #[rustfmt::skip]
 pub fn hint(reason: Reason) -> Option<&'static str> {

@@ -54,7 +54,7 @@ pub use convert::{
     scope_to_proto, service_to_proto, services_from_proto, services_to_proto, session_to_proto,
     timestamp_from_proto, timestamp_to_proto, who_to_proto,
 };
-pub use hint::{hint, hint_for};
+pub use hint::{hint, hint_for, hint_for_http};
 pub use inputs::{
     head_from_proto, head_to_proto, inputs_from_proto, inputs_to_proto, requirement_to_proto,
     rules_from_proto, rules_to_proto,

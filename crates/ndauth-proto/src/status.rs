@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 
-use ndauth_core::{Class, Problem, Reason};
+use ndauth_core::{Class, Problem, Reason, redact};
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt};
 
@@ -31,10 +31,12 @@ pub fn status_from_problem(problem: &Problem) -> Status {
     let metadata: HashMap<String, String> =
         metadata.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))).collect();
     let mut details = ErrorDetails::with_error_info(problem.reason.code(), DOMAIN, metadata);
+    // A caller may have put a secret where a name belongs.
+    let message = redact(&problem.message);
     if let Some(field) = &problem.field {
-        details.add_bad_request_violation(field, &problem.message);
+        details.add_bad_request_violation(redact(field), &*message);
     }
-    Status::with_error_details(code(problem.reason), &problem.message, details)
+    Status::with_error_details(code(problem.reason), &*message, details)
 }
 
 /// Returns the failure that a status stands for. A status that ndauth did not write is judged by its code.

@@ -13,16 +13,17 @@ use std::task::{Context, Poll};
 
 use axum::body::Bytes;
 use axum::http::header::{
-    ACCEPT_ENCODING, ALLOW, AUTHORIZATION, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE,
-    RETRY_AFTER, TE, TRANSFER_ENCODING, WWW_AUTHENTICATE,
+    ACCEPT_ENCODING, ACCESS_CONTROL_REQUEST_METHOD, ALLOW, AUTHORIZATION, CONNECTION, CONTENT_ENCODING,
+    CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER, TE, TRANSFER_ENCODING, WWW_AUTHENTICATE,
 };
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Version};
 use http_body_util::BodyExt as _;
-use ndauth_authority::access::Does;
+use ndauth_authority::access::Operation;
 use ndauth_core::{Problem, Reason};
 use ndauth_proto::json::{BodyOf, Json, parse};
 use ndauth_proto::problem_from_status;
+use percent_encoding::percent_decode_str;
 use prost::Message;
 use prost_reflect::DynamicMessage;
 use tonic::Status;
@@ -31,15 +32,14 @@ use tower_http::cors::CorsLayer;
 
 use crate::front::Received;
 use crate::grpc::{
-    CallPermit, ConnectionGate, Gate, PendingCall, ResponseBody, SMALL, credential_kind, unframed,
+    CREDENTIAL_HEADERS, CallPermit, ConnectionGate, Gate, PAGE_WITHIN, PendingCall, ResponseBody, SMALL,
+    credential_kind, unframed, without_response,
 };
 use crate::http::{ApiFailure, guard};
 use routing::{ApiRoute, ApiRouter, Routed};
 
 /// The paths of the API begin with this.
 const PREFIX: &str = "/v1/";
-/// The deadline of a call, as gRPC states it.
-const WITHIN: HeaderValue = HeaderValue::from_static("30S");
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
 /// The headers in which gRPC states how the body is sent. A client of the API has none of them.
@@ -54,6 +54,8 @@ pub(crate) struct Api {
     /// The URL at which clients reach the server.
     issuer: String,
     is_secure: bool,
+    /// The deadline of a call, as gRPC states it.
+    within: HeaderValue,
     /// The origins whose scripts may read responses. `None` if there are none.
     cors: Option<CorsLayer>,
 }
@@ -66,7 +68,7 @@ pub(crate) fn cors(origins: &[String]) -> Option<CorsLayer> {
         .allow_origin(values.collect::<Vec<_>>())
         .allow_methods([Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE])
         .allow_headers([AUTHORIZATION, CONTENT_TYPE, REQUEST_ID])
-        .expose_headers([WWW_AUTHENTICATE, RETRY_AFTER, REQUEST_ID]);
+        .expose_headers([&[WWW_AUTHENTICATE, RETRY_AFTER, REQUEST_ID], &CREDENTIAL_HEADERS[..]].concat());
     (!origins.is_empty()).then_some(layer)
 }
 
@@ -79,7 +81,7 @@ pub(crate) struct ApiConnection {
 /// A call in flight, on any surface.
 #[expect(
     clippy::large_enum_variant,
-    reason = "a gRPC call has no room on the heap: it is answered faster than that"
+    reason = "a gRPC call is not put on the heap, since it is answered in microseconds"
 )]
 pub(crate) enum SurfaceCall {
     /// A gRPC call, or a page.
@@ -101,7 +103,9 @@ impl Future for SurfaceCall {
 
 impl Api {
     pub(crate) fn new(gate: &Gate, issuer: String, is_secure: bool, cors: Option<CorsLayer>) -> Arc<Api> {
-        Arc::new(Api { router: ApiRouter::new(gate), issuer, is_secure, cors })
+        let within = HeaderValue::try_from(format!("{}S", PAGE_WITHIN.as_secs()));
+        let within = within.expect("digits and a letter are plain text");
+        Arc::new(Api { router: ApiRouter::new(gate), issuer, is_secure, within, cors })
     }
 
     /// Returns the surfaces for the connection of a peer.
@@ -116,15 +120,23 @@ impl ApiConnection {
         if !request.uri().path().starts_with(PREFIX) {
             return SurfaceCall::Gate(self.gate.call(request));
         }
-        let Some(cors) = &self.api.cors else { return SurfaceCall::Api(self.answer(request)) };
-        // A preflight has no answer but that of the layer.
+        let is_preflight = request.headers().contains_key(ACCESS_CONTROL_REQUEST_METHOD);
+        let cors = match &self.api.cors {
+            // The layer answers every `OPTIONS`.
+            Some(cors) if *request.method() != Method::OPTIONS || is_preflight => cors,
+            _ => return SurfaceCall::Api(self.answer(request)),
+        };
         let mut connection = ApiConnection { api: Arc::clone(&self.api), gate: self.gate.clone() };
+        let (id, is_secure) = (self.gate.request_id(request.headers()), self.api.is_secure);
         let service = cors.layer(service_fn(move |request| {
             let answer = connection.answer(request);
             async move { Ok::<_, std::convert::Infallible>(answer.await) }
         }));
         SurfaceCall::Api(Box::pin(async move {
-            service.oneshot(request).await.unwrap_or_else(|never| match never {})
+            let mut response = service.oneshot(request).await.unwrap_or_else(|never| match never {});
+            guard(response.headers_mut(), is_secure);
+            response.headers_mut().entry(REQUEST_ID).or_insert(id);
+            response
         }))
     }
 
@@ -149,30 +161,29 @@ impl ApiConnection {
                 return ready(exchange.refuse(None, &ApiFailure::from(problem)));
             }
         };
-        let credential = |head: &Parts| exchange.gate.required_credential(route.call.row(), &head.headers);
-        // A small validation is nearly always here already. The RPC judges its credential, and nobody else needs to,
-        // unless the request is refused before.
-        if route.call.is_answered_from_memory()
+        // The body of a small validation has usually arrived. The RPC checks its credential.
+        if route.call.row().operation == Operation::ValidateToken
             && let Some(whole) = body.whole().filter(|whole| whole.len() as u64 <= SMALL)
         {
-            let called = exchange.call(route, &values, &head, &whole);
-            let refused = called
-                .map(|request| self.gate.call(request))
-                .map_err(|failure| credential(&head).err().map_or(failure, |status| self::failure(&status)));
-            return match refused {
-                Ok(call) => Box::pin(async move { exchange.finish(route, call.await).await }),
-                Err(failure) => ready(exchange.refuse(Some(route), &failure)),
+            return match exchange.call(route, &values, &head, &whole) {
+                Ok(request) => {
+                    let call = self.gate.call(request);
+                    Box::pin(async move { exchange.finish(route, call.await).await })
+                }
+                Err(failure) => {
+                    Box::pin(async move { exchange.refuse_invalid(route, &head.headers, failure).await })
+                }
             };
         }
-        if let Err(status) = credential(&head) {
+        if let Err(status) = exchange.gate.required_credential(route.call.row(), &head.headers) {
             return ready(exchange.refuse(Some(route), &failure(&status)));
         }
         Box::pin(async move {
             let (whole, permit) = match exchange.gate.read(route.call, body, &head.headers).await {
                 Ok(read) => read,
-                Err(status) => return exchange.refuse(Some(route), &failure(&status)),
+                Err(status) => return exchange.refuse(Some(route), &read_failure(&status)),
             };
-            let (runtime, lost) = (exchange.gate.runtime().clone(), exchange.clone());
+            let (runtime, spare) = (exchange.gate.runtime().clone(), exchange.clone());
             let answer = runtime.spawn(async move {
                 // The permit is held until the response is written.
                 let permit: CallPermit = permit;
@@ -182,10 +193,10 @@ impl ApiConnection {
                         let answered = exchange.gate.clone().call(request).await;
                         exchange.finish(route, answered).await
                     }
-                    Err(failure) => exchange.refuse(Some(route), &failure),
+                    Err(failure) => exchange.refuse_invalid(route, &head.headers, failure).await,
                 }
             });
-            answer.await.unwrap_or_else(|_| lost.end(lost.problem(&without_response(route))))
+            answer.await.unwrap_or_else(|_| spare.end(spare.problem(&lost(route))))
         })
     }
 }
@@ -218,11 +229,14 @@ impl Exchange {
                 Some(parse(body)?)
             }
         };
-        let query: Vec<(String, String)> =
-            form_urlencoded::parse(head.uri.query().unwrap_or_default().as_bytes())
-                .take(MOST_PARAMETERS)
-                .map(|(name, value)| (name.into_owned(), value.into_owned()))
-                .collect();
+        let query = head.uri.query().unwrap_or_default();
+        if percent_decode_str(query).decode_utf8().is_err() {
+            return Err(Problem::invalid("query", "it is not UTF-8").into());
+        }
+        let query: Vec<(String, String)> = form_urlencoded::parse(query.as_bytes())
+            .take(MOST_PARAMETERS)
+            .map(|(name, value)| (name.into_owned(), value.into_owned()))
+            .collect();
         let values: Vec<&str> = values.iter().map(String::as_str).collect();
         let message = route.binding.request(body.as_ref(), &values, &query)?;
         let mut framed = Vec::with_capacity(5 + message.encoded_len());
@@ -244,7 +258,7 @@ impl Exchange {
         }
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
         headers.insert(TE, HeaderValue::from_static("trailers"));
-        headers.insert(TIMEOUT, WITHIN);
+        headers.insert(TIMEOUT, self.api.within.clone());
         headers.insert(REQUEST_ID, self.id.clone());
         Ok(request)
     }
@@ -260,17 +274,25 @@ impl Exchange {
                     let trailers = collected.trailers().cloned().unwrap_or_default();
                     (collected.to_bytes(), trailers)
                 }
-                Err(_) => return self.end(self.problem(&without_response(route))),
+                Err(_) => return self.end(self.problem(&lost(route))),
             },
         };
         let status = Status::from_header_map(&head.headers).or_else(|| Status::from_header_map(&trailers));
         if let Some(status) = status.filter(|status| status.code() != tonic::Code::Ok) {
-            let mut response = self.problem(&failure(&status));
+            let mut problem = problem_from_status(&status);
+            if problem.reason == Reason::DeadlineExceeded {
+                // A change may still take effect.
+                match without_response(route.call.row()).reason {
+                    Reason::Internal => {}
+                    unknown => problem.reason = unknown,
+                }
+            }
+            let mut response = self.problem(&ApiFailure::from(renamed(route, problem)));
             response.headers_mut().extend(ours(&head.headers));
             return self.end(response);
         }
         let Some(json) = json(route, &framed) else {
-            return self.end(self.problem(&without_response(route)));
+            return self.end(self.problem(&lost(route)));
         };
         let mut response = Response::new(json);
         response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
@@ -282,6 +304,17 @@ impl Exchange {
     fn refuse(&self, route: Option<&ApiRoute>, failure: &ApiFailure) -> Response<ResponseBody> {
         self.gate.count_refused(route.map(|route| route.call), failure.problem());
         self.end(self.problem(failure))
+    }
+
+    /// Refuses an invalid request. A credential that is not valid is the first thing that its caller is told.
+    async fn refuse_invalid(
+        &self,
+        route: &ApiRoute,
+        headers: &HeaderMap,
+        invalid: ApiFailure,
+    ) -> Response<ResponseBody> {
+        let checked = self.gate.check_credential(route.call, headers).await;
+        self.refuse(Some(route), &checked.err().map_or(invalid, |status| failure(&status)))
     }
 
     fn problem(&self, failure: &ApiFailure) -> Response<Bytes> {
@@ -331,7 +364,8 @@ fn is_json(headers: &HeaderMap) -> Result<(), ApiFailure> {
     let kind = only(CONTENT_TYPE).unwrap_or_default();
     let (kind, parameters) = kind.split_once(';').unwrap_or((kind, ""));
     let charset = parameters.trim();
-    let is_utf8 = charset.is_empty() || charset.eq_ignore_ascii_case("charset=utf-8");
+    let is_utf8 =
+        ["", "charset=utf-8", "charset=\"utf-8\""].iter().any(|known| charset.eq_ignore_ascii_case(known));
     let is_plain = !headers.contains_key(CONTENT_ENCODING);
     if kind.trim().eq_ignore_ascii_case("application/json") && is_utf8 && is_plain {
         return Ok(());
@@ -362,17 +396,36 @@ fn ours(headers: &HeaderMap) -> impl Iterator<Item = (HeaderName, HeaderValue)> 
         .map(|(name, value)| (name.clone(), value.clone()))
 }
 
-/// Returns the failure of a call whose response was lost: a change may have been made.
-fn without_response(route: &ApiRoute) -> ApiFailure {
-    let reason = match route.call.row().does {
-        Does::Reads | Does::ReadsCopies => Reason::Internal,
-        Does::Changes | Does::SettlesCopies => Reason::OutcomeUnknown,
-    };
-    ApiFailure::from(Problem::new(reason, "the call ended without a response"))
-}
-
 fn failure(status: &Status) -> ApiFailure {
     ApiFailure::from(problem_from_status(status))
+}
+
+/// Names the field of a problem as the client knows it: a variable of the path by its own name.
+fn renamed(route: &ApiRoute, mut problem: Problem) -> Problem {
+    if let Some(field) = problem.field.take() {
+        let name = route.binding.name_of(&field);
+        if let Some(rest) = problem.message.strip_prefix(&format!("`{field}`")) {
+            problem.message = format!("`{name}`{rest}");
+        }
+        problem.field = Some(name.to_owned());
+    }
+    problem
+}
+
+/// Returns the failure of a call whose response was lost, and logs it.
+fn lost(route: &ApiRoute) -> ApiFailure {
+    tracing::error!(path = %route.binding, "a response was lost");
+    ApiFailure::from(without_response(route.call.row()))
+}
+
+/// Returns the failure of a body that was not read.
+fn read_failure(status: &Status) -> ApiFailure {
+    let problem = problem_from_status(status);
+    match problem.reason {
+        // The client was too slow, and no server behind this one.
+        Reason::DeadlineExceeded => ApiFailure::with_status(StatusCode::REQUEST_TIMEOUT, problem),
+        _ => ApiFailure::from(problem),
+    }
 }
 
 fn ready(response: Response<ResponseBody>) -> Pin<Box<dyn Future<Output = Response<ResponseBody>> + Send>> {

@@ -27,9 +27,12 @@ use tonic::service::Routes;
 use tonic_health::server::HealthReporter;
 
 use crate::front::Limits;
-pub(crate) use gate::{CallPermit, CallRoute, ConnectionGate, Gate, PendingCall, SMALL};
+pub(crate) use gate::{
+    CallPermit, CallRoute, ConnectionGate, Gate, PAGE_WITHIN, PendingCall, SMALL, without_response,
+};
 pub(crate) use service::credential_kind;
 use service::{GrpcService, MAX_NAME, MAX_REPORT, MAX_REQUEST};
+pub(crate) use trailers::CREDENTIAL_HEADERS;
 pub(crate) use unary::{ResponseBody, unframed};
 
 /// Builds the gate in front of every service and the pages, and the reporter of their health. Must be called

@@ -131,7 +131,7 @@ impl TokenWing<'_> {
     async fn scope(self, read: &Read, new: &NewToken) -> Result<Scope, AuthorityError> {
         match (&new.grants, new.scope) {
             (Grants::All, None) => {
-                let why = "expected `SCOPE_RO` or `SCOPE_RW`: nothing else limits it";
+                let why = "expected `RO` or `RW`: nothing else limits it";
                 Err(AuthorityError::invalid("scope", why))
             }
             (Grants::All, Some(scope)) => Ok(scope),

@@ -197,7 +197,15 @@ impl HttpBinding {
             (BodyOf::Nothing, Some(_)) => {
                 return Err(Problem::invalid("body", "this request has none: its parameters are in the URL"));
             }
-            (BodyOf::Request, Some(body)) => read_message(&input, body)?,
+            (BodyOf::Request, Some(body)) => {
+                // A field without presence does not show that it was set.
+                let set = |variable: &&Parameter| matches!(&*variable.fields, [only] if body.get(only.name()).is_some());
+                if let Some(variable) = self.variables().find(set) {
+                    let why = "the path sets it: leave it out of the body";
+                    return Err(Problem::invalid(variable.field().name(), why));
+                }
+                read_message(&input, body)?
+            }
             (BodyOf::Field(field), Some(body)) => {
                 let mut request = DynamicMessage::new(input);
                 request.set_field(field, read_body(field, body)?);
@@ -214,10 +222,22 @@ impl HttpBinding {
         for (variable, text) in self.variables().zip(values) {
             variable.put(&mut request, text)?;
         }
-        for (name, text) in query {
-            self.parameter(name)?.put(&mut request, text)?;
+        for (index, (name, text)) in query.iter().enumerate() {
+            let parameter = self.parameter(name)?;
+            if query[..index].iter().any(|(earlier, _)| earlier == name) {
+                return Err(Problem::invalid(name, "it is set twice"));
+            }
+            parameter.put(&mut request, text)?;
         }
         Ok(request)
+    }
+
+    /// Returns the name that a client knows a field of the request by: that of the variable, if the path sets it.
+    pub fn name_of<'a>(&'a self, path: &'a str) -> &'a str {
+        let names =
+            |parameter: &&Parameter| parameter.fields.iter().map(FieldDescriptor::name).eq(path.split('.'));
+        let parameter = self.variables().chain(&self.parameters).find(names);
+        parameter.map_or(path, |parameter| parameter.field().name())
     }
 
     fn parameter(&self, name: &str) -> Result<&Parameter, Problem> {

@@ -132,7 +132,8 @@ fn read_one(kind: &Kind, path: FieldPath<'_>, value: &Value) -> Result<Field, Pr
 
 /// Reads a field from the text of a path or a query.
 pub(super) fn read_text(field: &FieldDescriptor, name: &str, text: &str) -> Result<Field, Problem> {
-    let number = || text.parse::<u64>().map_or_else(|_| text.into(), Value::from);
+    let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let number = || text.parse::<u64>().ok().filter(|_| is_number).map_or_else(|| text.into(), Value::from);
     let value = match field.kind() {
         Kind::Int32 | Kind::Uint32 | Kind::Uint64 => number(),
         Kind::Bool => text.parse::<bool>().map_or_else(|_| text.into(), Value::from),

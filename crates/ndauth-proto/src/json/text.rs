@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::fmt;
 
-use ndauth_core::{Problem, Reason, is_unshowable};
+use ndauth_core::{Problem, Reason, is_unshowable, redact};
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 
@@ -106,7 +106,7 @@ impl<'de> Visitor<'de> for Nested<'_> {
     }
 }
 
-/// Returns the start of a key, without characters that could mislead a reader.
+/// Returns the start of a key, without characters that could mislead a reader, and without a secret.
 pub(super) fn shown(key: &str) -> String {
-    key.chars().filter(|c| !is_unshowable(*c)).take(40).collect()
+    redact(key).chars().filter(|c| !is_unshowable(*c)).take(40).collect()
 }

@@ -101,6 +101,11 @@ fn values(binding: &HttpBinding, segments: &[&str]) -> Option<Vec<String>> {
             PathSegment::Literal(_) => return None,
             PathSegment::Variable(_) if segment.is_empty() => return None,
             PathSegment::Variable(_) => {
+                // A percent sign begins an escape.
+                let escape = |rest: &str| rest.bytes().take(2).filter(u8::is_ascii_hexdigit).count() == 2;
+                if !segment.split('%').skip(1).all(escape) {
+                    return None;
+                }
                 values.push(percent_decode_str(segment).decode_utf8().ok()?.into_owned());
             }
         }

@@ -18,7 +18,7 @@ use axum::http::header::{ALLOW, AUTHORIZATION, CONTENT_TYPE};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Version};
 use metrics::{Counter, Histogram};
 use ndauth_authority::Credential;
-use ndauth_authority::access::{Operation, Row, Rule, TABLE};
+use ndauth_authority::access::{Does, Operation, Row, Rule, TABLE};
 use ndauth_authority::limits::{CALLS, ClientNetwork, CountedAs, OPEN_STREAMS, Share, Shares, network};
 use ndauth_core::{Networks, Problem, Reason};
 use ndauth_proto::status_from_problem;
@@ -141,10 +141,10 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// The longest request id that is taken from a caller, in bytes.
 const LONGEST_ID: usize = 64;
 const TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
-/// The deadline of a page.
-const PAGE_WITHIN: Duration = Duration::from_secs(30);
+/// The deadline of a page, and of a call of the HTTP API.
+pub(crate) const PAGE_WITHIN: Duration = Duration::from_secs(30);
 /// The methods of pages.
-const METHODS: [&str; 2] = ["GET", "POST"];
+const METHODS: [&str; 3] = ["GET", "HEAD", "POST"];
 
 impl Gate {
     /// Creates the gate. Must be called on the runtime that the database's connections live on.
@@ -255,7 +255,7 @@ impl Gate {
         let recognized = self.runtime.spawn(async move { authority.recognize(&credential).await });
         match recognized.await {
             Ok(recognized) => recognized.map_err(|error| status(&error)),
-            Err(_) => Err(refused(task_failed())),
+            Err(_) => Err(refused(Problem::new(Reason::Internal, "the credential was not looked up"))),
         }
     }
 
@@ -334,9 +334,13 @@ impl CallRouter {
         self.pages.get(&(method, path)).copied()
     }
 
-    /// Returns the methods that the pages at a path support.
+    /// Returns the methods that the pages at a path support. Where there is a `GET`, there is a `HEAD`.
     pub(super) fn allowed(&self, path: &str) -> Vec<&'static str> {
-        METHODS.into_iter().filter(|method| self.pages.contains_key(&(method, path))).collect()
+        let supported = |method: &&str| {
+            let method = if *method == "HEAD" { "GET" } else { *method };
+            self.pages.contains_key(&(method, path))
+        };
+        METHODS.into_iter().filter(supported).collect()
     }
 }
 
@@ -368,7 +372,7 @@ impl ConnectionGate {
             let call_route = gate.call_router.page(request.method(), request.uri().path());
             let reply = match call_route {
                 Some(call_route) => {
-                    Reply::Later(self.answer_page(request, call_route.rpc, span(call_route, &id)))
+                    Reply::Later(self.answer_page(request, call_route, span(call_route, &id)))
                 }
                 None => Reply::Now(Some(unknown_page(&gate.call_router.allowed(request.uri().path())))),
             };
@@ -397,12 +401,12 @@ impl ConnectionGate {
                 let id = given.map(|_| gate.id(given));
                 (self.validate(operation, request), id)
             }
-            operation => {
+            _ => {
                 let id = gate.id(given);
                 let span = span(call_route, &id);
                 let reply = match self.required_credential(call_route.row, request.headers()) {
                     Ok(credential) => {
-                        Reply::Later(self.answer_on_runtime(request, credential, operation, span))
+                        Reply::Later(self.answer_on_runtime(request, credential, call_route.row, span))
                     }
                     Err(status) => Reply::Now(Some(tonic_response(status.into_http()))),
                 };
@@ -474,25 +478,41 @@ impl ConnectionGate {
         self.gate.id(headers.get(REQUEST_ID))
     }
 
-    /// Reads the whole body of a request that is not gRPC, and takes a permit for its call. A large body is returned
-    /// only once its credential is recognized, since parsing takes far more memory.
+    /// Returns an error if the credential of a request that is not gRPC is missing or stands for nobody. For a
+    /// validation, it must be a service's.
+    pub(crate) async fn check_credential(
+        &self,
+        call_route: &CallRoute,
+        headers: &HeaderMap,
+    ) -> Result<(), Status> {
+        let credential = self.required_credential(call_route.row, headers)?;
+        if call_route.is_answered_from_memory() {
+            return self.gate.service.admit(&credential, call_route.row.operation).await;
+        }
+        match credential {
+            Credential::Nothing => Ok(()),
+            credential => self.gate.recognize(&Arc::new(credential)).await,
+        }
+    }
+
+    /// Reads the whole body of a request that is not gRPC, and takes a permit for its call. The credential is checked
+    /// before much is read or parsed, since that takes far more memory.
     pub(crate) async fn read(
         &self,
         call_route: &CallRoute,
         body: Received,
         headers: &HeaderMap,
     ) -> Result<(Bytes, CallPermit), Status> {
-        let (row, from) = (call_route.row, self.network(headers));
+        if call_route.is_answered_from_memory() {
+            self.check_credential(call_route, headers).await?;
+        }
+        let from = self.network(headers);
         let whole = self.gate.request_reader.whole(body, call_route.largest_request(), from).await;
         let whole = whole.map_err(refused)?;
-        let credential = Arc::new(self.required_credential(row, headers)?);
-        if whole.len() as u64 > SMALL {
-            if call_route.is_answered_from_memory() {
-                self.gate.service.admit(&credential, row.operation).await?;
-            } else {
-                self.gate.recognize(&credential).await?;
-            }
+        if whole.len() as u64 > SMALL && !call_route.is_answered_from_memory() {
+            self.check_credential(call_route, headers).await?;
         }
+        let credential = self.required_credential(call_route.row, headers)?;
         let permit = self.gate.permit(&credential, from).map_err(refused)?;
         Ok((whole, permit))
     }
@@ -536,14 +556,14 @@ impl ConnectionGate {
         &self,
         request: Request<Received>,
         credential: Credential,
-        operation: Operation,
+        row: &'static Row,
         span: tracing::Span,
     ) -> Pin<Box<dyn Future<Output = Response<ResponseBody>> + Send>> {
         let (gate, credential) = (Arc::clone(&self.gate), Arc::new(credential));
         let (peer, from) =
             (SocketAddr::new(self.client(request.headers()), 0), self.network(request.headers()));
         Box::pin(async move {
-            let (mut request, taken) = match gate.take(request, operation, &credential, from).await {
+            let (mut request, taken) = match gate.take(request, row.operation, &credential, from).await {
                 Ok(taken) => taken,
                 Err(problem) => return tonic_response(refused(problem).into_http()),
             };
@@ -584,7 +604,7 @@ impl ConnectionGate {
                     None => tonic_response(response),
                 },
                 (Ok(Err(never)), _) => match never {},
-                (Err(_), _) => tonic_response(status_from_problem(&task_failed()).into_http()),
+                (Err(_), _) => tonic_response(status_from_problem(&without_response(row)).into_http()),
             }
         })
     }
@@ -595,7 +615,7 @@ impl ConnectionGate {
     fn answer_page(
         &self,
         request: Request<Received>,
-        name: &'static str,
+        call_route: &'static CallRoute,
         span: tracing::Span,
     ) -> Pin<Box<dyn Future<Output = Response<ResponseBody>> + Send>> {
         let (gate, client) = (Arc::clone(&self.gate), self.client(request.headers()));
@@ -605,7 +625,7 @@ impl ConnectionGate {
             let (mut request, call) = match taken {
                 Ok(taken) => taken,
                 Err(problem) => {
-                    return tonic_response(http::refused(name, &problem).map(Body::new));
+                    return tonic_response(http::refused(call_route.rpc, &problem).map(Body::new));
                 }
             };
             request.extensions_mut().insert(Peer(client));
@@ -622,7 +642,7 @@ impl ConnectionGate {
             let response = match answer.await {
                 Ok(Ok(response)) => response,
                 Ok(Err(never)) => match never {},
-                Err(_) => http::refused(name, &task_failed()),
+                Err(_) => http::refused(call_route.rpc, &without_response(call_route.row)),
             };
             tonic_response(response.map(Body::new))
         })
@@ -794,8 +814,13 @@ fn span(call_route: &CallRoute, id: &HeaderValue) -> tracing::Span {
     tracing::info_span!("rpc", rpc = call_route.rpc, request_id = id.to_str().unwrap_or_default())
 }
 
-fn task_failed() -> Problem {
-    Problem::new(Reason::Internal, "the call ended without a response")
+/// Returns the problem of a call whose response was lost: a change may have been made.
+pub(crate) fn without_response(row: &Row) -> Problem {
+    let reason = match row.does {
+        Does::Reads | Does::ReadsCopies => Reason::Internal,
+        Does::Changes | Does::SettlesCopies => Reason::OutcomeUnknown,
+    };
+    Problem::new(reason, "the call ended without a response")
 }
 
 fn deadline_exceeded() -> Problem {

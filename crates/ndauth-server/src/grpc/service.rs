@@ -124,8 +124,8 @@ pub(super) fn presented<'a>(
         return Ok(Credential::Nothing);
     }
     let secret =
-        secret.ok_or_else(|| malformed("expected `Bearer` and the secret, with one space between them"))?;
-    match secret.parse::<Secret>() {
+        secret.ok_or_else(|| malformed("expected `Bearer` and the secret, with a space between them"))?;
+    match secret.trim_start_matches(' ').parse::<Secret>() {
         Ok(secret) => Ok(Credential::secret(secret, from)),
         Err(why) => Err(status(&Refusal::Malformed(why).into())),
     }

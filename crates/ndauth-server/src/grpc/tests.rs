@@ -89,6 +89,7 @@ fn a_page_is_found_by_its_method_and_its_path_alone() {
         assert!(call_router.page(&method, path).is_none(), "{method} {path}");
     }
     assert!(call_router.find("/sign-in").is_none() && call_router.find("GET /sign-in").is_none());
-    assert_eq!(call_router.allowed("/sign-in"), ["GET", "POST"]);
+    assert_eq!(call_router.allowed("/sign-in"), ["GET", "HEAD", "POST"]);
+    assert_eq!(call_router.allowed("/oauth2/token"), ["POST"]);
     assert_eq!(call_router.allowed("/nowhere"), [""; 0]);
 }

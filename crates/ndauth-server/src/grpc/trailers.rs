@@ -9,6 +9,10 @@ use ndauth_proto::{POLICY_WARNING, policy_warning_to_trailer};
 const CREDENTIAL_BEGUN: HeaderName = HeaderName::from_static("ndauth-credential-begun");
 const CREDENTIAL_ENDS: HeaderName = HeaderName::from_static("ndauth-credential-ends");
 
+/// The headers of what is to be known of a credential.
+pub(crate) const CREDENTIAL_HEADERS: [HeaderName; 3] =
+    [CREDENTIAL_BEGUN, CREDENTIAL_ENDS, HeaderName::from_static(POLICY_WARNING)];
+
 /// Adds what is to be known of a credential that was presented.
 pub(super) fn add_life(trailers: &mut HeaderMap, life: &Life) {
     let mut add = |name: HeaderName, value: String| {

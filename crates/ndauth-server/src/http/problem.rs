@@ -8,8 +8,8 @@ use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, PRAGMA, RETRY_AFTER, WWW_A
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::IntoResponse;
 use ndauth_authority::{AuthorityError, GrantError};
-use ndauth_core::{Causes, Class, Problem, Reason, Refusal, SecretKind};
-use ndauth_proto::hint_for;
+use ndauth_core::{Causes, Class, Problem, RECENT, Reason, Refusal, SecretKind};
+use ndauth_proto::hint_for_http;
 use serde_json::json;
 
 use super::fields::InvalidFields;
@@ -117,13 +117,8 @@ fn class(problem: &Problem) -> Class {
 
 /// Returns the HTTP status of a problem. No client retries after a 409 automatically.
 fn http_status(problem: &Problem) -> StatusCode {
-    match problem.reason {
-        Reason::RequestTooLarge => return StatusCode::PAYLOAD_TOO_LARGE,
-        Reason::DeadlineExceeded => return StatusCode::GATEWAY_TIMEOUT,
-        Reason::TokenLimitReached | Reason::OfferLimitReached => return StatusCode::CONFLICT,
-        _ => {}
-    }
     match class(problem) {
+        _ if problem.reason == Reason::RequestTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
         Class::NotAuthenticated => StatusCode::UNAUTHORIZED,
         Class::NotPermitted => StatusCode::FORBIDDEN,
         Class::Invalid => StatusCode::BAD_REQUEST,
@@ -290,19 +285,29 @@ impl IntoResponse for OAuthError {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ApiFailure {
     status: StatusCode,
+    /// False if the message says what to do.
+    hint: bool,
     problem: Problem,
 }
 
 impl From<Problem> for ApiFailure {
     fn from(problem: Problem) -> ApiFailure {
-        ApiFailure { status: http_status(&problem), problem }
+        let status = match problem.reason {
+            Reason::DeadlineExceeded => StatusCode::GATEWAY_TIMEOUT,
+            Reason::TokenLimitReached | Reason::OfferLimitReached => StatusCode::CONFLICT,
+            // RFC 9470, section 3.
+            Reason::LoginNotRecent => StatusCode::UNAUTHORIZED,
+            _ => http_status(&problem),
+        };
+        ApiFailure { status, hint: true, problem }
     }
 }
 
 impl ApiFailure {
-    /// Returns a failure that HTTP has a status for, and the contract no reason. Its message is its hint.
+    /// Returns a failure that HTTP has a status for, and the contract no reason. It has no hint: its message says what
+    /// to do.
     pub(crate) fn with_status(status: StatusCode, problem: Problem) -> ApiFailure {
-        ApiFailure { status, problem }
+        ApiFailure { status, hint: false, problem }
     }
 
     pub(crate) fn problem(&self) -> &Problem {
@@ -316,7 +321,7 @@ impl ApiFailure {
         kind: Option<SecretKind>,
         id: &HeaderValue,
     ) -> Response<Bytes> {
-        let ApiFailure { status, problem } = self;
+        let ApiFailure { status, hint, problem } = self;
         let mut body = json!({
             "title": status.canonical_reason(),
             "status": status.as_u16(),
@@ -330,7 +335,7 @@ impl ApiFailure {
         };
         let missing: Vec<String> = problem.missing_permissions.iter().map(ToString::to_string).collect();
         add("field", problem.field.as_deref().map(Into::into));
-        let hint = hint_for(problem.reason, kind).filter(|_| *status == http_status(problem));
+        let hint = hint_for_http(problem.reason, kind).filter(|_| *hint);
         add("hint", hint.map(Into::into));
         add("missing_permissions", (!missing.is_empty()).then(|| missing.clone().into()));
         add(
@@ -351,18 +356,21 @@ impl ApiFailure {
         response
     }
 
-    /// Returns the challenge of a failure that another credential would not have (RFC 6750, section 3). Without a
+    /// Returns the challenge of a failure that another credential might not have (RFC 6750, section 3; RFC 9470). Without a
     /// credential it names no error. `resource_metadata` is that of RFC 9728, section 5.1.
     fn challenge(&self, issuer: &str, missing: &[String]) -> Option<HeaderValue> {
         let problem = &self.problem;
         let (error, scope) = match (self.status, problem.reason) {
             (StatusCode::UNAUTHORIZED, Reason::CredentialMissing) => (None, None),
+            (StatusCode::UNAUTHORIZED, Reason::LoginNotRecent) => {
+                (Some("insufficient_user_authentication"), None)
+            }
             (StatusCode::UNAUTHORIZED, _) => (Some("invalid_token"), None),
             (StatusCode::FORBIDDEN, Reason::ScopeTooNarrow) => {
                 (Some("insufficient_scope"), Some("RW".to_owned()))
             }
-            (StatusCode::FORBIDDEN, _) if !missing.is_empty() => {
-                (Some("insufficient_scope"), Some(missing.join(" ")))
+            (StatusCode::FORBIDDEN, _) => {
+                (Some("insufficient_scope"), Some(missing.join(" ")).filter(|missing| !missing.is_empty()))
             }
             (StatusCode::BAD_REQUEST, _) if problem.field.as_deref() == Some("authorization") => {
                 (Some("invalid_request"), None)
@@ -372,6 +380,9 @@ impl ApiFailure {
         let mut text = String::from("Bearer realm=\"ndauth\"");
         if let Some(error) = error {
             text += &format!(", error=\"{error}\", error_description=\"{}\"", plain(&problem.message));
+        }
+        if problem.reason == Reason::LoginNotRecent {
+            text += &format!(", max_age=\"{}\"", RECENT.as_secs());
         }
         if let Some(scope) = scope {
             text += &format!(", scope=\"{}\"", plain(&scope));
