@@ -52,8 +52,9 @@ struct ShownOperation {
     about: Prose,
     parameters: Vec<ShownField>,
     body: Option<ShownBody>,
-    /// The success, and then the failures.
-    responses: Vec<ShownResponse>,
+    success: ShownResponse,
+    /// The statuses of its failures.
+    failures: Vec<String>,
 }
 
 struct ShownBody {
@@ -108,9 +109,7 @@ impl ReferencePage {
     fn new(document: &Value) -> ReferencePage {
         let operations: Vec<(String, ShownOperation)> = entries(&document["paths"])
             .flat_map(|(path, methods)| entries(methods).map(move |(method, value)| (path, method, value)))
-            .map(|(path, method, value)| {
-                (text(&value["tags"][0]), ShownOperation::new(document, path, method, value))
-            })
+            .map(|(path, method, value)| (text(&value["tags"][0]), ShownOperation::new(path, method, value)))
             .collect();
         let mut groups: Vec<OperationGroup> = items(&document["tags"])
             .map(|tag| OperationGroup {
@@ -145,7 +144,7 @@ impl ReferencePage {
 }
 
 impl ShownOperation {
-    fn new(document: &Value, path: &str, method: &str, operation: &Value) -> ShownOperation {
+    fn new(path: &str, method: &str, operation: &Value) -> ShownOperation {
         let parameters = items(&operation["parameters"]).map(|parameter| ShownField {
             name: text(&parameter["name"]),
             place: if parameter["in"] == "path" { "in the path" } else { "in the query" },
@@ -155,15 +154,7 @@ impl ShownOperation {
         });
         let body = &operation["requestBody"];
         let content = &body["content"]["application/json"];
-        let responses = entries(&operation["responses"]).map(|(status, response)| {
-            let named =
-                response["$ref"].as_str().and_then(|path| document.pointer(path.trim_start_matches('#')));
-            let mut shown = ShownResponse::new(status.to_owned(), named.unwrap_or(response));
-            if named.is_some() {
-                shown.example.clear();
-            }
-            shown
-        });
+        let statuses = entries(&operation["responses"]).map(|(status, _)| status.to_owned());
         ShownOperation {
             id: text(&operation["operationId"]),
             method: method.to_uppercase(),
@@ -175,7 +166,8 @@ impl ShownOperation {
                 is_required: body["required"] == true,
                 example: example(content),
             }),
-            responses: responses.collect(),
+            success: ShownResponse::new("200".to_owned(), &operation["responses"]["200"]),
+            failures: statuses.filter(|status| status != "200").collect(),
         }
     }
 }

@@ -62,7 +62,7 @@ fn the_document_follows_every_recommended_rule() {
     assert_eq!(lint(&committed()), Vec::<String>::new());
     let folder = tempfile::tempdir().expect("a folder");
     let twice = broken(&folder, "/paths/~1v1~1whoami/get/operationId", "ListOrgs".into());
-    assert_eq!(lint(&twice), ["operation-operationId-unique"]);
+    assert!(lint(&twice).contains(&"operation-operationId-unique".to_owned()));
     let nowhere = broken(&folder, "/paths/~1v1~1whoami/get/responses/400/$ref", "#/components/x".into());
     assert!(lint(&nowhere).contains(&"no-unresolved-refs".to_owned()));
 }
