@@ -13,7 +13,7 @@ pub(crate) struct BenchTaskArguments {
     /// Ten million tokens, too.
     #[arg(long)]
     full: bool,
-    /// Only the groups of rows whose name holds this: start, validate, revocation, client, create, scale.
+    /// Only the groups of rows whose name holds this: start, validate, json, revocation, client, create, scale.
     #[arg(long, value_name = "TEXT")]
     only: Option<String>,
 }

@@ -10,7 +10,7 @@ use anyhow::{Context, ensure};
 use bytes::{BufMut, Bytes, BytesMut};
 use h2::client::SendRequest;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue, TE};
-use http::{Method, Request, Version};
+use http::{Method, Request, StatusCode, Version};
 use ndauth_core::Secret;
 use ndauth_proto::v1;
 use prost::Message;
@@ -21,14 +21,21 @@ use tokio::task::LocalSet;
 /// A call that is made repeatedly.
 #[derive(Clone, Debug)]
 pub struct RpcCall {
-    /// The path of the RPC.
+    /// The path of the RPC, or a path of the HTTP API.
     pub path: &'static str,
     /// The value of the `authorization` header, if there is one.
     pub credential: Option<String>,
     /// The encoded requests, one of which is drawn for each call.
     pub bodies: Rc<Vec<Bytes>>,
-    /// The first byte of every correct response; `None` accepts any.
+    /// The sixth byte of every correct response, which is the first of a gRPC message; `None` accepts any.
     pub expected: Option<u8>,
+}
+
+impl RpcCall {
+    /// Returns true if it is a call of the HTTP API.
+    fn is_json(&self) -> bool {
+        self.path.starts_with("/v1/")
+    }
 }
 
 /// The shape of a load.
@@ -217,19 +224,27 @@ async fn ask(
         };
         draw = draw.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         let which = usize::try_from(draw >> 33).expect("31 bits") % call.bodies.len();
+        let body = call.bodies[which].clone();
+        let (method, content_type) = match (call.is_json(), body.is_empty()) {
+            (false, _) => (Method::POST, "application/grpc"),
+            (true, false) => (Method::POST, "application/json"),
+            (true, true) => (Method::GET, "application/json"),
+        };
         let mut request = Request::builder()
-            .method(Method::POST)
+            .method(method)
             .version(Version::HTTP_2)
             .uri(format!("http://bench{}", call.path))
             .header(TE, "trailers")
-            .header(CONTENT_TYPE, "application/grpc")
+            .header(CONTENT_TYPE, content_type)
             .body(())?;
         if let Some(credential) = &credential {
             request.headers_mut().insert(AUTHORIZATION, credential.clone());
         }
-        let (answer, mut sending) = client.send_request(request, false)?;
-        sending.send_data(call.bodies[which].clone(), true)?;
-        let mut body = answer.await?.into_body();
+        let (answer, mut sending) = client.send_request(request, body.is_empty())?;
+        if !body.is_empty() {
+            sending.send_data(body, true)?;
+        }
+        let (head, mut body) = answer.await?.into_parts();
         let mut first = None;
         while let Some(bytes) = body.data().await {
             let bytes = bytes?;
@@ -237,8 +252,11 @@ async fn ask(
             let _ = body.flow_control().release_capacity(bytes.len());
         }
         let status = body.trailers().await?;
-        let well =
-            status.as_ref().and_then(|trailers| trailers.get("grpc-status")).is_some_and(|code| code == "0");
+        let well = (call.is_json() && head.status == StatusCode::OK)
+            || status
+                .as_ref()
+                .and_then(|trailers| trailers.get("grpc-status"))
+                .is_some_and(|code| code == "0");
         let good = well && (call.expected.is_none() || first == call.expected);
         outcome.borrow_mut().note(good, meant.elapsed());
         client = client.ready().await?;

@@ -4,6 +4,7 @@ mod bench;
 
 mod client;
 mod create;
+mod json;
 mod requests;
 mod revocation;
 mod scale;
@@ -43,9 +44,10 @@ struct BenchArguments {
 
 type Group = (&'static str, fn(&mut Bench) -> anyhow::Result<()>);
 
-const GROUPS: [Group; 6] = [
+const GROUPS: [Group; 7] = [
     ("start", start::measure),
     ("validate", validate::measure),
+    ("json", json::measure),
     ("revocation", revocation::measure),
     ("client", client::measure),
     ("create", create::measure),

@@ -12,7 +12,7 @@ use ndauth_client::Client;
 use ndauth_core::Owner;
 use ndauth_proto::v1;
 use ndauth_store::testing::execute;
-use ndauth_store::{Clock, Store, TokenOrder, TokenQuery};
+use ndauth_store::{Clock, DatabaseUrl, Store, TokenOrder, TokenQuery};
 
 use crate::bench::{Bench, SERVER_CORE, text};
 use crate::validate::about;
@@ -117,18 +117,30 @@ pub(crate) fn measure(bench: &mut Bench) -> anyhow::Result<()> {
     tidying(bench, many)
 }
 
+/// Moves all tokens to one org, each with an expiry and a last use of its own.
+async fn spread(store: &Store) {
+    let spread = "UPDATE token SET account_id = NULL, org_id = (SELECT id FROM org ORDER BY slug LIMIT 1), \
+                  live_name = NULL, expires_at = expires_at + abs(random() % 1000000000), \
+                  last_used_at = created_at - abs(random() % 1000000000)";
+    execute(store, spread).await;
+    execute(store, "ANALYZE").await;
+}
+
+/// Moves all tokens of a database to the org whose slug is first, and makes every member an admin.
+pub(crate) async fn give_all_to_one_org(url: &DatabaseUrl) -> anyhow::Result<()> {
+    let store = Store::connect(url, Clock::Database).await?;
+    spread(&store).await;
+    execute(&store, "UPDATE membership SET role = 'ADMIN'").await;
+    Ok(store.close().await?)
+}
+
 /// Measures the first page of each list of an org that owns all tokens.
 fn lists(bench: &mut Bench, many: usize) -> anyhow::Result<()> {
     let url = bench.sqlite("lists.db");
     let times = bench.runtime.block_on(async {
         seed(&url, many).await?;
         let store = Store::connect(&url, Clock::Database).await?;
-        // Moves all tokens to one org, each with an expiry and a last use of its own.
-        let spread = "UPDATE token SET account_id = NULL, org_id = (SELECT id FROM org ORDER BY slug LIMIT 1), \
-                      live_name = NULL, expires_at = expires_at + abs(random() % 1000000000), \
-                      last_used_at = created_at - abs(random() % 1000000000)";
-        execute(&store, spread).await;
-        execute(&store, "ANALYZE").await;
+        spread(&store).await;
         let read = store.read().await?;
         let org = read.list_orgs().await?.into_iter().min_by(|a, b| a.slug.cmp(&b.slug)).context("an org")?;
         let mut times = Vec::new();

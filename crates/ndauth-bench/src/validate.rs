@@ -25,7 +25,7 @@ const MOST_GRANTS: usize = 90;
 /// The number of tokens that batches validate.
 const BATCHED_TOKENS: usize = 1000;
 
-const SHAPE: Shape =
+pub(crate) const SHAPE: Shape =
     Shape { connections: 8, streams: 16, rate: None, gentle: false, time: Duration::from_secs(2) };
 
 /// The first byte of a `ValidateTokenResponse` that allows, and of one that refuses.
@@ -97,7 +97,7 @@ fn granted(bench: &Bench, server: &Server, seeded: &Seeded) -> anyhow::Result<[R
 }
 
 /// Runs a load. Returns its result, and the server's CPU time for each call in microseconds.
-fn cost(server: &Server, call: &RpcCall, shape: Shape) -> anyhow::Result<(LoadResult, f64)> {
+pub(crate) fn cost(server: &Server, call: &RpcCall, shape: Shape) -> anyhow::Result<(LoadResult, f64)> {
     let before = server.cpu()?;
     let outcome = load::run(server.address, call, shape)?;
     let cpu = server.cpu()?.checked_sub(before).context("time goes on")?;

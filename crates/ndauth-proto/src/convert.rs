@@ -174,7 +174,7 @@ pub fn networks_from_proto(field: &str, networks: Option<v1::Networks>) -> Resul
     }
 }
 
-const NEITHER: &str = "set `all` or `only`: an absent value means neither";
+const NEITHER: &str = "it is missing: say `all`, or list some";
 
 /// Converts a description from the wire; an empty text is none.
 pub fn description_from_proto(field: &str, text: &str) -> Result<Option<Description>, Problem> {

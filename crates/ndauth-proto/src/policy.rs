@@ -47,7 +47,7 @@ pub fn lifetime_to_proto(lifetime: Lifetime) -> v1::Lifetime {
 /// Converts a lifetime from the wire.
 pub fn lifetime_from_proto(field: &str, lifetime: Option<v1::Lifetime>) -> Result<Lifetime, Problem> {
     match lifetime.and_then(|lifetime| lifetime.kind) {
-        None => Err(Problem::invalid(field, "set `at_most` or `never`: an absent value means neither")),
+        None => Err(Problem::invalid(field, "it is missing: say `never`, or a duration")),
         Some(v1::lifetime::Kind::Never(v1::Never {})) => Ok(Lifetime::Endless),
         Some(v1::lifetime::Kind::AtMost(duration)) => duration_from_proto(field, duration).map(Lifetime::For),
     }

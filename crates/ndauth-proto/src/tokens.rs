@@ -201,7 +201,7 @@ pub fn revocation_reason_from_proto(field: &str, reason: i32) -> Result<Revocati
         Ok(v1::RevocationReason::Policy) => RevocationReason::Policy,
         Ok(v1::RevocationReason::Possession) => RevocationReason::Possession,
         Ok(v1::RevocationReason::Unspecified) | Err(_) => {
-            let why = "expected a reason, such as `REVOCATION_REASON_NO_LONGER_NEEDED`";
+            let why = "expected a reason, such as `NO_LONGER_NEEDED`";
             return Err(Problem::invalid(field, why));
         }
     })

@@ -158,6 +158,10 @@ pub(crate) struct Serve {
     #[arg(long, value_name = "NETWORKS", env = "NDAUTHD_TRUSTED_PROXIES", value_parser = networks)]
     pub(crate) trusted_proxies: Option<Networks>,
 
+    /// Origins whose scripts may call the HTTP API, such as https://app.example.org,http://localhost:3000
+    #[arg(long, value_name = "ORIGINS", env = "NDAUTHD_CORS_ORIGINS", value_parser = origins)]
+    pub(crate) cors_origins: Option<Origins>,
+
     /// Timeout for the rest of a request that a client has begun to send
     #[arg(long, value_name = "SECONDS", env = "NDAUTHD_CLIENT_TIMEOUT_SECONDS", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=600))]
     pub(crate) client_timeout_seconds: u64,
@@ -204,6 +208,17 @@ pub(crate) const LISTEN: &str = "127.0.0.1:7711";
 fn bound(text: &str) -> Result<Duration, String> {
     let bound = humantime::parse_duration(text).map_err(|error| error.to_string())?;
     if Freshness::BOUNDS.contains(&bound) { Ok(bound) } else { Err("it is from 500ms to 30s".to_owned()) }
+}
+
+/// Origins of browsers.
+#[derive(Clone, Debug)]
+pub(crate) struct Origins(pub(crate) Vec<String>);
+
+/// Origins with commas between them. No word stands for all of them.
+fn origins(text: &str) -> Result<Origins, String> {
+    let each =
+        text.split(',').map(|one| parse_public_url(one.trim()).map_err(|why| format!("`{one}`: {why}")));
+    each.collect::<Result<_, _>>().map(Origins)
 }
 
 /// Networks with commas between them.

@@ -16,7 +16,7 @@ use ndauth_terminal::settings::{self, Layer, Setting, in_force, innermost, warn_
 use ndauth_terminal::{Failure, Rows, print, print_json};
 use serde_json::{Value, json};
 
-use crate::arguments::{GlobalOptions, NdauthdArguments, Serve, TextOrJson};
+use crate::arguments::{GlobalOptions, NdauthdArguments, Origins, Serve, TextOrJson};
 
 /// The location of the database, and of ndauthd's own files.
 #[derive(Clone)]
@@ -237,6 +237,7 @@ pub(crate) fn serve_options(
             ..Limits::default()
         },
         public_url: common.public_url.clone(),
+        cors_origins: serve.cors_origins.clone().map(|Origins(origins)| origins).unwrap_or_default(),
         logins: logins(serve)?,
     })
 }

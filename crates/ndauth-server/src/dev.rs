@@ -60,6 +60,7 @@ pub(crate) fn run(common: &GlobalOptions, dev: &Dev) -> Result<(), Failure> {
         freshness: Freshness::default(),
         limits: Limits::default(),
         public_url: common.public_url.clone(),
+        cors_origins: Vec::new(),
         logins: LoginSettings::default(),
     };
     let served = runtime.block_on(async {

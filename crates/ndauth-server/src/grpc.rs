@@ -27,8 +27,9 @@ use tonic::service::Routes;
 use tonic_health::server::HealthReporter;
 
 use crate::front::Limits;
-pub(crate) use gate::Gate;
+pub(crate) use gate::{CallRoute, ConnectionGate, Gate, PendingCall, SMALL};
 use service::{GrpcService, MAX_NAME, MAX_REPORT, MAX_REQUEST};
+pub(crate) use unary::{ResponseBody, unframed};
 
 /// Builds the gate in front of every service and the pages, and the reporter of their health. Must be called
 /// on the runtime that the database's connections live on. Requests must arrive within the client timeout.

@@ -38,6 +38,7 @@ use tower_http::csrf::CsrfLayer;
 use pages::POLICY;
 use problem::ClientKind;
 
+pub(crate) use problem::ApiFailure;
 pub(crate) use site::{MAX_BODY, Peer, Site};
 
 /// A route.
@@ -58,7 +59,8 @@ const fn program(name: &'static str, handler: fn() -> MethodRouter<Arc<Site>>) -
 
 /// Every route.
 #[rustfmt::skip]
-const ROUTES: [HttpRoute; 21] = [
+const ROUTES: [HttpRoute; 22] = [
+    program("GET /.well-known/oauth-protected-resource",   || get(metadata::show_resource)),
     program("GET /.well-known/oauth-authorization-server", || get(metadata::show)),
     program("GET /openapi.json",                           || get(reference::openapi)),
     person("GET /docs",                                    || get(reference::show)),

@@ -22,6 +22,8 @@ mod grpc;
 mod health;
 mod ops;
 
+mod api;
+
 mod serve;
 
 mod preflight;

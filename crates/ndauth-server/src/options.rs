@@ -35,6 +35,8 @@ pub struct ServeOptions {
     /// The address at which browsers and clients reach the server, as [`crate::parse_public_url`] reads it; where it is not said, at the address
     /// that it listens on.
     pub public_url: Option<String>,
+    /// The origins whose scripts may call the API and read its responses. None unless the operator names them.
+    pub cors_origins: Vec<String>,
     /// The lifetimes of sessions, and the ways to begin one.
     pub logins: LoginSettings,
 }

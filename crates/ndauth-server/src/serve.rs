@@ -19,6 +19,7 @@ use tokio::time::{Instant, Interval, MissedTickBehavior, interval, sleep, timeou
 use tonic_health::server::HealthReporter;
 use tower::Service as _;
 
+use crate::api::{Api, cors};
 use crate::check::{CheckError, check_settings, warnings};
 use crate::first_login::first_login;
 use crate::front::{Front, Limits, Received};
@@ -150,6 +151,7 @@ pub async fn serve(options: &ServeOptions, on_ready: impl FnOnce(Serving)) -> Re
 
     let site = Site { authority: Arc::clone(&authority), issuer, device: options.logins.device };
     let is_secure = site.is_secure();
+    let issuer = site.issuer.clone();
     let pages = http::router(site);
 
     let (stop, stopped) = watch::channel(false);
@@ -171,9 +173,10 @@ pub async fn serve(options: &ServeOptions, on_ready: impl FnOnce(Serving)) -> Re
         tokio::spawn(clean(Arc::clone(&authority), Ticks::every(CLEAN, stopped))),
     ];
     let tls = certificate.as_ref().map(Certificate::config);
+    let api = Api::new(&gate, issuer, is_secure, cors(&options.cors_origins));
     let front = Front::open(listener, tls, options.limits.clone(), move |peer| {
-        let mut connection_gate = gate.to(peer);
-        move |request| connection_gate.call(request)
+        let mut surfaces = api.to(&gate, peer);
+        move |request| surfaces.call(request)
     });
     let front = front.map_err(ServeError::Threads)?;
     tracing::info!(

@@ -1,7 +1,8 @@
 """Asks ndauth whether a token permits a request, as a service in Python does for each one.
 
     pip install grpcio grpcio-tools
-    python -m grpc_tools.protoc -I proto --python_out=. --grpc_python_out=. proto/ndauth/v1/*.proto
+    python -m grpc_tools.protoc -I proto --python_out=. --grpc_python_out=. \
+        proto/google/api/*.proto proto/ndauth/v1/*.proto
     NDAUTH_SERVICE_SECRET=ndsvc_… python validate.py 127.0.0.1:7711 ops write:assets < token
 """
 

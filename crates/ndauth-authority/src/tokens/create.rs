@@ -93,7 +93,7 @@ impl TokenWing<'_> {
         let (owner_id, kind, orgs) = match &owner {
             OwnerName::Account(account) => {
                 let orgs = new.orgs.as_ref().ok_or_else(|| {
-                    AuthorityError::invalid("orgs", "set `all` or `only`: an absent value means neither")
+                    AuthorityError::invalid("orgs", "it is missing: say `all`, or list some")
                 })?;
                 let orgs = member_orgs(read, account.id, orgs).await?;
                 (Owner::Account(account.id), SecretKind::Personal, orgs)

@@ -112,7 +112,7 @@ async fn failures_carry_their_reason_and_field() {
             "InvalidArgument",
             "`name`",
         ),
-        (vec![&session], "ndauth.v1.TokenService/RevokeToken", "{}", "InvalidArgument", "`whose`"),
+        (vec![&session], "ndauth.v1.TokenService/RevokeToken", "{}", "InvalidArgument", "`owner`"),
         (
             vec![&session],
             "ndauth.v1.TokenService/RevokeToken",

@@ -22,8 +22,10 @@ fn python(at: &Installation) -> Command {
     generate.args(["-m", "grpc_tools.protoc"]).arg("-I").arg(&proto);
     generate.arg(format!("--python_out={}", stubs.display()));
     generate.arg(format!("--grpc_python_out={}", stubs.display()));
-    for file in std::fs::read_dir(proto.join("ndauth/v1")).expect("a folder") {
-        generate.arg(file.expect("a file").path());
+    for folder in ["google/api", "ndauth/v1"] {
+        for file in std::fs::read_dir(proto.join(folder)).expect("a folder") {
+            generate.arg(file.expect("a file").path());
+        }
     }
     let ended = run(generate, "");
     assert_eq!(ended.code, 0, "{ended:?}");

@@ -82,7 +82,7 @@ pub(crate) fn whose(whose: Option<v1::Whose>) -> Result<Whose, Problem> {
         Some(Kind::Mine(v1::Mine {})) => Ok(Whose::Mine),
         Some(Kind::Org(slug)) => org_slug_from_proto("owner.org", &slug).map(Whose::Org),
         Some(Kind::Account(name)) => handle("owner.account", &name).map(Whose::Account),
-        None => Err(Problem::invalid("owner", "set `mine` or `org`: an absent value means neither")),
+        None => Err(Problem::invalid("owner", "it is missing: say `mine`, or name an `org`")),
     }
 }
 
@@ -126,7 +126,7 @@ pub(crate) fn minted_when(
         }
         Some(Which::All(v1::All {})) => Ok(MintedWhen::Ever),
         None => {
-            Err(Problem::invalid("which", "set `all` or `created_before`: an absent value means neither"))
+            Err(Problem::invalid("which", "it is missing: set `all` or `created_before`"))
         }
     }
 }

@@ -13,14 +13,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use axum::body::HttpBody;
+use axum::body::{Bytes, HttpBody};
 use axum::http::header::{ALLOW, AUTHORIZATION, CONTENT_TYPE};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Version};
 use metrics::{Counter, Histogram};
 use ndauth_authority::Credential;
 use ndauth_authority::access::{Operation, Row, Rule, TABLE};
 use ndauth_authority::limits::{CALLS, ClientNetwork, CountedAs, OPEN_STREAMS, Share, Shares, network};
-use ndauth_core::{Networks, Problem, Reason};
+use ndauth_core::{Networks, Problem, Reason, SecretKind};
 use ndauth_proto::status_from_problem;
 use tokio::runtime::Handle;
 use tokio::time::{Sleep, sleep};
@@ -78,7 +78,7 @@ pub(super) struct CallRouter {
 }
 
 /// The route of a call, and its metrics.
-pub(super) struct CallRoute {
+pub(crate) struct CallRoute {
     row: &'static Row,
     /// The label in the metrics. It comes from the table, so that unauthenticated callers cannot create new
     /// labels.
@@ -130,7 +130,7 @@ enum Deadline {
 
 /// The largest request that is decoded before its credential is recognized, in bytes: decoding takes far more
 /// memory.
-const SMALL: u64 = 4 * 1024;
+pub(crate) const SMALL: u64 = 4 * 1024;
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// The longest request id that is taken from a caller, in bytes.
 const LONGEST_ID: usize = 64;
@@ -184,6 +184,11 @@ impl Gate {
         let caller = self.service.authority.validation().counted_as(credential, from);
         let share = self.calls.take(caller, 1).map_err(overloaded)?;
         Ok((request, share))
+    }
+
+    /// Returns the route of an RPC by its path `/package.Service/Method`.
+    pub(crate) fn route(&self, path: &str) -> Option<&'static CallRoute> {
+        self.call_router.find(path)
     }
 
     /// Takes in the one message of a request.
@@ -250,6 +255,30 @@ impl Gate {
     }
 }
 
+impl CallRoute {
+    pub(crate) fn row(&self) -> &'static Row {
+        self.row
+    }
+
+    /// Returns true if the call is answered on the core of its connection.
+    pub(crate) fn is_answered_from_memory(&self) -> bool {
+        matches!(
+            self.row.operation,
+            Operation::ValidateToken | Operation::ValidateTokens | Operation::Resolve
+        )
+    }
+
+    /// Returns the size of the largest request in bytes, in an encoding that is not gRPC's. Callers without a
+    /// credential get little.
+    pub(crate) fn largest_request(&self) -> usize {
+        match self.row.operation {
+            Operation::ValidateTokens => MAX_BATCH,
+            _ if self.row.nobody == Rule::Yes => MAX_NAME,
+            _ => MAX_REQUEST,
+        }
+    }
+}
+
 impl CallRouter {
     /// Builds a route for each call in the access table.
     pub(super) fn new() -> CallRouter {
@@ -301,6 +330,18 @@ impl CallRouter {
 fn plain(id: &HeaderValue) -> bool {
     (1..=LONGEST_ID).contains(&id.len())
         && id.as_bytes().iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
+}
+
+impl Clone for ConnectionGate {
+    /// Returns the gate for another call of the connection. It remembers no credential.
+    fn clone(&self) -> ConnectionGate {
+        ConnectionGate {
+            gate: Arc::clone(&self.gate),
+            peer: self.peer,
+            is_proxy: self.is_proxy,
+            presented: None,
+        }
+    }
 }
 
 impl ConnectionGate {
@@ -410,6 +451,54 @@ impl ConnectionGate {
         }
     }
 
+    /// Returns the runtime that the database's connections live on.
+    pub(crate) fn runtime(&self) -> &Handle {
+        &self.gate.runtime
+    }
+
+    /// Returns the request id of a request with these headers.
+    pub(crate) fn request_id(&self, headers: &HeaderMap) -> HeaderValue {
+        self.gate.id(headers.get(REQUEST_ID))
+    }
+
+    /// Returns the kind of the secret that a request presents, if it presents one.
+    pub(crate) fn credential_kind(&self, headers: &HeaderMap) -> Option<SecretKind> {
+        let values = headers.get_all(AUTHORIZATION).iter().map(HeaderValue::as_bytes);
+        match presented(values, None) {
+            Ok(Credential::Secret { secret, .. }) => Some(secret.kind()),
+            Ok(_) | Err(_) => None,
+        }
+    }
+
+    /// Reads the whole body of a request that is not gRPC. A large one is returned only once its credential is
+    /// recognized, since parsing takes far more memory.
+    pub(crate) async fn read(
+        &self,
+        call_route: &CallRoute,
+        body: Received,
+        headers: &HeaderMap,
+    ) -> Result<Bytes, Status> {
+        let (row, from) = (call_route.row, self.network(headers));
+        let whole = self.gate.request_reader.whole(body, call_route.largest_request(), from).await;
+        let whole = whole.map_err(refused)?;
+        if whole.len() as u64 > SMALL {
+            let credential = self.required_credential(row, headers)?;
+            if call_route.is_answered_from_memory() {
+                self.gate.service.admit(&credential, row.operation).await?;
+            } else {
+                self.gate.recognize(&Arc::new(credential)).await?;
+            }
+        }
+        Ok(whole)
+    }
+
+    /// Counts a call that was refused before it reached its RPC. `None` is an unknown call.
+    pub(crate) fn count_refused(&self, call_route: Option<&CallRoute>, problem: &Problem) {
+        let rpc = call_route.map_or("unknown", |call_route| call_route.rpc);
+        let code = i32::from(status_from_problem(problem).code()).to_string();
+        metrics::counter!("ndauth_rpcs_total", "rpc" => rpc, "code" => code).increment(1);
+    }
+
     /// Returns the address of the client that a call comes from.
     fn client(&self, headers: &HeaderMap) -> IpAddr {
         if self.is_proxy {
@@ -426,7 +515,7 @@ impl ConnectionGate {
 
     /// Returns the credential of a call. A missing credential is refused here, unless unauthenticated callers
     /// may call.
-    fn required_credential(&self, row: &Row, headers: &HeaderMap) -> Result<Credential, Status> {
+    pub(crate) fn required_credential(&self, row: &Row, headers: &HeaderMap) -> Result<Credential, Status> {
         if row.nobody == Rule::Yes {
             return Ok(Credential::Nothing);
         }
@@ -684,7 +773,7 @@ fn is_grpc<B>(request: &Request<B>) -> bool {
 /// Returns the response for an unknown page, or for a page that does not support the method.
 fn unknown_page(allowed: &[&str]) -> Response<ResponseBody> {
     let text =
-        "this page does not exist: people sign in at `/sign-in`, and programs speak gRPC over HTTP/2\n";
+        "this page does not exist: people sign in at `/sign-in`, and programs speak JSON below `/v1/`, or gRPC over HTTP/2\n";
     let mut response = Response::new(ResponseBody::Tonic(Body::new(text.to_owned())));
     *response.status_mut() = StatusCode::NOT_FOUND;
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain"));

@@ -28,12 +28,14 @@ use crate::front::Received;
 use crate::received::BoxError;
 
 /// The body of a response.
+#[derive(Default)]
 pub(crate) enum ResponseBody {
     /// One message, followed by the trailers of success.
     Message(Option<Bytes>),
     /// The trailers of success.
     Success,
     /// The end.
+    #[default]
     Over,
     /// A body that tonic made.
     Tonic(tonic::body::Body),
@@ -178,7 +180,7 @@ pub(super) fn count_fields(mut message: &[u8]) -> usize {
 }
 
 /// Returns the bytes of the one message of a request, without its header.
-pub(super) fn unframed(whole: &[u8]) -> Result<&[u8], Status> {
+pub(crate) fn unframed(whole: &[u8]) -> Result<&[u8], Status> {
     let Some((&[compressed, ref length @ ..], message)) = whole.split_first_chunk::<HEAD>() else {
         return Err(invalid("the message is missing"));
     };

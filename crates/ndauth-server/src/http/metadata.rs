@@ -11,6 +11,18 @@ use super::problem::uncached_json;
 use super::site::Site;
 use super::token::{AUTHORIZATION_CODE, DEVICE_CODE, REFRESH_TOKEN, TOKEN_EXCHANGE};
 
+/// The metadata of the API as a resource that the tokens of this server protect (RFC 9728).
+pub(super) async fn show_resource(State(site): State<Arc<Site>>) -> Response {
+    let metadata = json!({
+        "resource": site.issuer,
+        "authorization_servers": [site.issuer],
+        "bearer_methods_supported": ["header"],
+        "resource_name": "ndauth",
+        "resource_documentation": format!("{}/docs", site.issuer),
+    });
+    uncached_json(StatusCode::OK, &metadata)
+}
+
 pub(super) async fn show(State(site): State<Arc<Site>>) -> Response {
     let at = |path: &str| format!("{}{path}", site.issuer);
     let device = site.device.then_some(DEVICE_CODE);

@@ -3,15 +3,23 @@
 
 use std::time::Duration;
 
-use axum::http::header::{CACHE_CONTROL, PRAGMA, RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::body::Bytes;
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, PRAGMA, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};
-use axum::response::{IntoResponse, Response};
+use axum::response::IntoResponse;
 use ndauth_authority::{AuthorityError, GrantError};
-use ndauth_core::{Causes, Class, Problem, Reason, Refusal};
+use ndauth_core::{Causes, Class, Problem, Reason, Refusal, SecretKind};
+use ndauth_proto::hint_for;
 use serde_json::json;
 
 use super::fields::InvalidFields;
 use super::pages::{self, page};
+
+/// The path of the metadata of the API as a protected resource (RFC 9728).
+pub(super) const PROTECTED_RESOURCE: &str = "/.well-known/oauth-protected-resource";
+
+/// A response whose body is read by its client, as axum writes it unless stated otherwise.
+type Response<B = axum::body::Body> = axum::http::Response<B>;
 
 /// The kind of client that sends requests along a route.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -107,30 +115,57 @@ fn class(problem: &Problem) -> Class {
     if problem.reason == Reason::Overloaded { Class::Undecided } else { problem.class() }
 }
 
+/// Returns the HTTP status of a problem. No client retries after a 409 automatically.
+fn http_status(problem: &Problem) -> StatusCode {
+    match problem.reason {
+        Reason::RequestTooLarge => return StatusCode::PAYLOAD_TOO_LARGE,
+        Reason::DeadlineExceeded => return StatusCode::GATEWAY_TIMEOUT,
+        Reason::TokenLimitReached | Reason::OfferLimitReached => return StatusCode::CONFLICT,
+        _ => {}
+    }
+    match class(problem) {
+        Class::NotAuthenticated => StatusCode::UNAUTHORIZED,
+        Class::NotPermitted => StatusCode::FORBIDDEN,
+        Class::Invalid => StatusCode::BAD_REQUEST,
+        Class::NotFound | Class::Unimplemented => StatusCode::NOT_FOUND,
+        Class::Conflict | Class::Precondition | Class::Unconfirmed => StatusCode::CONFLICT,
+        Class::Exhausted => StatusCode::TOO_MANY_REQUESTS,
+        Class::Undecided => StatusCode::SERVICE_UNAVAILABLE,
+        Class::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+    }
+}
+
+/// The time after which a request that was not decided may be repeated.
+fn retry_of(problem: &Problem) -> Option<Duration> {
+    (class(problem) == Class::Undecided).then_some(Duration::from_secs(1))
+}
+
 impl From<&Problem> for PageError {
     fn from(problem: &Problem) -> PageError {
         let class = class(problem);
-        let (status, title) = match (problem.reason, class) {
-            (Reason::RequestTooLarge, _) => (StatusCode::PAYLOAD_TOO_LARGE, "The request is too large"),
-            (_, Class::NotAuthenticated) => (StatusCode::FORBIDDEN, "Not signed in"),
-            (_, Class::NotPermitted) => (StatusCode::FORBIDDEN, "Not permitted"),
-            (_, Class::Invalid) => (StatusCode::BAD_REQUEST, "That did not work"),
-            (_, Class::NotFound) => (StatusCode::NOT_FOUND, "Not found"),
-            (_, Class::Conflict | Class::Precondition) => (StatusCode::CONFLICT, "That did not work"),
-            (_, Class::Exhausted) => (StatusCode::TOO_MANY_REQUESTS, "Too many requests"),
-            (_, Class::Unimplemented) => (StatusCode::NOT_FOUND, "Not available"),
-            (_, Class::Undecided) => (StatusCode::SERVICE_UNAVAILABLE, "Nothing was decided"),
-            // No client retries after a 409 automatically.
-            (_, Class::Unconfirmed) => (StatusCode::CONFLICT, "Not confirmed"),
-            (_, Class::Internal) => (StatusCode::INTERNAL_SERVER_ERROR, "Server error"),
+        let title = match (problem.reason, class) {
+            (Reason::RequestTooLarge, _) => "The request is too large",
+            (_, Class::NotAuthenticated) => "Not signed in",
+            (_, Class::NotPermitted) => "Not permitted",
+            (_, Class::Invalid | Class::Conflict | Class::Precondition) => "That did not work",
+            (_, Class::NotFound) => "Not found",
+            (_, Class::Exhausted) => "Too many requests",
+            (_, Class::Unimplemented) => "Not available",
+            (_, Class::Undecided) => "Nothing was decided",
+            (_, Class::Unconfirmed) => "Not confirmed",
+            (_, Class::Internal) => "Server error",
+        };
+        let status = match http_status(problem) {
+            // A browser's credential is its cookie, which no challenge asks for.
+            StatusCode::UNAUTHORIZED => StatusCode::FORBIDDEN,
+            status => status,
         };
         let text = match class {
             Class::Undecided => format!("{} {UNDECIDED}", sentence(&problem.message)),
             Class::Internal => "The server failed. Its operator finds more in its log.".to_owned(),
             _ => sentence(&problem.message),
         };
-        let retry = (class == Class::Undecided).then_some(Duration::from_secs(1));
-        PageError { status, title, text, retry }
+        PageError { status, title, text, retry: retry_of(problem) }
     }
 }
 
@@ -248,6 +283,101 @@ impl IntoResponse for OAuthError {
                 .insert(WWW_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"ndauth\""));
         }
         retry_after(response, self.retry)
+    }
+}
+
+/// A failure for a client of the API (RFC 9457).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ApiFailure {
+    status: StatusCode,
+    problem: Problem,
+}
+
+impl From<Problem> for ApiFailure {
+    fn from(problem: Problem) -> ApiFailure {
+        ApiFailure { status: http_status(&problem), problem }
+    }
+}
+
+impl ApiFailure {
+    /// Returns a failure that HTTP has a status for, and the contract no reason. Its message is its hint.
+    pub(crate) fn with_status(status: StatusCode, problem: Problem) -> ApiFailure {
+        ApiFailure { status, problem }
+    }
+
+    pub(crate) fn problem(&self) -> &Problem {
+        &self.problem
+    }
+
+    /// Returns the response: its hint is for the kind of secret that was presented.
+    pub(crate) fn response(
+        &self,
+        issuer: &str,
+        kind: Option<SecretKind>,
+        id: &HeaderValue,
+    ) -> Response<Bytes> {
+        let ApiFailure { status, problem } = self;
+        let mut body = json!({
+            "title": status.canonical_reason(),
+            "status": status.as_u16(),
+            "detail": problem.message,
+            "reason": problem.reason.code(),
+        });
+        let mut add = |name: &str, value: Option<serde_json::Value>| {
+            if let Some(value) = value {
+                body[name] = value;
+            }
+        };
+        let missing: Vec<String> = problem.missing_permissions.iter().map(ToString::to_string).collect();
+        add("field", problem.field.as_deref().map(Into::into));
+        let hint = hint_for(problem.reason, kind).filter(|_| *status == http_status(problem));
+        add("hint", hint.map(Into::into));
+        add("missing_permissions", (!missing.is_empty()).then(|| missing.clone().into()));
+        add(
+            "holder",
+            problem.holder.map(|(id, made)| json!({ "id": id.to_string(), "created_at": made.to_string() })),
+        );
+        add("request_id", id.to_str().ok().map(Into::into));
+        let mut response = Response::new(Bytes::from(body.to_string()));
+        *response.status_mut() = *status;
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        if let Some(challenge) = self.challenge(issuer, &missing) {
+            headers.insert(WWW_AUTHENTICATE, challenge);
+        }
+        if let Some(after) = retry_of(problem) {
+            headers.insert(RETRY_AFTER, HeaderValue::from(seconds(after)));
+        }
+        response
+    }
+
+    /// Returns the challenge of a failure that another credential would not have (RFC 6750, section 3). Without a
+    /// credential it names no error. `resource_metadata` is that of RFC 9728, section 5.1.
+    fn challenge(&self, issuer: &str, missing: &[String]) -> Option<HeaderValue> {
+        let problem = &self.problem;
+        let (error, scope) = match (self.status, problem.reason) {
+            (StatusCode::UNAUTHORIZED, Reason::CredentialMissing) => (None, None),
+            (StatusCode::UNAUTHORIZED, _) => (Some("invalid_token"), None),
+            (StatusCode::FORBIDDEN, Reason::ScopeTooNarrow) => {
+                (Some("insufficient_scope"), Some("RW".to_owned()))
+            }
+            (StatusCode::FORBIDDEN, _) if !missing.is_empty() => {
+                (Some("insufficient_scope"), Some(missing.join(" ")))
+            }
+            (StatusCode::BAD_REQUEST, _) if problem.field.as_deref() == Some("authorization") => {
+                (Some("invalid_request"), None)
+            }
+            _ => return None,
+        };
+        let mut text = String::from("Bearer realm=\"ndauth\"");
+        if let Some(error) = error {
+            text += &format!(", error=\"{error}\", error_description=\"{}\"", plain(&problem.message));
+        }
+        if let Some(scope) = scope {
+            text += &format!(", scope=\"{}\"", plain(&scope));
+        }
+        text += &format!(", resource_metadata=\"{issuer}{PROTECTED_RESOURCE}\"");
+        HeaderValue::try_from(text).ok()
     }
 }
 

@@ -1,0 +1,369 @@
+//! The HTTP API: the RPCs as JSON, at the paths that the contract names. It turns a request into the message of an RPC,
+//! calls that RPC as a gRPC client does, and turns the response into JSON. It decides nothing.
+//!
+//! Small validations are transcoded on the core of their connection. All other requests are transcoded on the runtime
+//! of the database's connections, so that no large one delays the others of its core.
+
+mod routing;
+
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use axum::body::Bytes;
+use axum::http::header::{
+    ACCEPT_ENCODING, ALLOW, AUTHORIZATION, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE,
+    RETRY_AFTER, TE, TRANSFER_ENCODING, WWW_AUTHENTICATE,
+};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Version};
+use http_body_util::BodyExt as _;
+use ndauth_core::{Problem, Reason};
+use ndauth_proto::json::{BodyOf, Json, parse};
+use ndauth_proto::problem_from_status;
+use prost::Message;
+use prost_reflect::DynamicMessage;
+use tonic::Status;
+use tonic::body::Body;
+use tower::{Layer as _, ServiceExt as _, service_fn};
+use tower_http::cors::CorsLayer;
+
+use crate::front::Received;
+use crate::grpc::{ConnectionGate, Gate, PendingCall, ResponseBody, SMALL, unframed};
+use crate::http::{ApiFailure, guard};
+use routing::{ApiRoute, ApiRouter, Found};
+
+/// The paths of the API begin with this.
+const PREFIX: &str = "/v1/";
+/// The deadline of a call, as gRPC states it.
+const WITHIN: HeaderValue = HeaderValue::from_static("30S");
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
+/// The headers in which gRPC states how the body is sent. A client of the API has none of them.
+const OF_GRPC: [HeaderName; 3] =
+    [TIMEOUT, HeaderName::from_static("grpc-encoding"), HeaderName::from_static("grpc-accept-encoding")];
+/// Trailers of a response whose names begin so are headers of the JSON response.
+const OURS: &str = "ndauth-";
+
+/// The state that all connections share.
+pub(crate) struct Api {
+    router: ApiRouter,
+    /// The URL at which clients reach the server.
+    issuer: String,
+    is_secure: bool,
+    /// The origins whose scripts may read responses. `None` if there are none.
+    cors: Option<CorsLayer>,
+}
+
+/// Returns the layer that lets scripts of these origins call the API. They present a credential explicitly: no cookie is
+/// one.
+pub(crate) fn cors(origins: &[String]) -> Option<CorsLayer> {
+    let values = origins.iter().filter_map(|origin| HeaderValue::from_str(origin).ok());
+    let layer = CorsLayer::new()
+        .allow_origin(values.collect::<Vec<_>>())
+        .allow_methods([Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE])
+        .allow_headers([AUTHORIZATION, CONTENT_TYPE, REQUEST_ID])
+        .expose_headers([WWW_AUTHENTICATE, RETRY_AFTER, REQUEST_ID]);
+    (!origins.is_empty()).then_some(layer)
+}
+
+/// The surfaces behind one connection.
+pub(crate) struct ApiConnection {
+    api: Arc<Api>,
+    gate: ConnectionGate,
+}
+
+/// A call in flight, on any surface.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "a gRPC call has no room on the heap: it is answered faster than that"
+)]
+pub(crate) enum SurfaceCall {
+    /// A gRPC call, or a page.
+    Gate(PendingCall),
+    /// A call of the API.
+    Api(Pin<Box<dyn Future<Output = Response<ResponseBody>> + Send>>),
+}
+
+impl Future for SurfaceCall {
+    type Output = Response<ResponseBody>;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        match self.get_mut() {
+            SurfaceCall::Gate(call) => Pin::new(call).poll(context),
+            SurfaceCall::Api(call) => call.as_mut().poll(context),
+        }
+    }
+}
+
+impl Api {
+    pub(crate) fn new(gate: &Gate, issuer: String, is_secure: bool, cors: Option<CorsLayer>) -> Arc<Api> {
+        Arc::new(Api { router: ApiRouter::new(gate), issuer, is_secure, cors })
+    }
+
+    /// Returns the surfaces for the connection of a peer.
+    pub(crate) fn to(self: &Arc<Self>, gate: &Arc<Gate>, peer: SocketAddr) -> ApiConnection {
+        ApiConnection { api: Arc::clone(self), gate: gate.to(peer) }
+    }
+}
+
+impl ApiConnection {
+    /// Starts to answer a request on whichever surface it is for.
+    pub(crate) fn call(&mut self, request: Request<Received>) -> SurfaceCall {
+        if !request.uri().path().starts_with(PREFIX) {
+            return SurfaceCall::Gate(self.gate.call(request));
+        }
+        let Some(cors) = &self.api.cors else { return SurfaceCall::Api(self.answer(request)) };
+        // A preflight has no answer but that of the layer.
+        let mut connection = ApiConnection { api: Arc::clone(&self.api), gate: self.gate.clone() };
+        let service = cors.layer(service_fn(move |request| {
+            let answer = connection.answer(request);
+            async move { Ok::<_, std::convert::Infallible>(answer.await) }
+        }));
+        SurfaceCall::Api(Box::pin(async move {
+            service.oneshot(request).await.unwrap_or_else(|never| match never {})
+        }))
+    }
+
+    fn answer(
+        &mut self,
+        request: Request<Received>,
+    ) -> Pin<Box<dyn Future<Output = Response<ResponseBody>> + Send>> {
+        let (head, mut body) = request.into_parts();
+        let (api, gate) = (Arc::clone(&self.api), self.gate.clone());
+        let exchange = Exchange {
+            api,
+            gate,
+            id: self.gate.request_id(&head.headers),
+            is_head: head.method == Method::HEAD,
+        };
+        let (route, values) = match exchange.api.router.find(&head.method, head.uri.path()) {
+            Found::Route(route, values) => (route, values),
+            Found::OtherMethods(methods) => return ready(exchange.other_methods(&head.method, &methods)),
+            Found::Nothing => {
+                let problem = Problem::new(Reason::CallUnknown, "the API has no such path");
+                return ready(exchange.refuse(None, &head.headers, &ApiFailure::from(problem)));
+            }
+        };
+        if let Err(status) = exchange.gate.required_credential(route.call.row(), &head.headers) {
+            return ready(exchange.refuse(Some(route), &head.headers, &failure(&status)));
+        }
+        // A small validation is nearly always here already.
+        if route.call.is_answered_from_memory()
+            && let Some(whole) = body.whole().filter(|whole| whole.len() as u64 <= SMALL)
+        {
+            return match exchange.call(route, &values, &head, &whole) {
+                Ok(request) => {
+                    let call = self.gate.call(request);
+                    Box::pin(async move { exchange.finish(route, &head.headers, call.await).await })
+                }
+                Err(failure) => ready(exchange.refuse(Some(route), &head.headers, &failure)),
+            };
+        }
+        Box::pin(async move {
+            let whole = match exchange.gate.read(route.call, body, &head.headers).await {
+                Ok(whole) => whole,
+                Err(status) => return exchange.refuse(Some(route), &head.headers, &failure(&status)),
+            };
+            let (runtime, lost) = (exchange.gate.runtime().clone(), exchange.clone());
+            let headers = head.headers.clone();
+            let answer = runtime.spawn(async move {
+                match exchange.call(route, &values, &head, &whole) {
+                    Ok(request) => {
+                        let answered = exchange.gate.clone().call(request).await;
+                        exchange.finish(route, &head.headers, answered).await
+                    }
+                    Err(failure) => exchange.refuse(Some(route), &head.headers, &failure),
+                }
+            });
+            answer.await.unwrap_or_else(|_| {
+                let problem = Problem::new(Reason::Internal, "the call ended without a response");
+                lost.refuse(Some(route), &headers, &ApiFailure::from(problem))
+            })
+        })
+    }
+}
+
+/// What the answer to a request needs.
+#[derive(Clone)]
+struct Exchange {
+    api: Arc<Api>,
+    gate: ConnectionGate,
+    id: HeaderValue,
+    is_head: bool,
+}
+
+impl Exchange {
+    /// Builds the call of an RPC, with the headers of the request.
+    fn call(
+        &self,
+        route: &ApiRoute,
+        values: &[String],
+        head: &Parts,
+        body: &[u8],
+    ) -> Result<Request<Received>, ApiFailure> {
+        let body = match body {
+            [] => None,
+            _ if matches!(route.binding.body, BodyOf::Nothing) => Some(serde_json::Value::Null),
+            body => {
+                is_json(&head.headers)?;
+                Some(parse(body)?)
+            }
+        };
+        let query: Vec<(String, String)> =
+            form_urlencoded::parse(head.uri.query().unwrap_or_default().as_bytes())
+                .take(MOST_PARAMETERS)
+                .map(|(name, value)| (name.into_owned(), value.into_owned()))
+                .collect();
+        let values: Vec<&str> = values.iter().map(String::as_str).collect();
+        let message = route.binding.request(body.as_ref(), &values, &query)?;
+        let mut framed = Vec::with_capacity(5 + message.encoded_len());
+        framed.push(0);
+        framed.extend(u32::try_from(message.encoded_len()).unwrap_or(u32::MAX).to_be_bytes());
+        message.encode(&mut framed).expect("a vector grows");
+
+        let mut request = Request::new(Received::from(Bytes::from(framed)));
+        *request.uri_mut() = route.rpc.clone();
+        *request.method_mut() = Method::POST;
+        *request.version_mut() = Version::HTTP_2;
+        let headers = request.headers_mut();
+        headers.clone_from(&head.headers);
+        for name in [CONTENT_LENGTH, TRANSFER_ENCODING, CONTENT_ENCODING, ACCEPT_ENCODING, CONNECTION]
+            .iter()
+            .chain(&OF_GRPC)
+        {
+            headers.remove(name);
+        }
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
+        headers.insert(TE, HeaderValue::from_static("trailers"));
+        headers.insert(TIMEOUT, WITHIN);
+        headers.insert(REQUEST_ID, self.id.clone());
+        Ok(request)
+    }
+
+    /// Turns the response of an RPC into that of the API.
+    async fn finish(
+        self,
+        route: &ApiRoute,
+        headers: &HeaderMap,
+        answered: Response<ResponseBody>,
+    ) -> Response<ResponseBody> {
+        let (head, body) = answered.into_parts();
+        let Ok(collected) = body.collect().await else {
+            let problem = Problem::new(Reason::Unavailable, "the response was cut off");
+            return self.refuse(None, headers, &ApiFailure::from(problem));
+        };
+        let trailers = collected.trailers().cloned().unwrap_or_default();
+        let status = Status::from_header_map(&head.headers).or_else(|| Status::from_header_map(&trailers));
+        if let Some(status) = status.filter(|status| status.code() != tonic::Code::Ok) {
+            let mut response = self.problem(headers, &failure(&status));
+            response.headers_mut().extend(ours(&head.headers));
+            return self.end(response);
+        }
+        let Some(json) = json(route, &collected.to_bytes()) else {
+            let problem = Problem::new(Reason::Internal, "the response has no form in JSON");
+            return self.end(self.problem(headers, &ApiFailure::from(problem)));
+        };
+        let mut response = Response::new(json);
+        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        response.headers_mut().extend(ours(&trailers));
+        self.end(response)
+    }
+
+    /// Refuses a request before its RPC is called, and counts that.
+    fn refuse(
+        &self,
+        route: Option<&ApiRoute>,
+        headers: &HeaderMap,
+        failure: &ApiFailure,
+    ) -> Response<ResponseBody> {
+        self.gate.count_refused(route.map(|route| route.call), failure.problem());
+        self.end(self.problem(headers, failure))
+    }
+
+    fn problem(&self, headers: &HeaderMap, failure: &ApiFailure) -> Response<Bytes> {
+        failure.response(&self.api.issuer, self.gate.credential_kind(headers), &self.id)
+    }
+
+    /// Answers a method that the path does not support. `OPTIONS` asks which it does.
+    fn other_methods(&self, method: &Method, methods: &[&str]) -> Response<ResponseBody> {
+        let allowed = methods.iter().copied().chain(["OPTIONS"]).collect::<Vec<_>>().join(", ");
+        let allowed = HeaderValue::try_from(allowed).expect("names of methods are plain text");
+        let mut response = if *method == Method::OPTIONS {
+            let mut response = Response::new(Bytes::new());
+            *response.status_mut() = StatusCode::NO_CONTENT;
+            response
+        } else {
+            let why = format!("this path supports {}", methods.join(", "));
+            let problem = Problem::new(Reason::CallUnknown, why);
+            let failure = ApiFailure::with_status(StatusCode::METHOD_NOT_ALLOWED, problem);
+            self.gate.count_refused(None, failure.problem());
+            self.problem(&HeaderMap::new(), &failure)
+        };
+        response.headers_mut().insert(ALLOW, allowed);
+        self.end(response)
+    }
+
+    fn end(&self, response: Response<Bytes>) -> Response<ResponseBody> {
+        let (mut head, body) = response.into_parts();
+        guard(&mut head.headers, self.api.is_secure);
+        head.headers.insert(REQUEST_ID, self.id.clone());
+        if self.is_head {
+            head.headers.insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
+            return Response::from_parts(head, ResponseBody::default());
+        }
+        Response::from_parts(head, ResponseBody::Tonic(Body::new(http_body_util::Full::new(body))))
+    }
+}
+
+/// The most parameters of a query that are read; no path has as many.
+const MOST_PARAMETERS: usize = 64;
+
+/// Checks that a body is JSON, as its headers say (RFC 8259, section 11: UTF-8, without a parameter).
+fn is_json(headers: &HeaderMap) -> Result<(), ApiFailure> {
+    let only = |name: HeaderName| {
+        let mut values = headers.get_all(name).iter();
+        values.next().filter(|_| values.next().is_none()).and_then(|value| value.to_str().ok())
+    };
+    let kind = only(CONTENT_TYPE).unwrap_or_default();
+    let (kind, parameters) = kind.split_once(';').unwrap_or((kind, ""));
+    let charset = parameters.trim();
+    let is_utf8 = charset.is_empty() || charset.eq_ignore_ascii_case("charset=utf-8");
+    let is_plain = !headers.contains_key(CONTENT_ENCODING);
+    if kind.trim().eq_ignore_ascii_case("application/json") && is_utf8 && is_plain {
+        return Ok(());
+    }
+    let why = "send `content-type: application/json`, in UTF-8 and uncompressed";
+    Err(ApiFailure::with_status(StatusCode::UNSUPPORTED_MEDIA_TYPE, Problem::invalid("content-type", why)))
+}
+
+/// Writes the one message of a response as JSON. Logs what has no form there.
+fn json(route: &ApiRoute, framed: &Bytes) -> Option<Bytes> {
+    let message = unframed(framed)
+        .ok()
+        .and_then(|message| DynamicMessage::decode(route.binding.rpc.output(), message).ok())?;
+    match serde_json::to_vec(&Json(&message)) {
+        Ok(json) => Some(json.into()),
+        Err(error) => {
+            tracing::error!(%error, "a response has no form in JSON");
+            None
+        }
+    }
+}
+
+/// Returns the headers that a gRPC response adds for its callers.
+fn ours(headers: &HeaderMap) -> impl Iterator<Item = (HeaderName, HeaderValue)> {
+    headers
+        .iter()
+        .filter(|(name, _)| name.as_str().starts_with(OURS))
+        .map(|(name, value)| (name.clone(), value.clone()))
+}
+
+fn failure(status: &Status) -> ApiFailure {
+    ApiFailure::from(problem_from_status(status))
+}
+
+fn ready(response: Response<ResponseBody>) -> Pin<Box<dyn Future<Output = Response<ResponseBody>> + Send>> {
+    Box::pin(std::future::ready(response))
+}
