@@ -56,9 +56,9 @@ fn phrase(caller: &str, rule: Rule) -> Option<String> {
         Rule::Operator => format!("a {caller} of an operator {recently}"),
         Rule::Member(role) => format!("a {caller} of {} of the org", member(role)),
         Rule::Recent(role) => format!("a {caller} of {} of the org {recently}", member(role)),
-        Rule::Account(permission) => format!("a {caller} with the permission `{permission}`"),
+        Rule::Account(permission) => format!("a {caller} that carries all grants or `{permission}`"),
         Rule::AccountOrItself(permission) => {
-            format!("a {caller} with the permission `{permission}` or for itself")
+            format!("a {caller} that carries all grants or `{permission}`, or else for itself")
         }
         Rule::Itself => format!("a {caller} for itself"),
         Rule::ItselfInside => format!("a {caller} for itself, within its services and networks"),

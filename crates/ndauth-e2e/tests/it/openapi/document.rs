@@ -14,7 +14,7 @@ use super::examples::Examples;
 use super::schema::{Schemas, body_fields, described, reference};
 
 /// The failures, by status: the name of the response, and its description.
-pub(super) const FAILURES: [(u16, &str, &str); 12] = [
+pub(super) const FAILURES: [(u16, &str, &str); 11] = [
     (400, "Invalid", "The request is malformed. `field` names the part."),
     (401, "NotAuthenticated", "There is no credential, or it is not valid any more."),
     (403, "NotPermitted", "The caller may not do this."),
@@ -27,7 +27,6 @@ pub(super) const FAILURES: [(u16, &str, &str); 12] = [
     ),
     (413, "TooLarge", "The body is larger than the limit of the call."),
     (415, "UnsupportedMediaType", "The body is not `application/json`."),
-    (429, "Exhausted", "A limit is reached."),
     (500, "Internal", "The server failed. Nothing was decided."),
     (503, "Undecided", "It could not be decided: this is neither a yes nor a no."),
     (504, "DeadlineExceeded", "It was not decided in time: this is neither a yes nor a no."),
@@ -159,10 +158,8 @@ impl Generator<'_> {
     }
 
     fn responses(&self, binding: &HttpBinding, row: &Row) -> Value {
-        let mut content = json!({ "schema": reference(binding.rpc.output().name()) });
-        if let Some(example) = self.examples.response(&operation_id(binding)) {
-            content["example"] = example.clone();
-        }
+        let example = self.examples.response(&operation_id(binding));
+        let content = json!({ "schema": reference(binding.rpc.output().name()), "example": example });
         let mut responses = Map::new();
         let done = json!({ "description": "Done.", "content": { "application/json": content } });
         responses.insert("200".to_owned(), done);
@@ -183,10 +180,7 @@ impl Generator<'_> {
 
     fn failures(&self) -> BTreeMap<&'static str, Value> {
         let failures = FAILURES.into_iter().map(|(status, name, description)| {
-            let mut content = json!({ "schema": reference("Problem") });
-            if let Some(example) = self.examples.failure(status) {
-                content["example"] = example.clone();
-            }
+            let content = json!({ "schema": reference("Problem"), "example": self.examples.failure(status) });
             let content = json!({ "application/problem+json": content });
             (name, json!({ "description": description, "content": content }))
         });
@@ -215,11 +209,10 @@ fn problem() -> Value {
     let reasons: Vec<&str> = Reason::all().map(Reason::code).collect();
     json!({
         "type": "object",
-        "description": "A failure (RFC 9457). It may gain members.",
-        "required": ["type", "title", "status", "detail", "reason"],
+        "description": "A failure (RFC 9457), without a `type`: `reason` says more. It may gain members.",
+        "required": ["title", "status", "detail", "reason", "request_id"],
         "properties": {
-            "type": text("The kind of failure: `about:blank`, since `reason` says more."),
-            "title": text("The kind of failure, for people."),
+            "title": text("The status, for people."),
             "status": { "type": "integer", "minimum": 400, "maximum": 599, "description": "The status." },
             "detail": text("What failed, for people."),
             "reason": {
@@ -233,6 +226,15 @@ fn problem() -> Value {
                 "type": "array",
                 "items": { "type": "string" },
                 "description": "The permissions that the caller lacks. Absent if none would help.",
+            },
+            "holder": {
+                "type": "object",
+                "description": "The token that has the name already. Absent otherwise.",
+                "required": ["id", "created_at"],
+                "properties": {
+                    "id": { "type": "string" },
+                    "created_at": { "type": "string", "format": "date-time" },
+                },
             },
             "request_id": text("The request, as the server's log names it."),
         },

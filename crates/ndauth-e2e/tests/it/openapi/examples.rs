@@ -1,8 +1,17 @@
 //! Examples: what a real server answers, with the parts that differ from run to run replaced.
 
 use std::collections::BTreeMap;
+use std::process::{Command, Stdio};
 
-use serde_json::Value;
+use ndauth_core::{Secret, Timestamp};
+use ndauth_proto::json::{HttpBinding, PathSegment, bindings};
+use ndauth_store::testing::execute;
+use ndauth_store::{Clock, DatabaseUrl, Engine};
+use serde_json::{Value, json};
+
+use super::document::operation_id;
+use super::{HttpAnswer, http_send};
+use crate::installation::{Installation, KillOnDrop, Running};
 
 /// Recorded requests and responses.
 #[derive(Debug, Default)]
@@ -14,14 +23,338 @@ pub(super) struct Examples {
 
 impl Examples {
     pub(super) fn body(&self, operation: &str) -> Option<&Value> {
-        self.calls.get(operation).and_then(|(body, _)| body.as_ref())
+        self.calls[operation].0.as_ref()
     }
 
-    pub(super) fn response(&self, operation: &str) -> Option<&Value> {
-        self.calls.get(operation).map(|(_, response)| response)
+    pub(super) fn response(&self, operation: &str) -> &Value {
+        &self.calls[operation].1
     }
 
-    pub(super) fn failure(&self, status: u16) -> Option<&Value> {
-        self.failures.get(&status)
+    pub(super) fn failure(&self, status: u16) -> &Value {
+        &self.failures[&status]
     }
+
+    /// Records every operation and every failure on a new server.
+    pub(super) async fn record() -> Examples {
+        let at = Installation::new(Engine::Sqlite).await;
+        let mut walk = Walk::begin(&at).await;
+        for (operation, caller, values, body) in CALLS {
+            walk.step(operation, *caller, values, body);
+        }
+        walk.fail(&at).await;
+        walk.examples
+    }
+}
+
+/// A caller: nobody, a person, or a service.
+#[derive(Clone, Copy, Debug)]
+enum Caller {
+    Nobody,
+    /// An operator, and an admin of the org `ops`.
+    Ada,
+    Bob,
+    Cy,
+    Service,
+}
+
+use Caller::{Ada, Bob, Cy, Nobody, Service};
+
+/// A call: its operation and caller, the variables of its path and the parameters of its query that are not what the
+/// responses before it named, and its body.
+type Call = (&'static str, Caller, &'static [(&'static str, &'static str)], &'static str);
+
+const POLICY: &str = r#"{ "policy": { "longest_lifetime": "365d", "personal_tokens": true, "networks": "all",
+    "login_within": "never", "suspend_on_reuse": true, "require_grants": false, "no_all_org_tokens": false } }"#;
+const PERSONAL: &str = r#"{ "name": "ci", "scope": "RW", "orgs": "all", "grants": "all", "expiry": "90d",
+    "services": "all", "networks": "all" }"#;
+const OF_THE_ORG: &str = r#"{ "name": "deploy", "scope": "RW", "expiry": "30d", "services": ["registry"],
+    "networks": ["10.0.0.0/8"],
+    "grants": [{ "resource_type": "assets", "resource_id": "prod-*", "actions": ["read", "write"] }] }"#;
+const QUESTION: &str = r#"{ "secret": "{secret}", "org": "ops", "required_access": "RO",
+    "required_permission": "read:assets:prod-1" }"#;
+const QUESTIONS: &str = r#"{ "questions": [
+    { "secret": "{secret}", "org": "ops", "required_access": "RO", "required_permission": "read:assets" },
+    { "secret": "{secret}", "required_access": "RW" }] }"#;
+
+const JSON: (&str, &str) = ("content-type", "application/json");
+
+/// The calls, in an order in which each succeeds.
+#[rustfmt::skip]
+const CALLS: &[Call] = &[
+    ("WhoAmI",                   Ada,     &[], ""),
+    ("ListOrgs",                 Ada,     &[], ""),
+    ("ListSessions",             Ada,     &[], ""),
+    ("ListPermissions",          Ada,     &[], ""),
+    ("CreateOrg",                Ada,     &[], r#"{ "slug": "lab", "name": "Lab" }"#),
+    ("GetOrg",                   Ada,     &[], ""),
+    ("AddMember",                Ada,     &[], r#"{ "handle": "bob", "role": "RO" }"#),
+    ("SetMember",                Ada,     &[], r#"{ "role": "RW" }"#),
+    ("ListMembers",              Ada,     &[], ""),
+    ("RemoveMember",             Ada,     &[], ""),
+    ("OfferMembership",          Ada,     &[], r#"{ "handle": "bob", "role": "RW" }"#),
+    ("ListMembershipOffers_org", Ada,     &[], ""),
+    ("ListMembershipOffers",     Bob,     &[], ""),
+    ("AcceptMembershipOffer",    Bob,     &[], r#"{ "role": "RW" }"#),
+    ("OfferMembership",          Ada,     &[], r#"{ "handle": "cy", "role": "RO" }"#),
+    ("DeclineMembershipOffer",   Cy,      &[], ""),
+    ("OfferMembership",          Ada,     &[], r#"{ "handle": "cy", "role": "RO" }"#),
+    ("WithdrawMembershipOffer",  Ada,     &[("handle", "cy")], ""),
+    ("GetOrgPolicy",             Ada,     &[], ""),
+    ("SetOrgPolicy",             Ada,     &[], POLICY),
+    ("FreezeOrg",                Ada,     &[], ""),
+    ("UnfreezeOrg",              Ada,     &[], ""),
+    ("CreateToken",              Ada,     &[], PERSONAL),
+    ("ListTokens",               Ada,     &[], ""),
+    ("GetToken",                 Ada,     &[], ""),
+    ("GetToken_lookup",          Ada,     &[("name", "ci")], ""),
+    ("UpdateToken",              Ada,     &[], r#"{ "description": "publishes the site" }"#),
+    ("ValidateToken",            Service, &[], QUESTION),
+    ("ValidateTokens",           Service, &[], QUESTIONS),
+    ("ExplainToken",             Ada,     &[], r#"{ "which": { "name": "ci" }, "org": "ops", "access": "RW" }"#),
+    ("RotateToken",              Ada,     &[], r#"{ "overlap": "24h" }"#),
+    ("DropRotation",             Ada,     &[], ""),
+    ("RotateToken",              Ada,     &[], ""),
+    ("ConfirmRotation",          Ada,     &[], "{}"),
+    ("RetireSecret",             Ada,     &[], r#"{ "anyway": true }"#),
+    ("RenewToken",               Ada,     &[], "{}"),
+    ("SuspendToken",             Ada,     &[], ""),
+    ("ResumeToken",              Ada,     &[], ""),
+    ("ListPersonalTokens",       Ada,     &[], ""),
+    ("SuspendPersonalToken",     Ada,     &[], ""),
+    ("ResumePersonalToken",      Ada,     &[], ""),
+    ("RevokeToken",              Ada,     &[], r#"{ "reason": "NO_LONGER_NEEDED", "note": "the site moved" }"#),
+    ("CreateToken_org",          Ada,     &[], OF_THE_ORG),
+    ("ListTokens_org",           Ada,     &[], ""),
+    ("GetToken_org",             Ada,     &[], ""),
+    ("GetToken_org_lookup",      Ada,     &[("name", "deploy")], ""),
+    ("UpdateToken_org",          Ada,     &[], r#"{ "description": "deploys the site" }"#),
+    ("ExplainToken_org",         Ada,     &[], r#"{ "which": { "name": "deploy" } }"#),
+    ("RotateToken_org",          Ada,     &[], r#"{ "overlap": "1h" }"#),
+    ("DropRotation_org",         Ada,     &[], ""),
+    ("RotateToken_org",          Ada,     &[], ""),
+    ("ConfirmRotation_org",      Ada,     &[], "{}"),
+    ("RetireSecret_org",         Ada,     &[], r#"{ "anyway": true }"#),
+    ("RenewToken_org",           Ada,     &[], "{}"),
+    ("SuspendToken_org",         Ada,     &[], ""),
+    ("ResumeToken_org",          Ada,     &[], ""),
+    ("RevokeToken_org",          Ada,     &[], r#"{ "reason": "LEAKED" }"#),
+    ("RevokeAllTokens",          Ada,     &[], r#"{ "all": true, "dry_run": true }"#),
+    ("RevokeAllTokens_org",      Ada,     &[], r#"{ "all": true, "dry_run": true }"#),
+    ("RevokeAllTokens_account",  Ada,     &[("account", "bob")], r#"{ "all": true, "dry_run": true }"#),
+    ("RevokeSecret",             Nobody,  &[], r#"{ "secret": "{secret}" }"#),
+    ("RevokeSessions",           Cy,      &[], r#"{ "all": true }"#),
+];
+
+/// A server and what the calls so far have shown.
+struct Walk {
+    server: Running,
+    secrets: BTreeMap<&'static str, String>,
+    /// The token and the secret of the last response that has them.
+    id: String,
+    secret: String,
+    placeholders: Placeholders,
+    examples: Examples,
+}
+
+impl Walk {
+    async fn begin(at: &Installation) -> Walk {
+        let store = at.scratch.store(Clock::Database).await;
+        let begun = store.read().await.expect("a view").now();
+        let placeholders = Placeholders { begun, ids: Vec::new() };
+        for person in ["ada", "bob", "cy"] {
+            at.run_admin(&format!("account create {person} --email {person}@example.org"));
+        }
+        at.run_admin("operator grant ada");
+        at.run_admin("org create ops --admin ada");
+        let issue = |person: &str| at.run_admin(&format!("session issue {person}"));
+        let secrets = BTreeMap::from([
+            ("Ada", issue("ada")),
+            ("Bob", issue("bob")),
+            ("Cy", issue("cy")),
+            ("Service", at.service().expose().to_owned()),
+        ]);
+        let mut command = at.command("NDAUTH_TEST_NDAUTHD");
+        command.env("NDAUTHD_CLIENT_TIMEOUT_SECONDS", "1");
+        let server = at.serve_as(command, &[]);
+        let (id, secret) = (String::new(), String::new());
+        Walk { server, secrets, id, secret, placeholders, examples: Examples::default() }
+    }
+
+    fn credential(&self, caller: Caller) -> Option<String> {
+        self.secrets.get(format!("{caller:?}").as_str()).cloned()
+    }
+
+    fn step(&mut self, operation: &str, caller: Caller, values: &[(&str, &str)], body: &str) {
+        let binding = bindings().iter().find(|binding| operation_id(binding) == operation);
+        let binding = binding.unwrap_or_else(|| panic!("there is no `{operation}`"));
+        let path = self.path(binding, values);
+        let body = body.replace("{secret}", &self.secret);
+        let headers = if body.is_empty() { &[][..] } else { &[JSON] };
+        let answer = http_send(
+            &self.server,
+            binding.method,
+            &path,
+            self.credential(caller).as_deref(),
+            headers,
+            &body,
+        );
+        assert_eq!(answer.status, 200, "{operation}: {answer:?}");
+        let response: Value = serde_json::from_str(&answer.body).expect("JSON");
+        if let Some(id) = response["token"]["id"].as_str() {
+            id.clone_into(&mut self.id);
+        }
+        if let Some(secret) = response["secret"].as_str() {
+            secret.clone_into(&mut self.secret);
+        }
+        let body = (!body.is_empty()).then(|| serde_json::from_str(&body).expect("JSON"));
+        let body = body.map(|body| self.placeholders.replaced("", body));
+        let response = self.placeholders.replaced("", response);
+        self.examples.calls.entry(operation.to_owned()).or_insert((body, response));
+    }
+
+    fn path(&self, binding: &HttpBinding, values: &[(&str, &str)]) -> String {
+        let value = |name: &str| {
+            let given = values.iter().find(|(of, _)| *of == name).map(|(_, value)| *value);
+            given.unwrap_or(match name {
+                "org" => "ops",
+                "handle" => "bob",
+                _ => &self.id,
+            })
+        };
+        let segments = binding.segments.iter().map(|segment| match segment {
+            PathSegment::Literal(text) => format!("/{text}"),
+            PathSegment::Variable(variable) => format!("/{}", value(variable.field().name())),
+        });
+        let verb = binding.verb.iter().map(|verb| format!(":{verb}"));
+        let query = binding.parameters.iter().filter_map(|parameter| {
+            let name = parameter.field().name();
+            values.iter().find(|(of, _)| *of == name).map(|(_, value)| format!("?{name}={value}"))
+        });
+        segments.chain(verb).chain(query).collect()
+    }
+
+    /// Has the server fail in every way.
+    async fn fail(&mut self, at: &Installation) {
+        let ada = self.credential(Ada).expect("a secret");
+        let body = PERSONAL.replace("\"ci\"", "\"laptop\"");
+        let reader =
+            OF_THE_ORG.replace("deploy", "reader").replace(r#"["registry"]"#, r#""all", "orgs": "all""#);
+        let reader = reader.replace(r#"["10.0.0.0/8"]"#, r#""all""#);
+        let made = http_send(&self.server, "POST", "/v1/tokens", Some(&ada), &[JSON], &reader);
+        let reader: Value = serde_json::from_str(&made.body).expect("JSON");
+        let reader = reader["secret"].as_str().expect("a secret").to_owned();
+        let made = http_send(&self.server, "POST", "/v1/tokens", Some(&ada), &[JSON], &body);
+        assert_eq!(made.status, 200, "{made:?}");
+        let unknown = "/v1/tokens/00000000-0000-7000-8000-000000000000";
+        let misspelt = body.replace("scope", "scopes");
+        let huge = format!(r#"{{ "name": "{}" }}"#, "x".repeat(1 << 20));
+        let ada = Some(ada.as_str());
+        for (status, method, path, credential, headers, body) in [
+            (400, "POST", "/v1/tokens", ada, &[JSON][..], misspelt.as_str()),
+            (401, "GET", "/v1/whoami", None, &[], ""),
+            (403, "GET", "/v1/tokens", Some(reader.as_str()), &[], ""),
+            (404, "GET", unknown, ada, &[], ""),
+            (405, "DELETE", "/v1/tokens", ada, &[], ""),
+            (409, "POST", "/v1/tokens", ada, &[JSON], &body),
+            (413, "POST", "/v1/tokens", ada, &[JSON], &huge),
+            (415, "POST", "/v1/tokens", ada, &[("content-type", "text/plain")], &body),
+            // The rest of the body never comes.
+            (504, "POST", "/v1/tokens", ada, &[JSON, ("content-length", "1000")], "{"),
+        ] {
+            let answer = http_send(&self.server, method, path, credential, headers, body);
+            self.keep(status, &answer);
+        }
+        let writer = writing(at);
+        self.keep(
+            503,
+            &http_send(&self.server, "POST", "/v1/tokens", ada, &[JSON], &body.replace("laptop", "b")),
+        );
+        drop(writer);
+        let store = at.scratch.store(Clock::Database).await;
+        execute(&store, "UPDATE token SET all_orgs = FALSE WHERE name = 'laptop'").await;
+        self.keep(500, &http_send(&self.server, "GET", "/v1/tokens:lookup?name=laptop", ada, &[], ""));
+    }
+
+    fn keep(&mut self, status: u16, answer: &HttpAnswer) {
+        assert_eq!(answer.status, status, "{answer:?}");
+        assert!(answer.head.contains("content-type: application/problem+json"), "{answer:?}");
+        let problem = serde_json::from_str(&answer.body).expect("JSON");
+        let problem = self.placeholders.replaced("", problem);
+        self.examples.failures.insert(status, problem);
+    }
+}
+
+/// Starts a process that holds the lock of an SQLite database for writing.
+fn writing(at: &Installation) -> KillOnDrop {
+    use std::io::{BufRead as _, BufReader};
+
+    let DatabaseUrl::Sqlite(path) = &at.scratch.url else { panic!("a file") };
+    let script = "import sqlite3, sys; file = sqlite3.connect(sys.argv[1], isolation_level=None); \
+                  file.execute('BEGIN IMMEDIATE'); print('locked', flush=True); sys.stdin.read()";
+    let mut command = Command::new("python3");
+    command.args(["-c", script]).arg(path).stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut writer = KillOnDrop(command.spawn().expect("python starts"));
+    let mut line = String::new();
+    BufReader::new(writer.0.stdout.take().expect("piped")).read_line(&mut line).expect("it says so");
+    assert_eq!(line, "locked\n");
+    writer
+}
+
+/// Replaces what differs from run to run.
+struct Placeholders {
+    begun: Timestamp,
+    ids: Vec<String>,
+}
+
+/// The microseconds of a quarter of an hour. A recording takes less, so instants are as many of these from its begin.
+const QUARTER: i64 = 15 * 60 * 1_000_000;
+/// The instant at which every recording begins.
+const BEGIN: &str = "2027-01-01T12:00:00Z";
+
+impl Placeholders {
+    fn replaced(&mut self, key: &str, value: Value) -> Value {
+        match value {
+            Value::Array(items) => items.into_iter().map(|item| self.replaced(key, item)).collect(),
+            Value::Object(fields) => {
+                let fields = fields.into_iter().map(|(key, value)| {
+                    let value = self.replaced(&key, value);
+                    (key, value)
+                });
+                Value::Object(fields.collect())
+            }
+            Value::Number(_) if key == "sequence" => json!(42),
+            Value::String(_) if key == "request_id" => json!("5f3a1c9e7b2d4860-17"),
+            Value::String(text) => json!(self.text(key, text)),
+            value => value,
+        }
+    }
+
+    fn text(&mut self, key: &str, text: String) -> String {
+        if let Ok(secret) = text.parse::<Secret>() {
+            let kind = &secret.expose()[..6];
+            return format!("{kind}{}", "0".repeat(43));
+        }
+        if key == "prefix" {
+            return format!("{}000000", &text[..6]);
+        }
+        if let Ok(at) = text.parse::<Timestamp>() {
+            let begin: Timestamp = BEGIN.parse().expect("an instant");
+            let quarters = (at.micros() - self.begun.micros()).div_euclid(QUARTER);
+            return Timestamp::from_micros(begin.micros() + quarters * QUARTER).expect("near").to_string();
+        }
+        if is_id(&text) {
+            let known = self.ids.iter().position(|id| *id == text);
+            let index = known.unwrap_or_else(|| {
+                self.ids.push(text);
+                self.ids.len() - 1
+            });
+            return format!("01941f29-7c00-7000-8000-{:012}", index + 1);
+        }
+        text
+    }
+}
+
+fn is_id(text: &str) -> bool {
+    let is_part = |part: &str| part.bytes().all(|byte| byte.is_ascii_hexdigit());
+    text.len() == 36 && text.split('-').map(str::len).eq([8, 4, 4, 4, 12]) && text.split('-').all(is_part)
 }

@@ -6,7 +6,7 @@ use std::process::Command;
 use ndauth_store::Engine;
 use serde_json::Value;
 
-use super::{committed, http_get, root};
+use super::{HttpAnswer, committed, http_send, root};
 use crate::installation::{Installation, run, test_path};
 
 /// Returns the values of an attribute in a page.
@@ -20,12 +20,13 @@ async fn the_document_and_its_page_are_served_to_anybody() {
     let server = at.serve();
     let text = std::fs::read_to_string(committed()).expect("the file");
     let document: Value = serde_json::from_str(&text).expect("it is JSON");
-    let (head, served) = http_get(&server, "/openapi.json");
+    let get = |path: &str| http_send(&server, "GET", path, None, &[], "");
+    let HttpAnswer { head, body: served, .. } = get("/openapi.json");
     assert!(head.contains("content-type: application/json\r\n"), "{head}");
     assert!(head.contains("cache-control: max-age=300\r\n"), "{head}");
     assert_eq!(served, text);
 
-    let (head, page) = http_get(&server, "/docs");
+    let HttpAnswer { head, body: page, .. } = get("/docs");
     assert!(head.contains("content-type: text/html; charset=utf-8\r\n"), "{head}");
     assert!(head.contains("default-src 'none'; style-src 'self';"), "{head}");
     assert!(!page.contains("<script"), "there is no script");
