@@ -9,6 +9,8 @@ mod schema;
 mod document;
 
 mod judges;
+
+mod clients;
 mod page;
 
 use std::fmt::Write;

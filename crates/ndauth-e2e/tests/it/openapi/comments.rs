@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use ndauth_proto::json::enum_value_name;
 use prost_reflect::prost_types::FileDescriptorProto;
 use prost_reflect::{EnumDescriptor, FileDescriptor, MessageDescriptor, ServiceDescriptor};
 use protox::Compiler;
@@ -25,7 +26,16 @@ impl Comments {
         compiler.include_imports(true).include_source_info(true).open_files(files).expect("it compiles");
         let pool = compiler.descriptor_pool();
         let mut comments = Comments(BTreeMap::new());
-        pool.files().filter(|file| file.package_name() == "ndauth.v1").for_each(|file| comments.read(&file));
+        let files = || pool.files().filter(|file| file.package_name() == "ndauth.v1");
+        files().for_each(|file| comments.read(&file));
+        // JSON names the values of enums without their prefix.
+        for values in files().flat_map(|file| file.enums().collect::<Vec<_>>()) {
+            for value in values.values() {
+                let Some(name) = enum_value_name(&values, value.number()) else { continue };
+                let (quoted, name) = (format!("`{}`", value.name()), format!("`{name}`"));
+                comments.0.values_mut().for_each(|comment| *comment = comment.replace(&quoted, &name));
+            }
+        }
         comments
     }
 

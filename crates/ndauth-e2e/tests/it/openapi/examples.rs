@@ -159,8 +159,8 @@ struct Walk {
 impl Walk {
     async fn begin(at: &Installation) -> Walk {
         let store = at.scratch.store(Clock::Database).await;
-        let begun = store.read().await.expect("a view").now();
-        let placeholders = Placeholders { begun, ids: Vec::new() };
+        let begun = store.read().await.expect("a view").now().micros();
+        let placeholders = Placeholders { begun: begun - begun % MINUTE, ids: Vec::new() };
         for person in ["ada", "bob", "cy"] {
             at.run_admin(&format!("account create {person} --email {person}@example.org"));
         }
@@ -302,12 +302,14 @@ fn writing(at: &Installation) -> KillOnDrop {
 
 /// Replaces what differs from run to run.
 struct Placeholders {
-    begun: Timestamp,
+    /// In microseconds, at the begin of a minute, since some texts name no seconds.
+    begun: i64,
     ids: Vec<String>,
 }
 
 /// The microseconds of a quarter of an hour. A recording takes less, so instants are as many of these from its begin.
-const QUARTER: i64 = 15 * 60 * 1_000_000;
+const QUARTER: i64 = 15 * MINUTE;
+const MINUTE: i64 = 60 * 1_000_000;
 /// The instant at which every recording begins.
 const BEGIN: &str = "2027-01-01T12:00:00Z";
 
@@ -324,6 +326,8 @@ impl Placeholders {
             }
             Value::Number(_) if key == "sequence" => json!(42),
             Value::String(_) if key == "request_id" => json!("5f3a1c9e7b2d4860-17"),
+            // Less the age of the state that the answer takes into account.
+            Value::String(_) if key == "max_cache_age" => json!("2s"),
             Value::String(text) => json!(self.text(key, text)),
             value => value,
         }
@@ -338,9 +342,14 @@ impl Placeholders {
             return format!("{}000000", &text[..6]);
         }
         if let Ok(at) = text.parse::<Timestamp>() {
-            let begin: Timestamp = BEGIN.parse().expect("an instant");
-            let quarters = (at.micros() - self.begun.micros()).div_euclid(QUARTER);
-            return Timestamp::from_micros(begin.micros() + quarters * QUARTER).expect("near").to_string();
+            return self.instant(at).to_string();
+        }
+        // A text for people, which ends with an instant such as `2027-01-31 12:00 UTC`.
+        if let Some(start) = text.strip_suffix(" UTC").map(|text| text.len().saturating_sub(16)) {
+            let (words, minute) = text.split_at(start);
+            let minute = minute.trim_end_matches(" UTC").replace(' ', "T");
+            let at: Timestamp = format!("{minute}:00Z").parse().expect("a minute");
+            return format!("{words}{}", self.instant(at).minute());
         }
         if is_id(&text) {
             let known = self.ids.iter().position(|id| *id == text);
@@ -351,6 +360,14 @@ impl Placeholders {
             return format!("01941f29-7c00-7000-8000-{:012}", index + 1);
         }
         text
+    }
+}
+
+impl Placeholders {
+    fn instant(&self, at: Timestamp) -> Timestamp {
+        let begin: Timestamp = BEGIN.parse().expect("an instant");
+        let quarters = (at.micros() - self.begun).div_euclid(QUARTER);
+        Timestamp::from_micros(begin.micros() + quarters * QUARTER).expect("near")
     }
 }
 

@@ -24,7 +24,7 @@ async fn the_document_and_its_page_are_served_to_anybody() {
     let HttpAnswer { head, body: served, .. } = get("/openapi.json");
     assert!(head.contains("content-type: application/json\r\n"), "{head}");
     assert!(head.contains("cache-control: max-age=300\r\n"), "{head}");
-    assert_eq!(served, text);
+    assert!(served == text, "it is the committed file");
 
     let HttpAnswer { head, body: page, .. } = get("/docs");
     assert!(head.contains("content-type: text/html; charset=utf-8\r\n"), "{head}");
