@@ -214,6 +214,9 @@ fn kind(schema: &Value) -> ShownKind {
     if !schema["const"].is_null() {
         return simple(schema["const"].to_string());
     }
+    if let Some([word]) = schema["enum"].as_array().map(Vec::as_slice) {
+        return simple(word.to_string());
+    }
     match schema["type"].as_str() {
         Some("array") => {
             let of = kind(&schema["items"]);

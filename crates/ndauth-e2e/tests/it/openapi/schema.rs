@@ -212,11 +212,21 @@ impl<'a> Schemas<'a> {
         described(json!({ "type": "string", "enum": names }), &text)
     }
 
-    /// Returns the schema of a sum type: exactly one of its forms fits a value.
+    /// Returns the schema of a sum type: exactly one of its forms fits a value. A word is the last one, and beside a
+    /// duration it is no `const`: the clients of openapi-python-client try nothing after a `const`, and no text before it.
     fn sum(&self, message: &MessageDescriptor) -> Value {
-        let forms = message.fields().map(|member| {
+        let is_word = |member: &FieldDescriptor| {
+            member.kind().as_message().is_some_and(|inner| MessageForm::of(inner) == MessageForm::Empty)
+        };
+        let (words, others): (Vec<_>, Vec<_>) = message.fields().partition(is_word);
+        let mut kinds = others.iter().filter_map(|member| member.kind().as_message().map(MessageForm::of));
+        let has_duration = kinds.any(|form| form == MessageForm::Duration);
+        let forms = others.into_iter().chain(words).map(|member| {
             let form = match member.kind() {
                 Kind::Message(inner) => match MessageForm::of(&inner) {
+                    MessageForm::Empty if has_duration => {
+                        json!({ "type": "string", "enum": [member.name()] })
+                    }
                     MessageForm::Empty => json!({ "type": "string", "const": member.name() }),
                     MessageForm::Instant => {
                         json!({ "type": "string", "format": "date-time", "pattern": INSTANT })
