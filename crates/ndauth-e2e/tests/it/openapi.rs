@@ -11,6 +11,7 @@ mod document;
 mod judges;
 
 mod clients;
+mod fuzzing;
 mod page;
 
 use std::fmt::Write;

@@ -7650,7 +7650,7 @@ pub mod token_service_server {
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 #[prost(skip_debug)]
 pub struct ValidateTokenRequest {
-    /// Required: the secret that was presented to the service.
+    /// The secret that was presented to the service.
     #[prost(string, tag = "1")]
     pub secret: ::prost::alloc::string::String,
     /// The slug of the org in question. Empty with `ACCESS_IDENTITY`, required otherwise.

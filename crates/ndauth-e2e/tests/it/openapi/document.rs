@@ -111,7 +111,12 @@ impl Generator<'_> {
         if row.nobody == Rule::Yes {
             operation["security"] = json!([]);
         }
-        let variables = binding.variables().map(|variable| self.parameter(variable, "path"));
+        let variables = binding.variables().map(|variable| {
+            let mut parameter = self.parameter(variable, "path");
+            let example = self.examples.variable(&operation_id(binding), variable.field().name());
+            parameter["example"] = json!(example);
+            parameter
+        });
         let query = binding.parameters.iter().map(|parameter| self.parameter(parameter, "query"));
         let parameters: Vec<Value> = variables.chain(query).collect();
         if !parameters.is_empty() {

@@ -16,18 +16,31 @@ use crate::installation::{Installation, KillOnDrop, Running};
 /// Recorded requests and responses.
 #[derive(Debug, Default)]
 pub(super) struct Examples {
-    /// By `operationId`: the body of the request, and of the response.
-    calls: BTreeMap<String, (Option<Value>, Value)>,
+    /// By `operationId`.
+    calls: BTreeMap<String, RecordedCall>,
     failures: BTreeMap<u16, Value>,
 }
 
+#[derive(Debug)]
+struct RecordedCall {
+    /// The values of the variables of the path.
+    variables: BTreeMap<String, String>,
+    body: Option<Value>,
+    response: Value,
+}
+
 impl Examples {
+    /// Returns the value of a variable of the path.
+    pub(super) fn variable(&self, operation: &str, name: &str) -> &str {
+        &self.calls[operation].variables[name]
+    }
+
     pub(super) fn body(&self, operation: &str) -> Option<&Value> {
-        self.calls[operation].0.as_ref()
+        self.calls[operation].body.as_ref()
     }
 
     pub(super) fn response(&self, operation: &str) -> &Value {
-        &self.calls[operation].1
+        &self.calls[operation].response
     }
 
     pub(super) fn failure(&self, status: u16) -> &Value {
@@ -187,7 +200,10 @@ impl Walk {
     fn step(&mut self, operation: &str, caller: Caller, values: &[(&str, &str)], body: &str) {
         let binding = bindings().iter().find(|binding| operation_id(binding) == operation);
         let binding = binding.unwrap_or_else(|| panic!("there is no `{operation}`"));
-        let path = self.path(binding, values);
+        let variables = binding.variables().map(|variable| variable.field().name().to_owned());
+        let variables: BTreeMap<String, String> =
+            variables.map(|name| (name.clone(), self.value(&name, values))).collect();
+        let path = path(binding, &variables, values);
         let body = body.replace("{secret}", &self.secret);
         let headers = if body.is_empty() { &[][..] } else { &[JSON] };
         let answer = http_send(
@@ -209,28 +225,20 @@ impl Walk {
         let body = (!body.is_empty()).then(|| serde_json::from_str(&body).expect("JSON"));
         let body = body.map(|body| self.placeholders.replaced("", body));
         let response = self.placeholders.replaced("", response);
-        self.examples.calls.entry(operation.to_owned()).or_insert((body, response));
+        let variables = variables.into_iter().map(|(name, value)| (name, self.placeholders.text("", value)));
+        let recorded = RecordedCall { variables: variables.collect(), body, response };
+        self.examples.calls.entry(operation.to_owned()).or_insert(recorded);
     }
 
-    fn path(&self, binding: &HttpBinding, values: &[(&str, &str)]) -> String {
-        let value = |name: &str| {
-            let given = values.iter().find(|(of, _)| *of == name).map(|(_, value)| *value);
-            given.unwrap_or(match name {
-                "org" => "ops",
-                "handle" => "bob",
-                _ => &self.id,
-            })
+    /// Returns the value of a variable of a path.
+    fn value(&self, name: &str, given: &[(&str, &str)]) -> String {
+        let given = given.iter().find(|(of, _)| *of == name).map(|(_, value)| *value);
+        let usual = match name {
+            "org" => "ops",
+            "handle" => "bob",
+            _ => &self.id,
         };
-        let segments = binding.segments.iter().map(|segment| match segment {
-            PathSegment::Literal(text) => format!("/{text}"),
-            PathSegment::Variable(variable) => format!("/{}", value(variable.field().name())),
-        });
-        let verb = binding.verb.iter().map(|verb| format!(":{verb}"));
-        let query = binding.parameters.iter().filter_map(|parameter| {
-            let name = parameter.field().name();
-            values.iter().find(|(of, _)| *of == name).map(|(_, value)| format!("?{name}={value}"))
-        });
-        segments.chain(verb).chain(query).collect()
+        given.unwrap_or(usual).to_owned()
     }
 
     /// Has the server fail in every way.
@@ -282,6 +290,20 @@ impl Walk {
         let problem = self.placeholders.replaced("", problem);
         self.examples.failures.insert(status, problem);
     }
+}
+
+/// Returns the path of a call, with its query.
+fn path(binding: &HttpBinding, variables: &BTreeMap<String, String>, values: &[(&str, &str)]) -> String {
+    let segments = binding.segments.iter().map(|segment| match segment {
+        PathSegment::Literal(text) => format!("/{text}"),
+        PathSegment::Variable(variable) => format!("/{}", variables[variable.field().name()]),
+    });
+    let verb = binding.verb.iter().map(|verb| format!(":{verb}"));
+    let query = binding.parameters.iter().filter_map(|parameter| {
+        let name = parameter.field().name();
+        values.iter().find(|(of, _)| *of == name).map(|(_, value)| format!("?{name}={value}"))
+    });
+    segments.chain(verb).chain(query).collect()
 }
 
 /// Starts a process that holds the lock of an SQLite database for writing.

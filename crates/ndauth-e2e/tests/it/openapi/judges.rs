@@ -39,7 +39,7 @@ fn lint(file: &Path) -> Vec<String> {
 }
 
 /// Writes the document with one part replaced.
-fn broken(folder: &tempfile::TempDir, pointer: &str, part: Value) -> std::path::PathBuf {
+pub(super) fn broken(folder: &tempfile::TempDir, pointer: &str, part: Value) -> std::path::PathBuf {
     let mut document: Value =
         serde_json::from_str(&std::fs::read_to_string(committed()).expect("the file")).expect("it is JSON");
     *document.pointer_mut(pointer).expect("it is there") = part;
