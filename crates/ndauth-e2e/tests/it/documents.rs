@@ -17,8 +17,8 @@ use crate::installation::{Installation, path, run, test_path};
 use crate::logins::{choose_password, log_in_by_a_code};
 use crate::registry::Registry;
 
-use page::{Page, word};
-pub(crate) use page::{blocks, read, root};
+use page::word;
+pub(crate) use page::{Page, blocks, read, root};
 
 const FRESH: &str =
     "<!-- Made of the command line: `UPDATE_EXPECT=1 cargo xtask test -E 'test(documents)'` writes it. -->\n";
@@ -47,10 +47,11 @@ async fn the_references_are_fresh() {
 }
 
 /// The pages with commands or code, and the languages of their blocks. A test below plays each page.
-const PLAYED: [(&str, &[&str]); 21] = [
+const PLAYED: [(&str, &[&str]); 22] = [
     ("CONTRIBUTING.md", &["sh"]),
     ("README.md", &["sh", "yaml"]),
     ("crates/ndauth-client/examples/asset-registry/README.md", &["sh"]),
+    ("docs/api.md", &["js", "python", "sh"]),
     ("docs/ci/README.md", &["sh", "yaml"]),
     ("docs/cli.md", &["sh"]),
     ("docs/first-day.md", &["console"]),

@@ -131,6 +131,35 @@ async fn call_in_parts(
     Ok((head.headers, body.trailers().await?))
 }
 
+/// Sends a unary call over bare HTTP/2. Returns the one message of its response, or its status.
+pub(crate) async fn call_for_message(
+    client: &mut SendRequest<Bytes>,
+    path: &str,
+    headers: &[(&'static str, &str)],
+    body: &[u8],
+) -> Result<Result<Bytes, tonic::Status>, h2::Error> {
+    let mut request = Request::post(format!("http://x{path}")).version(Version::HTTP_2);
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    let mut client = client.clone().ready().await?;
+    let (answer, mut sending) = client.send_request(request.body(()).expect("a request"), false)?;
+    sending.send_data(Bytes::copy_from_slice(body), true)?;
+    let (head, mut body) = answer.await?.into_parts();
+    let mut message = Vec::new();
+    while let Some(data) = body.data().await {
+        let data = data?;
+        let _ = body.flow_control().release_capacity(data.len());
+        message.extend_from_slice(&data);
+    }
+    let trailers = body.trailers().await?.unwrap_or(head.headers);
+    let status = tonic::Status::from_header_map(&trailers).expect("a status");
+    Ok(match status.code() {
+        tonic::Code::Ok => Ok(Bytes::from(message.split_off(5.min(message.len())))),
+        _ => Err(status),
+    })
+}
+
 /// Returns a request that validates only the identity of a secret, as gRPC frames it.
 pub(crate) fn framed(secret: &str) -> Vec<u8> {
     let question = prost::Message::encode_to_vec(&v1::ValidateTokenRequest {

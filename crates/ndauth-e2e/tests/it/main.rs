@@ -1,5 +1,6 @@
 //! End-to-end tests of the real binaries, on both databases.
 
+mod api;
 mod cli;
 mod configuration;
 mod copies;

@@ -178,6 +178,8 @@ fn text_is_read_strictly() {
     let problem = parse(deep(17).as_bytes()).expect_err("too deep");
     assert!(problem.message.contains("deeper than 16"), "{}", problem.message);
     assert!(parse(deep(100_000).as_bytes()).is_err());
+    let wide = |values: usize| format!("[{}]", vec!["0"; values].join(","));
+    assert!(parse(wide(19_999).as_bytes()).is_ok() && parse(wide(20_000).as_bytes()).is_err());
     // No message quotes a value: it may be a secret.
     let secret = format!("{{\"secret\":\"ndpat_{}", "A".repeat(43));
     let problem = parse(secret.as_bytes()).expect_err("cut off");

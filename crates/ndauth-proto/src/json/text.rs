@@ -1,5 +1,6 @@
-//! JSON text, read strictly: no key twice, no deep nesting.
+//! JSON text, read strictly: no key twice, no deep nesting, not many values.
 
+use std::cell::Cell;
 use std::fmt;
 
 use ndauth_core::{Problem, Reason, is_unshowable};
@@ -8,37 +9,48 @@ use serde_json::{Map, Number, Value};
 
 /// The most arrays and objects within each other.
 pub const DEEPEST: usize = 16;
+/// The most values. The largest batch of questions has fewer; each takes far more memory than text.
+pub const MOST_VALUES: usize = 20_000;
 
-/// Parses a JSON text (RFC 8259). Refuses a key that an object has twice, and nesting beyond [`DEEPEST`]. Messages quote
+/// Parses a JSON text (RFC 8259). Refuses a key that an object has twice, nesting beyond [`DEEPEST`], and more than
+/// [`MOST_VALUES`]. Messages quote
 /// no values, since one may be a secret.
 pub fn parse(text: &[u8]) -> Result<Value, Problem> {
     let mut parser = serde_json::Deserializer::from_slice(text);
-    let value = Nested(0).deserialize(&mut parser).and_then(|value| parser.end().map(|()| value));
+    let value = Nested { depth: 0, values: &Cell::new(0) }
+        .deserialize(&mut parser)
+        .and_then(|value| parser.end().map(|()| value));
     value.map_err(|why| Problem::new(Reason::InvalidArgument, format!("the body is not valid JSON: {why}")))
 }
 
-/// A value within so many arrays and objects.
+/// A value within so many arrays and objects, after so many values.
 #[derive(Clone, Copy)]
-struct Nested(usize);
+struct Nested<'a> {
+    depth: usize,
+    values: &'a Cell<usize>,
+}
 
-impl Nested {
-    fn deeper<E: Error>(self) -> Result<Nested, E> {
-        match self.0 {
+impl Nested<'_> {
+    fn deeper<E: Error>(self) -> Result<Self, E> {
+        match self.depth {
             DEEPEST => Err(E::custom(format_args!("it is nested deeper than {DEEPEST} levels"))),
-            depth => Ok(Nested(depth + 1)),
+            depth => Ok(Nested { depth: depth + 1, ..self }),
         }
     }
 }
 
-impl<'de> DeserializeSeed<'de> for Nested {
+impl<'de> DeserializeSeed<'de> for Nested<'_> {
     type Value = Value;
 
     fn deserialize<D: Deserializer<'de>>(self, parser: D) -> Result<Value, D::Error> {
+        if self.values.replace(self.values.get() + 1) >= MOST_VALUES {
+            return Err(D::Error::custom(format_args!("it has more than {MOST_VALUES} values")));
+        }
         parser.deserialize_any(self)
     }
 }
 
-impl<'de> Visitor<'de> for Nested {
+impl<'de> Visitor<'de> for Nested<'_> {
     type Value = Value;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -125,9 +125,7 @@ pub(crate) fn minted_when(
             timestamp_from_proto("created_before", before).map(MintedWhen::Before)
         }
         Some(Which::All(v1::All {})) => Ok(MintedWhen::Ever),
-        None => {
-            Err(Problem::invalid("which", "it is missing: set `all` or `created_before`"))
-        }
+        None => Err(Problem::invalid("which", "it is missing: set `all` or `created_before`")),
     }
 }
 

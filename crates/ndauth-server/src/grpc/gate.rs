@@ -110,12 +110,18 @@ enum Reply {
     Later(Pin<Box<dyn Future<Output = Response<ResponseBody>> + Send>>),
 }
 
+/// A permit of a call that is answered on the database's runtime. It is given back when the last copy is dropped.
+#[derive(Clone)]
+pub(crate) struct CallPermit {
+    _share: Arc<Share<CountedAs>>,
+}
+
 /// The shares that are counted while a call is answered.
 enum Admission {
     /// None: it is answered from memory.
     Nothing,
     /// One of the calls.
-    Call(Share<CountedAs>),
+    Call(CallPermit),
     /// The response is a stream, and one of the open streams if it needs no credential.
     Stream(Option<Share<IpAddr>>),
 }
@@ -171,19 +177,26 @@ impl Gate {
         ConnectionGate { gate: Arc::clone(self), peer: address, is_proxy, presented: None }
     }
 
-    /// Reads the request of a unary call, and then takes a permit from its caller's share of the calls that
-    /// query the database.
+    /// Reads the request of a unary call, and then takes a permit, unless it has one already.
     async fn take_in(
         &self,
         request: Request<Received>,
         most: usize,
         credential: &Credential,
         from: ClientNetwork,
-    ) -> Result<(Request<axum::body::Body>, Share<CountedAs>), Problem> {
-        let request = self.whole(request, most, from).await?;
+    ) -> Result<(Request<axum::body::Body>, CallPermit), Problem> {
+        let mut request = self.whole(request, most, from).await?;
+        let permit = match request.extensions_mut().remove() {
+            Some(permit) => permit,
+            None => self.permit(credential, from)?,
+        };
+        Ok((request, permit))
+    }
+
+    /// Takes a permit from a caller's share of the calls that query the database.
+    fn permit(&self, credential: &Credential, from: ClientNetwork) -> Result<CallPermit, Problem> {
         let caller = self.service.authority.validation().counted_as(credential, from);
-        let share = self.calls.take(caller, 1).map_err(overloaded)?;
-        Ok((request, share))
+        self.calls.take(caller, 1).map(|share| CallPermit { _share: Arc::new(share) }).map_err(overloaded)
     }
 
     /// Returns the route of an RPC by its path `/package.Service/Method`.
@@ -470,26 +483,27 @@ impl ConnectionGate {
         }
     }
 
-    /// Reads the whole body of a request that is not gRPC. A large one is returned only once its credential is
-    /// recognized, since parsing takes far more memory.
+    /// Reads the whole body of a request that is not gRPC, and takes a permit for its call. A large body is returned
+    /// only once its credential is recognized, since parsing takes far more memory.
     pub(crate) async fn read(
         &self,
         call_route: &CallRoute,
         body: Received,
         headers: &HeaderMap,
-    ) -> Result<Bytes, Status> {
+    ) -> Result<(Bytes, CallPermit), Status> {
         let (row, from) = (call_route.row, self.network(headers));
         let whole = self.gate.request_reader.whole(body, call_route.largest_request(), from).await;
         let whole = whole.map_err(refused)?;
+        let credential = Arc::new(self.required_credential(row, headers)?);
         if whole.len() as u64 > SMALL {
-            let credential = self.required_credential(row, headers)?;
             if call_route.is_answered_from_memory() {
                 self.gate.service.admit(&credential, row.operation).await?;
             } else {
-                self.gate.recognize(&Arc::new(credential)).await?;
+                self.gate.recognize(&credential).await?;
             }
         }
-        Ok(whole)
+        let permit = self.gate.permit(&credential, from).map_err(refused)?;
+        Ok((whole, permit))
     }
 
     /// Counts a call that was refused before it reached its RPC. `None` is an unknown call.
@@ -772,8 +786,7 @@ fn is_grpc<B>(request: &Request<B>) -> bool {
 
 /// Returns the response for an unknown page, or for a page that does not support the method.
 fn unknown_page(allowed: &[&str]) -> Response<ResponseBody> {
-    let text =
-        "this page does not exist: people sign in at `/sign-in`, and programs speak JSON below `/v1/`, or gRPC over HTTP/2\n";
+    let text = "this page does not exist: people sign in at `/sign-in`, and programs speak JSON below `/v1/`, or gRPC over HTTP/2\n";
     let mut response = Response::new(ResponseBody::Tonic(Body::new(text.to_owned())));
     *response.status_mut() = StatusCode::NOT_FOUND;
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain"));

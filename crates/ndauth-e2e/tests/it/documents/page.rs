@@ -13,8 +13,8 @@ use crate::logins::person_at_a_browser;
 /// Programs that are not run: `cargo` builds, installs, and runs these tests.
 const EXEMPT: [&str; 1] = ["cargo"];
 
-pub(super) struct Page {
-    pub(super) at: Installation,
+pub(crate) struct Page {
+    pub(crate) at: Installation,
     text: String,
     /// The commands of each block that was not played yet.
     blocks: VecDeque<Vec<String>>,
@@ -50,7 +50,7 @@ fn steps(pipeline: &str) -> Vec<String> {
 
 impl Page {
     /// Opens a page beside an installation without people.
-    pub(super) async fn open(page: &str) -> Page {
+    pub(crate) async fn open(page: &str) -> Page {
         Page::open_at(page, Installation::new(Engine::Sqlite).await)
     }
 
@@ -80,16 +80,16 @@ impl Page {
     }
 
     /// Types a sample in place of a text on the page.
-    pub(super) fn replace(&mut self, text: &'static str, sample: impl Into<String>) {
+    pub(crate) fn replace(&mut self, text: &'static str, sample: impl Into<String>) {
         self.samples.insert(text, sample.into());
     }
 
-    pub(super) fn server(&self) -> &Running {
+    pub(crate) fn server(&self) -> &Running {
         self.server.as_ref().expect("a server runs")
     }
 
     /// Starts a server, to which `ndcli` is connected from now on.
-    pub(super) fn serve(&mut self, more: &[&str]) {
+    pub(crate) fn serve(&mut self, more: &[&str]) {
         let mut command = self.at.command("NDAUTH_TEST_NDAUTHD");
         command.current_dir(self.at.home());
         let server = self.at.serve_as(command, more);
@@ -98,7 +98,7 @@ impl Page {
     }
 
     /// Returns the commands of the next block.
-    pub(super) fn lines(&mut self) -> Vec<String> {
+    pub(crate) fn lines(&mut self) -> Vec<String> {
         self.blocks.pop_front().expect("a block of commands")
     }
 
@@ -126,7 +126,7 @@ impl Page {
     }
 
     /// Types commands at a terminal, where a person answers each question with yes. Returns what it shows.
-    pub(super) fn type_in(&self, commands: &str) -> String {
+    pub(crate) fn type_in(&self, commands: &str) -> String {
         let (shown, succeeded) = self.try_typing(commands);
         assert!(succeeded, "{commands}\n{shown}");
         shown
@@ -187,7 +187,7 @@ impl Page {
     }
 
     /// Fails if a block of the page was not played.
-    pub(super) fn close(self) {
+    pub(crate) fn close(self) {
         assert_eq!(self.blocks, VecDeque::<Vec<String>>::new());
     }
 }
