@@ -32,6 +32,15 @@ pub(super) const FAILURES: [(u16, &str, &str); 11] = [
     (504, "DeadlineExceeded", "It was not decided in time: this is neither a yes nor a no."),
 ];
 
+/// The headers of the failures: the status, the name, true if it is always there, and its description.
+const HEADERS: [(u16, &str, bool, &str); 5] = [
+    (401, "WWW-Authenticate", true, "The challenge (RFC 6750). Without a credential it names no error."),
+    (403, "WWW-Authenticate", false, "What is missing (RFC 6750), if a credential that has it would do."),
+    (405, "Allow", true, "The methods that the path has."),
+    (503, "Retry-After", true, "The seconds after which to ask again."),
+    (504, "Retry-After", true, "The seconds after which to ask again."),
+];
+
 const ABOUT: &str = "The API of an ndauth server, derived from its gRPC contract. Requests and responses are JSON. \
 A credential is presented as `Authorization: Bearer …`, never in a cookie or in the URL.\n\n\
 Instants are RFC 3339, and durations a number of s, h, d, w or y. A field that is absent is left out: `null` is \
@@ -187,7 +196,18 @@ impl Generator<'_> {
         let failures = FAILURES.into_iter().map(|(status, name, description)| {
             let content = json!({ "schema": reference("Problem"), "example": self.examples.failure(status) });
             let content = json!({ "application/problem+json": content });
-            (name, json!({ "description": description, "content": content }))
+            let mut response = json!({ "description": description, "content": content });
+            let headers =
+                HEADERS.iter().filter(|(of, ..)| *of == status).map(|(_, header, is_required, about)| {
+                    let schema = json!({ "type": "string" });
+                    let value = json!({ "description": about, "required": is_required, "schema": schema });
+                    ((*header).to_owned(), value)
+                });
+            let headers: Map<String, Value> = headers.collect();
+            if !headers.is_empty() {
+                response["headers"] = Value::Object(headers);
+            }
+            (name, response)
         });
         failures.collect()
     }

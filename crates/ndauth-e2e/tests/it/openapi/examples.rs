@@ -10,7 +10,7 @@ use ndauth_store::{Clock, DatabaseUrl, Engine};
 use serde_json::{Value, json};
 
 use super::document::operation_id;
-use super::{HttpAnswer, http_send};
+use crate::api::{Answered, ask, create, send};
 use crate::installation::{Installation, KillOnDrop, Running};
 
 /// Recorded requests and responses.
@@ -88,8 +88,6 @@ const QUESTION: &str = r#"{ "secret": "{secret}", "org": "ops", "required_access
 const QUESTIONS: &str = r#"{ "questions": [
     { "secret": "{secret}", "org": "ops", "required_access": "RO", "required_permission": "read:assets" },
     { "secret": "{secret}", "required_access": "RW" }] }"#;
-
-const JSON: (&str, &str) = ("content-type", "application/json");
 
 /// The calls, in an order in which each succeeds.
 #[rustfmt::skip]
@@ -205,24 +203,17 @@ impl Walk {
             variables.map(|name| (name.clone(), self.value(&name, values))).collect();
         let path = path(binding, &variables, values);
         let body = body.replace("{secret}", &self.secret);
-        let headers = if body.is_empty() { &[][..] } else { &[JSON] };
-        let answer = http_send(
-            &self.server,
-            binding.method,
-            &path,
-            self.credential(caller).as_deref(),
-            headers,
-            &body,
-        );
+        let body: Option<Value> = (!body.is_empty()).then(|| serde_json::from_str(&body).expect("JSON"));
+        let request = format!("{} {path}", binding.method);
+        let answer = ask(&self.server, &request, self.credential(caller).as_deref(), body.as_ref());
         assert_eq!(answer.status, 200, "{operation}: {answer:?}");
-        let response: Value = serde_json::from_str(&answer.body).expect("JSON");
+        let response = answer.json();
         if let Some(id) = response["token"]["id"].as_str() {
             id.clone_into(&mut self.id);
         }
         if let Some(secret) = response["secret"].as_str() {
             secret.clone_into(&mut self.secret);
         }
-        let body = (!body.is_empty()).then(|| serde_json::from_str(&body).expect("JSON"));
         let body = body.map(|body| self.placeholders.replaced("", body));
         let response = self.placeholders.replaced("", response);
         let variables = variables.into_iter().map(|(name, value)| (name, self.placeholders.text("", value)));
@@ -244,50 +235,48 @@ impl Walk {
     /// Has the server fail in every way.
     async fn fail(&mut self, at: &Installation) {
         let ada = self.credential(Ada).expect("a secret");
-        let body = PERSONAL.replace("\"ci\"", "\"laptop\"");
+        let parsed = |text: &str| -> Value { serde_json::from_str(text).expect("JSON") };
+        let laptop = parsed(&PERSONAL.replace("\"ci\"", "\"laptop\""));
+        create(&self.server, &ada, &laptop);
         let reader =
             OF_THE_ORG.replace("deploy", "reader").replace(r#"["registry"]"#, r#""all", "orgs": "all""#);
-        let reader = reader.replace(r#"["10.0.0.0/8"]"#, r#""all""#);
-        let made = http_send(&self.server, "POST", "/v1/tokens", Some(&ada), &[JSON], &reader);
-        let reader: Value = serde_json::from_str(&made.body).expect("JSON");
-        let reader = reader["secret"].as_str().expect("a secret").to_owned();
-        let made = http_send(&self.server, "POST", "/v1/tokens", Some(&ada), &[JSON], &body);
-        assert_eq!(made.status, 200, "{made:?}");
-        let unknown = "/v1/tokens/00000000-0000-7000-8000-000000000000";
-        let misspelt = body.replace("scope", "scopes");
-        let huge = format!(r#"{{ "name": "{}" }}"#, "x".repeat(1 << 20));
-        let ada = Some(ada.as_str());
-        for (status, method, path, credential, headers, body) in [
-            (400, "POST", "/v1/tokens", ada, &[JSON][..], misspelt.as_str()),
-            (401, "GET", "/v1/whoami", None, &[], ""),
-            (403, "GET", "/v1/tokens", Some(reader.as_str()), &[], ""),
-            (404, "GET", unknown, ada, &[], ""),
-            (405, "DELETE", "/v1/tokens", ada, &[], ""),
-            (409, "POST", "/v1/tokens", ada, &[JSON], &body),
-            (413, "POST", "/v1/tokens", ada, &[JSON], &huge),
-            (415, "POST", "/v1/tokens", ada, &[("content-type", "text/plain")], &body),
-            // The rest of the body never comes.
-            (504, "POST", "/v1/tokens", ada, &[JSON, ("content-length", "1000")], "{"),
+        let reader = parsed(&reader.replace(r#"["10.0.0.0/8"]"#, r#""all""#));
+        let reader = create(&self.server, &ada, &reader);
+        let unknown = "GET /v1/tokens/00000000-0000-7000-8000-000000000000";
+        let misspelt = parsed(&laptop.to_string().replace("scope", "scopes"));
+        let huge = json!({ "name": "x".repeat(1 << 20) });
+        let new = "POST /v1/tokens";
+        for (status, request, credential, body) in [
+            (400, new, Some(&ada), Some(&misspelt)),
+            (401, "GET /v1/whoami", None, None),
+            (403, "GET /v1/tokens", Some(&reader), None),
+            (404, unknown, Some(&ada), None),
+            (405, "DELETE /v1/tokens", Some(&ada), None),
+            (409, new, Some(&ada), Some(&laptop)),
+            (413, new, Some(&ada), Some(&huge)),
         ] {
-            let answer = http_send(&self.server, method, path, credential, headers, body);
-            self.keep(status, &answer);
+            self.keep(status, &ask(&self.server, request, credential.map(String::as_str), body));
         }
+        let head =
+            format!("{new} HTTP/1.1\r\nhost: x\r\nconnection: close\r\nauthorization: Bearer {ada}\r\n");
+        let text = format!("{head}content-type: text/plain\r\ncontent-length: 2\r\n\r\n{{}}");
+        self.keep(415, &send(&self.server, text.as_bytes()));
+        // The rest of the body never comes.
+        let late = format!("{head}content-type: application/json\r\ncontent-length: 1000\r\n\r\n{{");
+        self.keep(504, &send(&self.server, late.as_bytes()));
         let writer = writing(at);
-        self.keep(
-            503,
-            &http_send(&self.server, "POST", "/v1/tokens", ada, &[JSON], &body.replace("laptop", "b")),
-        );
+        let other = parsed(&laptop.to_string().replace("laptop", "other"));
+        self.keep(503, &ask(&self.server, new, Some(&ada), Some(&other)));
         drop(writer);
         let store = at.scratch.store(Clock::Database).await;
         execute(&store, "UPDATE token SET all_orgs = FALSE WHERE name = 'laptop'").await;
-        self.keep(500, &http_send(&self.server, "GET", "/v1/tokens:lookup?name=laptop", ada, &[], ""));
+        self.keep(500, &ask(&self.server, "GET /v1/tokens:lookup?name=laptop", Some(&ada), None));
     }
 
-    fn keep(&mut self, status: u16, answer: &HttpAnswer) {
+    fn keep(&mut self, status: u16, answer: &Answered) {
         assert_eq!(answer.status, status, "{answer:?}");
-        assert!(answer.head.contains("content-type: application/problem+json"), "{answer:?}");
-        let problem = serde_json::from_str(&answer.body).expect("JSON");
-        let problem = self.placeholders.replaced("", problem);
+        assert_eq!(answer.header("content-type"), "application/problem+json", "{answer:?}");
+        let problem = self.placeholders.replaced("", answer.json());
         self.examples.failures.insert(status, problem);
     }
 }

@@ -6,7 +6,8 @@ use std::process::Command;
 use ndauth_store::Engine;
 use serde_json::Value;
 
-use super::{HttpAnswer, committed, http_send, root};
+use super::{committed, root};
+use crate::api::ask;
 use crate::installation::{Installation, run, test_path};
 
 /// Returns the values of an attribute in a page.
@@ -20,17 +21,17 @@ async fn the_document_and_its_page_are_served_to_anybody() {
     let server = at.serve();
     let text = std::fs::read_to_string(committed()).expect("the file");
     let document: Value = serde_json::from_str(&text).expect("it is JSON");
-    let get = |path: &str| http_send(&server, "GET", path, None, &[], "");
-    let HttpAnswer { head, body: served, .. } = get("/openapi.json");
-    assert!(head.contains("content-type: application/json\r\n"), "{head}");
-    assert!(head.contains("cache-control: max-age=300\r\n"), "{head}");
-    assert!(served == text, "it is the committed file");
+    let served = ask(&server, "GET /openapi.json", None, None);
+    assert_eq!(served.header("content-type"), "application/json");
+    assert_eq!(served.header("cache-control"), "max-age=300");
+    assert!(served.text == text, "it is the committed file");
 
-    let HttpAnswer { head, body: page, .. } = get("/docs");
-    assert!(head.contains("content-type: text/html; charset=utf-8\r\n"), "{head}");
-    assert!(head.contains("default-src 'none'; style-src 'self';"), "{head}");
+    let shown = ask(&server, "GET /docs", None, None);
+    let page = &shown.text;
+    assert_eq!(shown.header("content-type"), "text/html; charset=utf-8");
+    assert!(shown.header("content-security-policy").contains("default-src 'none'; style-src 'self';"));
     assert!(!page.contains("<script"), "there is no script");
-    let (ids, links) = (attributes(&page, "id"), attributes(&page, "href"));
+    let (ids, links) = (attributes(page, "id"), attributes(page, "href"));
     for link in links {
         assert!(link.strip_prefix('#').is_none_or(|id| ids.contains(id)), "{link} leads somewhere");
     }
