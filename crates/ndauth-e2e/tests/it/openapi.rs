@@ -2,6 +2,8 @@
 
 mod access;
 mod comments;
+mod operation;
+
 mod examples;
 
 mod schema;

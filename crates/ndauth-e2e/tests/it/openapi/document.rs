@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use ndauth_authority::access::{Does, Row, Rule};
 use ndauth_core::Reason;
 use ndauth_proto::json::{BodyOf, HttpBinding, Parameter, bindings, descriptors};
-use prost_reflect::MethodDescriptor;
 use serde_json::{Map, Value, json};
 
 use super::access;
 use super::comments::Comments;
 use super::examples::Examples;
+use super::operation::operation_id;
 use super::schema::{Schemas, body_fields, described, reference};
 
 /// The failures, by status: the name of the response, and its description.
@@ -211,21 +211,6 @@ impl Generator<'_> {
         });
         failures.collect()
     }
-}
-
-/// Returns the RPC's name. A further binding adds the variables that the first one lacks, and its verb if that is
-/// another: `GetToken_org_lookup`.
-pub(super) fn operation_id(binding: &HttpBinding) -> String {
-    let first = first_binding(&binding.rpc);
-    let known: Vec<String> = first.variables().map(|variable| variable.field().name().to_owned()).collect();
-    let variables = binding.variables().map(|variable| variable.field().name().to_owned());
-    let more = variables.filter(|name| !known.contains(name));
-    let verb = binding.verb.clone().filter(|_| binding.verb != first.verb);
-    std::iter::once(binding.rpc.name().to_owned()).chain(more).chain(verb).collect::<Vec<_>>().join("_")
-}
-
-fn first_binding(rpc: &MethodDescriptor) -> &'static HttpBinding {
-    bindings().iter().find(|binding| binding.rpc == *rpc).expect("a binding is one of its RPC's")
 }
 
 /// The schema of a failure.

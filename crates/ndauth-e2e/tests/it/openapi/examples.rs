@@ -9,7 +9,7 @@ use ndauth_store::testing::execute;
 use ndauth_store::{Clock, DatabaseUrl, Engine};
 use serde_json::{Value, json};
 
-use super::document::operation_id;
+use super::operation::operation_id;
 use crate::api::{Answered, ask, create, send};
 use crate::installation::{Installation, KillOnDrop, Running};
 

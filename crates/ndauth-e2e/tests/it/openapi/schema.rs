@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use ndauth_proto::json::{BodyOf, HttpBinding, MessageForm, bindings, enum_value_name, is_secret};
-use prost_reflect::{EnumDescriptor, FieldDescriptor, Kind, MessageDescriptor};
+use prost_reflect::{EnumDescriptor, FieldDescriptor, Kind, MessageDescriptor, OneofDescriptor};
 use serde_json::{Map, Value, json};
 
 use super::comments::Comments;
@@ -137,18 +137,19 @@ impl<'a> Schemas<'a> {
         if !is_received {
             schema["additionalProperties"] = json!(false);
         }
-        let choices = message
-            .oneofs()
-            .filter(|oneof| !oneof.is_synthetic() && oneof.fields().all(|field| here(&field)));
-        let choices = choices.map(|oneof| {
-            let members = oneof.fields().map(|field| format!("`{}`", field.name())).collect::<Vec<_>>();
-            let at_most = format!("At most one of {} is set.", members.join(", "));
-            [self.comments.of(oneof.full_name()), &at_most].join(" ").trim().to_owned()
-        });
+        let choices = message.oneofs().filter(|oneof| oneof.fields().all(|field| here(&field)));
         let own = self.comments.of(message.full_name()).to_owned();
-        let texts: Vec<String> =
-            std::iter::once(own).chain(choices).filter(|text| !text.is_empty()).collect();
+        let texts = std::iter::once(own).chain(choices.filter_map(|oneof| self.choice(&oneof)));
+        let texts: Vec<String> = texts.filter(|text| !text.is_empty()).collect();
         described(schema, &texts.join("\n\n"))
+    }
+
+    /// Says which fields exclude each other. `None` for a field that is only optional.
+    fn choice(&self, oneof: &OneofDescriptor) -> Option<String> {
+        let members = oneof.fields().map(|field| format!("`{}`", field.name())).collect::<Vec<_>>();
+        let at_most = format!("At most one of {} is set.", members.join(", "));
+        let whole = [self.comments.of(oneof.full_name()), &at_most].join(" ").trim().to_owned();
+        (!oneof.is_synthetic()).then_some(whole)
     }
 
     /// Returns true if the comment of a field of a request says that it is required, under no condition.
