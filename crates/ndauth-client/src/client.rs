@@ -103,14 +103,14 @@ impl Client {
     }
 
     /// Lists the members of an org. Reads all pages.
-    pub async fn every_member(&self, org: &OrgSlug) -> Result<Vec<v1::Member>, Problem> {
+    pub async fn every_member(&self, org: &OrgSlug) -> Result<v1::ListMembersResponse, Problem> {
         let mut pages = Pages::up_to(usize::MAX);
         loop {
             let (page_size, page_token) = pages.next();
             let org = org.to_string();
-            let page = self.list_members(v1::ListMembersRequest { org, page_size, page_token }).await?;
-            if !pages.add(page.members, page.next_page_token)? {
-                return Ok(pages.into_rows());
+            let mut page = self.list_members(v1::ListMembersRequest { org, page_size, page_token }).await?;
+            if !pages.add(take(&mut page.members), take(&mut page.next_page_token))? {
+                return Ok(v1::ListMembersResponse { members: pages.into_rows(), ..page });
             }
         }
     }
@@ -155,15 +155,15 @@ impl Client {
     pub async fn every_membership_offer(
         &self,
         whose: v1::Whose,
-    ) -> Result<Vec<v1::MembershipOffer>, Problem> {
+    ) -> Result<v1::ListMembershipOffersResponse, Problem> {
         let mut pages = Pages::up_to(usize::MAX);
         loop {
             let (page_size, page_token) = pages.next();
             let owner = Some(whose.clone());
             let request = v1::ListMembershipOffersRequest { owner, page_size, page_token };
-            let page = self.list_membership_offers(request).await?;
-            if !pages.add(page.offers, page.next_page_token)? {
-                return Ok(pages.into_rows());
+            let mut page = self.list_membership_offers(request).await?;
+            if !pages.add(take(&mut page.offers), take(&mut page.next_page_token))? {
+                return Ok(v1::ListMembershipOffersResponse { offers: pages.into_rows(), ..page });
             }
         }
     }

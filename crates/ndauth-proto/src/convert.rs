@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use ndauth_core::{
     Account, Actions, Description, Effective, Expiry, ExpiryChoice, Factor, Grant, Grants, Label, LastUse,
-    Lifetime, Membership, Network, Networks, OrgSlug, Orgs, Permission, Problem, Reason, Refusal,
+    Lifetime, Membership, Network, Networks, Org, OrgSlug, Orgs, Permission, Problem, Reason, Refusal,
     Requirement, ResourceIds, Role, Scope, SecretKind, SecretPrefix, Service, Services, Session, Timestamp,
     Who,
 };
@@ -374,6 +374,18 @@ pub fn service_to_proto(service: &Service, orgs: &Orgs<OrgSlug>) -> v1::Service 
         name: service.name.to_string(),
         orgs: Some(orgs_to_proto(orgs)),
         states_address: service.states_address,
+    }
+}
+
+/// Converts an org to the wire, with the number of its members if they were counted.
+pub fn org_to_proto(org: &Org, members: Option<usize>) -> v1::Org {
+    v1::Org {
+        id: org.id.to_string(),
+        slug: org.slug.to_string(),
+        name: org.name.as_ref().map(ToString::to_string).unwrap_or_default(),
+        created_at: Some(timestamp_to_proto(org.created_at)),
+        members: members.map(|count| u32::try_from(count).unwrap_or(u32::MAX)),
+        frozen_at: org.frozen_at.map(timestamp_to_proto),
     }
 }
 

@@ -16,6 +16,8 @@
 //! # }
 //! ```
 
+mod descriptors;
+
 mod form;
 mod scalar;
 
@@ -26,28 +28,17 @@ mod write;
 
 mod binding;
 
-use std::sync::LazyLock;
-
 use ndauth_core::Problem;
 use prost::{Message, Name};
-use prost_reflect::{DescriptorPool, DynamicMessage, MessageDescriptor};
+use prost_reflect::{DynamicMessage, MessageDescriptor};
 use serde_json::Value;
 
-use crate::DESCRIPTOR;
-
 pub use binding::{BodyOf, HttpBinding, Parameter, PathSegment, WITHOUT_BINDING, bindings};
+pub use descriptors::descriptors;
 pub use form::{MINTING, MessageForm, SUM_TYPES, enum_value_name, is_secret};
-pub use read::{read_field, read_message};
+pub use read::read_message;
 pub use text::{DEEPEST, MOST_VALUES, parse};
 pub use write::Json;
-
-/// The descriptors of the contract.
-pub fn descriptors() -> &'static DescriptorPool {
-    static POOL: LazyLock<DescriptorPool> = LazyLock::new(|| {
-        DescriptorPool::decode(DESCRIPTOR).expect("the descriptors are generated from the contract")
-    });
-    &POOL
-}
 
 /// Returns the JSON of a message. Fails for one that holds a secret, except those that mint one.
 pub fn to_value<M: Message + Name>(message: &M) -> Result<Value, serde_json::Error> {
@@ -59,7 +50,7 @@ pub fn to_value<M: Message + Name>(message: &M) -> Result<Value, serde_json::Err
 
 /// Parses a message.
 pub fn from_text<M: Message + Name + Default>(text: &[u8]) -> Result<M, Problem> {
-    let message = read_message(&descriptor::<M>(), "", &parse(text)?)?;
+    let message = read_message(&descriptor::<M>(), &parse(text)?)?;
     Ok(message.transcode_to().expect("a message of the descriptors is one of the contract"))
 }
 

@@ -48,11 +48,11 @@ pub use convert::{
     account_to_proto, description_from_proto, duration_from_proto, duration_to_proto, effective_to_proto,
     expiry_choice_from_proto, expiry_choice_to_proto, expiry_from_proto, expiry_to_proto, factor_from_proto,
     factor_to_proto, grants_from_proto, grants_to_proto, last_use_to_proto, membership_to_proto,
-    networks_from_proto, networks_to_proto, org_slug_from_proto, orgs_from_proto, orgs_to_proto,
-    permission_from_proto, permission_to_proto, reason_from_proto, reason_to_proto, refusal_to_proto,
-    requirement_from_proto, role_from_proto, role_to_proto, scope_from_proto, scope_to_proto,
-    service_to_proto, services_from_proto, services_to_proto, session_to_proto, timestamp_from_proto,
-    timestamp_to_proto, who_to_proto,
+    networks_from_proto, networks_to_proto, org_slug_from_proto, org_to_proto, orgs_from_proto,
+    orgs_to_proto, permission_from_proto, permission_to_proto, reason_from_proto, reason_to_proto,
+    refusal_to_proto, requirement_from_proto, role_from_proto, role_to_proto, scope_from_proto,
+    scope_to_proto, service_to_proto, services_from_proto, services_to_proto, session_to_proto,
+    timestamp_from_proto, timestamp_to_proto, who_to_proto,
 };
 pub use hint::{hint, hint_for};
 pub use inputs::{

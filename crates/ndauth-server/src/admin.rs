@@ -12,8 +12,9 @@ use ndauth_authority::{
     Revoking, Settlement, Settling, Tidied, Which, Whose, parse_export,
 };
 use ndauth_core::{Handle, Label, Lifetime, Orgs, Reason, RevocationReason, Timestamp, TokenView};
+use ndauth_proto::{timestamp_to_proto, token_to_proto, v1};
 use ndauth_server::invitation_url;
-use ndauth_terminal::{Failure, aside, confirm, print, quoted};
+use ndauth_terminal::{Failure, aside, confirm, message_json, print, quoted};
 use serde_json::{Value, json};
 
 use output::{AdminError, AdminOutput, CONSOLE};
@@ -100,7 +101,7 @@ async fn account(authority: &Authority, command: AdminAccountCommand, public_url
         AdminAccountCommand::Create { handle, email, name, operator } => {
             let new = NewAccount { handle, email, name, operator };
             let account = authority.operator().create_account(CONSOLE, &new).await?.value;
-            let json = json!({ "created": true, "account": show::account_json(&account) });
+            let json = json!({ "created": true, "account": show::account_json(&account)? });
             AdminOutput::line(format!("account `{}` created", account.handle), json)
         }
         AdminAccountCommand::Invite { handle } => {
@@ -118,13 +119,13 @@ async fn account(authority: &Authority, command: AdminAccountCommand, public_url
             AdminOutput { aside: Some(aside), if_lost: Some(if_lost), ..AdminOutput::line(url, json) }
         }
         AdminAccountCommand::List => {
-            AdminOutput::table(show::accounts(&authority.operator().list_accounts(CONSOLE).await?.rows))
+            AdminOutput::table(show::accounts(&authority.operator().list_accounts(CONSOLE).await?.rows)?)
         }
         AdminAccountCommand::Update { handle, email, name } => {
             let update = AccountUpdate { email, name };
             let Changed { value: account, changed, .. } =
                 authority.operator().update_account(CONSOLE, &handle, &update).await?;
-            let json = json!({ "changed": changed, "account": show::account_json(&account) });
+            let json = json!({ "changed": changed, "account": show::account_json(&account)? });
             let how = if changed { "updated" } else { "is as it was" };
             AdminOutput::line(format!("account `{handle}` {how}"), json)
         }
@@ -189,13 +190,13 @@ async fn org(authority: &Authority, command: AdminOrgCommand) -> AdminResult {
     Ok(match command {
         AdminOrgCommand::Create { slug, name, admin } => {
             let org = authority.orgs().create(CONSOLE, &NewOrg { slug, name, admin }).await?.value;
-            let json = json!({ "created": true, "org": show::org_json(&org) });
+            let json = json!({ "created": true, "org": show::org_json(&org, None)? });
             AdminOutput::line(format!("org `{}` created", org.slug), json)
         }
         AdminOrgCommand::List { all } => {
             let mut orgs = authority.operator().list_every_org(CONSOLE).await?.rows;
             orgs.retain(|view| all || view.org.deleted_at.is_none());
-            AdminOutput::table(show::orgs(&orgs))
+            AdminOutput::table(show::orgs(&orgs)?)
         }
         AdminOrgCommand::Delete { org, yes } => delete_org(authority, &org, yes).await?,
     })
@@ -327,7 +328,7 @@ async fn session(authority: &Authority, command: AdminSessionCommand) -> AdminRe
                 let ended = view.session.revoked_at.is_some() || view.session.expires_at.is_past(now);
                 (all || !ended) && account.as_ref().is_none_or(|account| view.account == *account)
             });
-            AdminOutput::table(show::sessions(&sessions))
+            AdminOutput::table(show::sessions(&sessions)?)
         }
     })
 }
@@ -346,7 +347,7 @@ async fn service(authority: &Authority, command: AdminServiceCommand) -> AdminRe
         AdminServiceCommand::List { all } => {
             let mut services = authority.operator().list_services(CONSOLE).await?;
             services.rows.retain(|view| all || view.service.revoked_at.is_none());
-            AdminOutput::table(show::services(&services))
+            AdminOutput::table(show::services(&services)?)
         }
         AdminServiceCommand::Rotation(AdminRotationCommand::Confirm { service }) => {
             settle_service(authority, &service, &Settling::Confirm(None), "confirmed").await?
@@ -434,37 +435,35 @@ async fn token(authority: &Authority, command: AdminTokenCommand) -> Result<Admi
             let (whose, which) = (whose(owner), Which::Name(token));
             let why = Revoking::because(RevocationReason::NoLongerNeeded);
             let revoked = authority.tokens().revoke(CONSOLE, &whose, &which, &why).await;
-            let Changed { value, changed, .. } = revoked.map_err(|error| token_failure(&error, &whose))?;
-            let revoked = value.token;
-            let already = if changed { "" } else { "was already " };
-            let json = json!({
-                "revoked": true,
-                "id": revoked.id.to_string(),
-                "name": revoked.name.as_str(),
-                "revoked_at": revoked.revoked_at.map(|at| at.to_string()),
-            });
-            Ok(AdminOutput::line(format!("token `{}` ({}) {already}revoked", revoked.name, revoked.id), json))
+            turned_token(&revoked.map_err(|error| token_failure(&error, &whose))?, "revoked")
         }
         AdminTokenCommand::Suspend { token, owner } => {
             let whose = whose(owner);
             let changed = authority.tokens().suspend(CONSOLE, &whose, &Which::Name(token)).await;
-            Ok(turned_token(&changed.map_err(|error| token_failure(&error, &whose))?, "suspended"))
+            turned_token(&changed.map_err(|error| token_failure(&error, &whose))?, "suspended")
         }
         AdminTokenCommand::Resume { token, owner } => {
             let whose = whose(owner);
             let changed = authority.tokens().resume(CONSOLE, &whose, &Which::Name(token)).await;
-            Ok(turned_token(&changed.map_err(|error| token_failure(&error, &whose))?, "resumed"))
+            turned_token(&changed.map_err(|error| token_failure(&error, &whose))?, "resumed")
         }
     }
 }
 
-fn turned_token(changed: &Changed<TokenView>, how: &str) -> AdminOutput {
-    let token = &changed.value.token;
-    let already = if changed.changed { "" } else { "was already " };
-    let json = json!({
-        "id": token.id.to_string(), "name": token.name.as_str(), "status": how, "changed": changed.changed,
-    });
-    AdminOutput::line(format!("token `{}` ({}) {already}{how}", token.name, token.id), json)
+/// Shows a token that was changed. The responses to its suspension, to the end of that and to its revocation have the
+/// same fields.
+fn turned_token(done: &Changed<TokenView>, how: &str) -> Result<AdminOutput, Failure> {
+    let Changed { value, changed, sequence, now } = done;
+    let already = if *changed { "" } else { "was already " };
+    let response = v1::RevokeTokenResponse {
+        token: Some(token_to_proto(value, *now)),
+        changed: *changed,
+        sequence: *sequence,
+        evaluated_at: Some(timestamp_to_proto(*now)),
+    };
+    let token = &value.token;
+    let text = format!("token `{}` ({}) {already}{how}", token.name, token.id);
+    Ok(AdminOutput::line(text, message_json(&response)?))
 }
 
 /// Whose token: by its name it is looked for among an owner's, by its id or a beginning of that among all.

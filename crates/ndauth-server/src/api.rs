@@ -26,12 +26,13 @@ use ndauth_proto::problem_from_status;
 use prost::Message;
 use prost_reflect::DynamicMessage;
 use tonic::Status;
-use tonic::body::Body;
 use tower::{Layer as _, ServiceExt as _, service_fn};
 use tower_http::cors::CorsLayer;
 
 use crate::front::Received;
-use crate::grpc::{CallPermit, ConnectionGate, Gate, PendingCall, ResponseBody, SMALL, unframed};
+use crate::grpc::{
+    CallPermit, ConnectionGate, Gate, PendingCall, ResponseBody, SMALL, credential_kind, unframed,
+};
 use crate::http::{ApiFailure, guard};
 use routing::{ApiRoute, ApiRouter, Found};
 
@@ -137,6 +138,7 @@ impl ApiConnection {
             api,
             gate,
             id: self.gate.request_id(&head.headers),
+            presented: head.headers.get(AUTHORIZATION).cloned(),
             is_head: head.method == Method::HEAD,
         };
         let (route, values) = match exchange.api.router.find(&head.method, head.uri.path()) {
@@ -144,31 +146,33 @@ impl ApiConnection {
             Found::OtherMethods(methods) => return ready(exchange.other_methods(&head.method, &methods)),
             Found::Nothing => {
                 let problem = Problem::new(Reason::CallUnknown, "the API has no such path");
-                return ready(exchange.refuse(None, &head.headers, &ApiFailure::from(problem)));
+                return ready(exchange.refuse(None, &ApiFailure::from(problem)));
             }
         };
-        if let Err(status) = exchange.gate.required_credential(route.call.row(), &head.headers) {
-            return ready(exchange.refuse(Some(route), &head.headers, &failure(&status)));
-        }
-        // A small validation is nearly always here already.
+        let credential = |head: &Parts| exchange.gate.required_credential(route.call.row(), &head.headers);
+        // A small validation is nearly always here already. The RPC judges its credential, and nobody else needs to,
+        // unless the request is refused before.
         if route.call.is_answered_from_memory()
             && let Some(whole) = body.whole().filter(|whole| whole.len() as u64 <= SMALL)
         {
-            return match exchange.call(route, &values, &head, &whole) {
-                Ok(request) => {
-                    let call = self.gate.call(request);
-                    Box::pin(async move { exchange.finish(route, &head.headers, call.await).await })
-                }
-                Err(failure) => ready(exchange.refuse(Some(route), &head.headers, &failure)),
+            let called = exchange.call(route, &values, &head, &whole);
+            let refused = called
+                .map(|request| self.gate.call(request))
+                .map_err(|failure| credential(&head).err().map_or(failure, |status| self::failure(&status)));
+            return match refused {
+                Ok(call) => Box::pin(async move { exchange.finish(route, call.await).await }),
+                Err(failure) => ready(exchange.refuse(Some(route), &failure)),
             };
+        }
+        if let Err(status) = credential(&head) {
+            return ready(exchange.refuse(Some(route), &failure(&status)));
         }
         Box::pin(async move {
             let (whole, permit) = match exchange.gate.read(route.call, body, &head.headers).await {
                 Ok(read) => read,
-                Err(status) => return exchange.refuse(Some(route), &head.headers, &failure(&status)),
+                Err(status) => return exchange.refuse(Some(route), &failure(&status)),
             };
             let (runtime, lost) = (exchange.gate.runtime().clone(), exchange.clone());
-            let headers = head.headers.clone();
             let answer = runtime.spawn(async move {
                 // The permit is held until the response is written.
                 let permit: CallPermit = permit;
@@ -176,12 +180,12 @@ impl ApiConnection {
                     Ok(mut request) => {
                         request.extensions_mut().insert(permit.clone());
                         let answered = exchange.gate.clone().call(request).await;
-                        exchange.finish(route, &head.headers, answered).await
+                        exchange.finish(route, answered).await
                     }
-                    Err(failure) => exchange.refuse(Some(route), &head.headers, &failure),
+                    Err(failure) => exchange.refuse(Some(route), &failure),
                 }
             });
-            answer.await.unwrap_or_else(|_| lost.end(lost.problem(&headers, &without_response(route))))
+            answer.await.unwrap_or_else(|_| lost.end(lost.problem(&without_response(route))))
         })
     }
 }
@@ -192,6 +196,8 @@ struct Exchange {
     api: Arc<Api>,
     gate: ConnectionGate,
     id: HeaderValue,
+    /// The header of the credential, if there is one.
+    presented: Option<HeaderValue>,
     is_head: bool,
 }
 
@@ -244,25 +250,27 @@ impl Exchange {
     }
 
     /// Turns the response of an RPC into that of the API.
-    async fn finish(
-        self,
-        route: &ApiRoute,
-        headers: &HeaderMap,
-        answered: Response<ResponseBody>,
-    ) -> Response<ResponseBody> {
+    async fn finish(self, route: &ApiRoute, answered: Response<ResponseBody>) -> Response<ResponseBody> {
         let (head, body) = answered.into_parts();
-        let Ok(collected) = body.collect().await else {
-            return self.end(self.problem(headers, &without_response(route)));
+        let (framed, trailers) = match body {
+            // As a message without tonic ends: with success.
+            ResponseBody::Message(Some(framed)) => (framed, HeaderMap::new()),
+            body => match body.collect().await {
+                Ok(collected) => {
+                    let trailers = collected.trailers().cloned().unwrap_or_default();
+                    (collected.to_bytes(), trailers)
+                }
+                Err(_) => return self.end(self.problem(&without_response(route))),
+            },
         };
-        let trailers = collected.trailers().cloned().unwrap_or_default();
         let status = Status::from_header_map(&head.headers).or_else(|| Status::from_header_map(&trailers));
         if let Some(status) = status.filter(|status| status.code() != tonic::Code::Ok) {
-            let mut response = self.problem(headers, &failure(&status));
+            let mut response = self.problem(&failure(&status));
             response.headers_mut().extend(ours(&head.headers));
             return self.end(response);
         }
-        let Some(json) = json(route, &collected.to_bytes()) else {
-            return self.end(self.problem(headers, &without_response(route)));
+        let Some(json) = json(route, &framed) else {
+            return self.end(self.problem(&without_response(route)));
         };
         let mut response = Response::new(json);
         response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
@@ -271,18 +279,13 @@ impl Exchange {
     }
 
     /// Refuses a request before its RPC is called, and counts that.
-    fn refuse(
-        &self,
-        route: Option<&ApiRoute>,
-        headers: &HeaderMap,
-        failure: &ApiFailure,
-    ) -> Response<ResponseBody> {
+    fn refuse(&self, route: Option<&ApiRoute>, failure: &ApiFailure) -> Response<ResponseBody> {
         self.gate.count_refused(route.map(|route| route.call), failure.problem());
-        self.end(self.problem(headers, failure))
+        self.end(self.problem(failure))
     }
 
-    fn problem(&self, headers: &HeaderMap, failure: &ApiFailure) -> Response<Bytes> {
-        failure.response(&self.api.issuer, self.gate.credential_kind(headers), &self.id)
+    fn problem(&self, failure: &ApiFailure) -> Response<Bytes> {
+        failure.response(&self.api.issuer, self.presented.as_ref().and_then(credential_kind), &self.id)
     }
 
     /// Answers a method that the path does not support. `OPTIONS` asks which it does.
@@ -298,7 +301,7 @@ impl Exchange {
             let problem = Problem::new(Reason::CallUnknown, why);
             let failure = ApiFailure::with_status(StatusCode::METHOD_NOT_ALLOWED, problem);
             self.gate.count_refused(None, failure.problem());
-            self.problem(&HeaderMap::new(), &failure)
+            self.problem(&failure)
         };
         response.headers_mut().insert(ALLOW, allowed);
         self.end(response)
@@ -312,7 +315,7 @@ impl Exchange {
             head.headers.insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
             return Response::from_parts(head, ResponseBody::default());
         }
-        Response::from_parts(head, ResponseBody::Tonic(Body::new(http_body_util::Full::new(body))))
+        Response::from_parts(head, ResponseBody::Whole(body))
     }
 }
 

@@ -28,6 +28,7 @@ use tonic_health::server::HealthReporter;
 
 use crate::front::Limits;
 pub(crate) use gate::{CallPermit, CallRoute, ConnectionGate, Gate, PendingCall, SMALL};
+pub(crate) use service::credential_kind;
 use service::{GrpcService, MAX_NAME, MAX_REPORT, MAX_REQUEST};
 pub(crate) use unary::{ResponseBody, unframed};
 

@@ -1,9 +1,21 @@
 //! JSON output for programs.
 
+use ndauth_proto::json::to_value;
+use prost::{Message, Name};
 use serde_json::Value;
 
-use crate::Failure;
 use crate::output::print;
+use crate::{Failure, nonsense};
+
+/// Prints a message of the contract as JSON, as the HTTP API has it.
+pub fn print_message<M: Message + Name>(message: &M) -> Result<(), Failure> {
+    print_json(&message_json(message)?)
+}
+
+/// Returns a message of the contract as JSON, as the HTTP API has it. Fails for one that no server of ndauth sends.
+pub fn message_json<M: Message + Name>(message: &M) -> Result<Value, Failure> {
+    to_value(message).map_err(|why| nonsense(&why.to_string()).into())
+}
 
 /// Prints a value as JSON.
 pub fn print_json(value: &Value) -> Result<(), Failure> {

@@ -21,8 +21,9 @@ mod output;
 mod completion;
 mod usage;
 
-mod json;
 mod token;
+
+mod json;
 
 pub mod manual;
 pub mod settings;
@@ -34,14 +35,14 @@ pub use exposed::ExposedFile;
 pub use failure::{EXIT_CODES, Failure, InvalidCommandLine, exit_code};
 pub use help::{CommandHelp, help_of, with_help};
 pub use instant::instant;
-pub use json::{json_text, print_json};
+pub use json::{json_text, message_json, print_json, print_message};
 pub use ndauth_core::nearest;
 pub use output::{print, print_once};
 pub use shell::quoted;
 pub use table::{Rows, detailed};
 pub use text::{aside, hint, shown, warn};
 pub use token::{
-    PlaceShown, RevocationShown, RotationShown, SecretShown, TokenShown, ago, day, expiry_json, grants_json,
-    minute, names_json, names_or_all, nonsense, required_timestamp,
+    PlaceShown, RevocationShown, RotationShown, SecretShown, TokenShown, ago, day, minute, names_or_all,
+    nonsense, required_timestamp,
 };
 pub use usage::{Habit, usage};

@@ -7,7 +7,6 @@ use ndauth_proto::{
     expiry_from_proto, grants_from_proto, lifetime_from_proto, networks_from_proto, orgs_from_proto,
     services_from_proto, timestamp_from_proto, v1,
 };
-use serde_json::{Value, json};
 
 use crate::Failure;
 
@@ -231,68 +230,6 @@ impl TokenShown {
     pub fn granted(&self) -> String {
         self.grants.to_string()
     }
-
-    /// Returns the token as JSON for programs.
-    pub fn json(&self) -> Value {
-        json!({
-            "name": self.name,
-            "token_prefix": self.prefix,
-            "scope": self.scope,
-            "org": self.single_org(),
-            "expires_at": expiry_json(self.expiry),
-            "created_at": self.created_at.to_string(),
-            "last_used_at": self.last_used_at.map(|at| at.to_string()),
-            "last_used_ip": self.last_used_ip,
-            "status": self.status,
-            "id": self.id,
-            "type": self.token_type,
-            "orgs": names_json(self.orgs.as_deref()),
-            "grants": grants_json(&self.grants),
-            "revoked_at": self.revoked_at.map(|at| at.to_string()),
-            "description": self.description,
-            "services": names_json(self.services.as_deref()),
-            "networks": names_json(self.networks.as_deref()),
-            "owner_org": self.owner_org,
-            "owner": self.owner,
-            "lifetime_seconds": match self.lifetime {
-                Lifetime::For(lifetime) => Value::from(lifetime.as_secs()),
-                Lifetime::Endless => Value::Null,
-            },
-            "self_rotating_until": self.self_rotating_until.map(|at| at.to_string()),
-            "suspended": self.suspensions.iter().map(|(by, since)| {
-                json!({ "by": by, "since": since.to_string() })
-            }).collect::<Vec<_>>(),
-            "rotation": self.rotation.as_ref().map(RotationShown::json),
-            "secrets": self.secrets.iter().map(SecretShown::json).collect::<Vec<_>>(),
-            "revoked_by": self.revocation.as_ref().map(|of| &of.by),
-            "revoked_reason": self.revocation.as_ref().map(|of| of.reason),
-            "revoked_note": self.revocation.as_ref().and_then(|of| of.note.as_ref()),
-            "used_from": self.used_from.iter().map(PlaceShown::json).collect::<Vec<_>>(),
-        })
-    }
-
-    /// Returns the org if there is exactly one, or `all`. Returns `None` for several, which `orgs` lists.
-    fn single_org(&self) -> Option<&str> {
-        match self.orgs.as_deref() {
-            None => Some("all"),
-            Some([org]) => Some(org),
-            Some(_) => None,
-        }
-    }
-}
-
-impl SecretShown {
-    fn json(&self) -> Value {
-        json!({
-            "token_prefix": self.prefix,
-            "state": self.state,
-            "minted_at": self.minted_at.to_string(),
-            "ends_at": expiry_json(self.ends),
-            "last_used_at": self.last_use.as_ref().map(|(at, _)| at.to_string()),
-            "last_used_ip": self.last_use.as_ref().and_then(|(_, from)| from.as_ref()),
-            "reused_at": self.reused_at.map(|at| at.to_string()),
-        })
-    }
 }
 
 impl RotationShown {
@@ -331,40 +268,6 @@ impl RotationShown {
                 format!("the old secret {prefix} is valid until {until}; it {}; {verdict}", used(last_use))
             }
         }
-    }
-
-    fn json(&self) -> Value {
-        match self {
-            RotationShown::Pending(until) => json!({ "stage": "pending", "until": until.to_string() }),
-            RotationShown::Overlap { prefix, until, retirement, last_use } => json!({
-                "stage": "overlap",
-                "old_token_prefix": prefix,
-                "until": until.to_string(),
-                "safe_to_retire": self.is_safe(),
-                "why": match retirement {
-                    v1::Retirement::StillUsed => "still_used",
-                    v1::Retirement::NewUnused => "new_unused",
-                    v1::Retirement::TooSoon => "too_soon",
-                    v1::Retirement::Safe => "idle",
-                    v1::Retirement::Unspecified => "?",
-                },
-                "old_last_used_at": last_use.as_ref().map(|(at, _)| at.to_string()),
-                "old_last_used_ip": last_use.as_ref().and_then(|(_, from)| from.as_ref()),
-            }),
-        }
-    }
-}
-
-impl PlaceShown {
-    fn json(&self) -> Value {
-        json!({
-            "address": self.address,
-            "client": self.client,
-            "first_at": self.first_at.to_string(),
-            "last_at": self.last_at.to_string(),
-            "reads": self.reads,
-            "writes": self.writes,
-        })
     }
 }
 
@@ -465,11 +368,6 @@ pub fn names_or_all(names: Option<&[String]>) -> String {
     names.map_or("all".to_owned(), |names| names.join(", "))
 }
 
-/// The same for programs: `"all"`, or a list.
-pub fn names_json(names: Option<&[String]>) -> Value {
-    names.map_or(json!("all"), |names| json!(names))
-}
-
 /// The day of an end, or `Never`.
 pub fn day(expiry: Expiry) -> String {
     match expiry {
@@ -483,33 +381,6 @@ pub fn minute(expiry: Expiry) -> String {
     match expiry {
         Expiry::At(end) => end.minute(),
         Expiry::Never => "Never".to_owned(),
-    }
-}
-
-/// Returns an expiry as JSON: `null` for none.
-pub fn expiry_json(expiry: Expiry) -> Value {
-    match expiry {
-        Expiry::At(end) => Value::from(end.to_string()),
-        Expiry::Never => Value::Null,
-    }
-}
-
-/// Returns permissions as JSON: `"all"`, or a list of grants.
-pub fn grants_json(grants: &Grants) -> Value {
-    match grants {
-        Grants::All => Value::from("all"),
-        Grants::Only(set) => set
-            .iter()
-            .map(|(resource_type, ids, actions)| {
-                let actions: Vec<&str> = match actions {
-                    ndauth_core::Actions::Any => vec!["*"],
-                    ndauth_core::Actions::Only(actions) => {
-                        actions.iter().map(ndauth_core::Action::as_str).collect()
-                    }
-                };
-                json!({ "resource_type": resource_type.as_str(), "resource_id": ids.to_string(), "actions": actions })
-            })
-            .collect(),
     }
 }
 
@@ -603,9 +474,8 @@ mod tests {
     fn what_is_not_limited_is_said_to_be_all() {
         let token = token(&[]);
         assert_eq!(token.org(), "all");
-        let json = token.json();
-        for key in ["org", "orgs", "services", "networks", "grants"] {
-            assert_eq!(json[key], "all", "{key}");
+        for names in [&token.services, &token.networks] {
+            assert_eq!(names_or_all(names.as_deref()), "all");
         }
     }
 

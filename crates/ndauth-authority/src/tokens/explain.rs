@@ -4,7 +4,8 @@ use std::net::IpAddr;
 
 use ndauth_core::{
     Allowance, Among, Asker, Effective, Expiry, Factor, Grants, Label, Org, OrgPolicy, OrgSlug, Orgs,
-    Permission, Refusal, Requirement, Scope, Secret, SecretKind, Service, Timestamp, decide, explain,
+    Permission, Refusal, Requirement, Scope, Secret, SecretKind, SecretState, Service, Timestamp, decide,
+    explain,
 };
 use ndauth_store::{Family, Read};
 
@@ -176,7 +177,7 @@ impl TokenWing<'_> {
         Ok(judged.map(|_| held))
     }
 
-    /// Returns the token in question, with its newest secret or the one that was presented.
+    /// Returns the token in question, with the secret that was presented, or its current one, or else its newest.
     async fn subject(
         self,
         read: &Read,
@@ -201,8 +202,11 @@ impl TokenWing<'_> {
             },
             Subject::Token(which) => {
                 let token = self.find(read, by, &inquiry.whose, which).await?;
-                let newest = read.list_secrets(Family::Token(token.id)).await?.pop();
-                let record = newest.ok_or_else(|| no_token(&token.id))?.record;
+                let secrets = read.list_secrets(Family::Token(token.id)).await?;
+                let current =
+                    secrets.iter().rfind(|secret| secret.record.state(read.now()) == SecretState::Current);
+                let represents = current.or(secrets.last()).ok_or_else(|| no_token(&token.id))?;
+                let record = represents.record.clone();
                 let owner = owner_of(read, &token).await?;
                 Held { record, token, owner }
             }

@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use ndauth_authority::{
     Announced, Explanation, Inquiry, NewPolicy, NewToken, Subject, TokenQuery, Which, Whose,
 };
@@ -131,6 +133,17 @@ on_both! {
         assert_eq!(explanations[0].findings.len(), Factor::ALL.len());
     }
 
+    /// A token is explained by its current secret, and not by a newer one that was dropped.
+    async fn a_dropped_rotation_refuses_nothing(world: &World) {
+        world.create(&new_token("ci")).await;
+        let tokens = world.authority.tokens();
+        tokens.rotate(&world.ada, MINE, &named("ci"), Duration::ZERO, None).await.expect("rotated");
+        tokens.drop_rotation(&world.ada, MINE, &named("ci")).await.expect("dropped");
+        for explanation in explained(world, &about("ci")).await {
+            assert_eq!(first(&explanation), None);
+        }
+    }
+
     async fn a_planned_token_is_explained_and_not_made(world: &World) {
         let planned = |change: fn(&mut NewToken)| {
             about_subject(Subject::Planned(Box::new(token_with("planned", change))))
@@ -151,7 +164,7 @@ on_both! {
         assert_eq!(effective, [Some(&dev), Some(&ops)]);
         let strict = NewPolicy {
             policy: OrgPolicy { personal_tokens: false, ..OrgPolicy::OPEN },
-            effective_in: std::time::Duration::ZERO,
+            effective_in: Duration::ZERO,
             announced: Announced::Keep,
             expected: None,
         };
@@ -215,7 +228,7 @@ on_both! {
     async fn explanations_reveal_no_hidden_facts(world: &World) {
         let policy = NewPolicy {
             policy: OrgPolicy { networks: networks("198.51.100.0/24"), ..OrgPolicy::OPEN },
-            effective_in: std::time::Duration::ZERO,
+            effective_in: Duration::ZERO,
             announced: Announced::Keep,
             expected: None,
         };

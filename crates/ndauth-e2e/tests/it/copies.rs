@@ -5,6 +5,7 @@ use std::fs;
 use std::time::{Duration, Instant};
 
 use ndauth_core::{Reason, Secret};
+use ndauth_proto::json::from_text;
 use ndauth_proto::v1;
 use ndauth_store::Engine;
 use serde_json::Value;
@@ -174,7 +175,13 @@ on_both! {
             // Prefixes are shown, secrets never.
             assert!(!report.to_string().split('"').any(|word| word.len() == 49 && word.starts_with("nd")), "{report}");
         }
-        let id = json("token list")["tokens"][0]["id"].as_str().expect("an id").to_owned();
+        // A token is the contract's message. Beside an account there is what only the console shows.
+        let token = &json("token list")["tokens"][0];
+        let token: v1::Token = from_text(token.to_string().as_bytes()).expect("a token");
+        let id = token.id;
+        let account = &json("account list")["accounts"][0];
+        assert_eq!((&account["handle"], &account["name"], &account["status"]), (&"ada".into(), &"".into(), &"active".into()));
+        assert_eq!(account.get("disabled_at"), None);
         for (command, key, value) in [
             ("account create eve --email eve@example.org".to_owned(), "/account/handle", Value::from("eve")),
             ("account disable eve".to_owned(), "/changed", Value::from(true)),
@@ -184,7 +191,9 @@ on_both! {
             ("member set lab eve RW".to_owned(), "/role", Value::from("RW")),
             ("member remove lab eve".to_owned(), "/removed", Value::from(true)),
             ("org delete lab --yes".to_owned(), "/deleted", Value::from(true)),
-            (format!("token revoke {id} --yes"), "/name", Value::from("ci")),
+            (format!("token suspend {id}"), "/token/suspensions/0/operator", Value::from(true)),
+            (format!("token resume {id}"), "/token/status", Value::from("ACTIVE")),
+            (format!("token revoke {id} --yes"), "/token/status", Value::from("REVOKED")),
             ("service revoke registry --yes".to_owned(), "/revoked", Value::from(true)),
             ("check".to_owned(), "/sound", Value::from(true)),
             ("migrate status".to_owned(), "/steps/0/state", Value::from("applied")),

@@ -47,7 +47,7 @@ async fn the_references_are_fresh() {
 }
 
 /// The pages with commands or code, and the languages of their blocks. A test below plays each page.
-const PLAYED: [(&str, &[&str]); 22] = [
+const PLAYED: [(&str, &[&str]); 23] = [
     ("CONTRIBUTING.md", &["sh"]),
     ("README.md", &["sh", "yaml"]),
     ("crates/ndauth-client/examples/asset-registry/README.md", &["sh"]),
@@ -70,6 +70,7 @@ const PLAYED: [(&str, &[&str]); 22] = [
     ("docs/runbooks/leaver.md", &["sh"]),
     ("docs/runbooks/lost-operator.md", &["sh"]),
     ("docs/runbooks/restore.md", &["sh"]),
+    ("docs/scripts.md", &["console"]),
     ("docs/upgrade.md", &["sh"]),
 ];
 
@@ -319,6 +320,11 @@ async fn the_life_of_a_token_is_as_it_is_shown() {
 #[tokio::test]
 async fn permissions_are_as_they_are_shown() {
     play("docs/permissions.md").await;
+}
+
+#[tokio::test]
+async fn json_is_as_it_is_shown() {
+    play("docs/scripts.md").await;
 }
 
 /// Runs the transcripts of a document against a server of `ndauthd dev`.

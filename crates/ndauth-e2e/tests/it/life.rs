@@ -95,7 +95,7 @@ on_both! {
                 assert!(code == 1 && message.starts_with(&begins), "{line}: {message}");
                 assert!(message.contains("): the token was made, and is revoked again\n"), "{line}: {message}");
                 made[own] += 1;
-                assert_eq!(statuses(lists[own]), vec!["revoked"; made[own]], "{line}");
+                assert_eq!(statuses(lists[own]), vec!["REVOKED"; made[own]], "{line}");
             }
         }
         // A file that cannot be written because it is a folder, and a command that fails.
@@ -105,7 +105,7 @@ on_both! {
             assert!(ended.code == 1 && ended.out.is_empty(), "{ended:?}");
             assert!(ended.err.ends_with(": the token was made, and is revoked again\n"), "{ended:?}");
             made[0] += 1;
-            assert_eq!(statuses(lists[0]), vec!["revoked"; made[0]], "{sink:?}");
+            assert_eq!(statuses(lists[0]), vec!["REVOKED"; made[0]], "{sink:?}");
         }
         // A revoked token keeps no name, and a secret that goes to a file needs no standard output.
         let (full, _) = unwritable_outputs().into_iter().next().expect("one");
@@ -114,7 +114,7 @@ on_both! {
         assert_eq!(cli_into(at, &server, full, &words).0, 1);
         let kept = fs::read_to_string(&file).expect("kept").trim().to_owned();
         assert_eq!(verdict(&server, &service, &kept).await, "allowed");
-        assert_eq!(statuses("auth token list -f json"), ["active"]);
+        assert_eq!(statuses("auth token list -f json"), ["ACTIVE"]);
 
         // The rotation is dropped, and the old secret stays valid. A token that rotates itself drops its
         // rotation, too.
@@ -188,7 +188,8 @@ on_both! {
         assert_eq!(verdict(&server, &service, &new).await, "allowed");
         let pending = secret_of(&done(cli(at, &server, "auth token rotate ci")));
         let report: serde_json::Value = serde_json::from_str(&revoke(&pending, "json")).expect("JSON");
-        assert_eq!((&report["revoked"], &report["revoked_at"]), (&false.into(), &serde_json::Value::Null), "{report}");
+        let token = &report["token"];
+        assert_eq!((&token["status"], token.get("revoked_at")), (&"ACTIVE".into(), None), "{report}");
         assert_eq!(revoke(&new, "table"), "✓ Personal access token \"ci\" revoked\n");
     }
 
@@ -211,12 +212,12 @@ on_both! {
         let rotation = async || {
             let listed = done(cli(at, &server, "auth token list -f json"));
             let listed: serde_json::Value = serde_json::from_str(&listed).expect("JSON");
-            let rotation = &listed["tokens"][0]["rotation"];
-            format!("{} {}", rotation["stage"].as_str().unwrap_or("-"), rotation["why"].as_str().unwrap_or("-"))
+            let retirement = &listed["tokens"][0]["rotation"]["overlap"]["retirement"];
+            retirement.as_str().unwrap_or("-").to_owned()
         };
-        soon(&"overlap too_soon".to_owned(), &rotation).await;
+        soon(&"TOO_SOON".to_owned(), &rotation).await;
         assert_eq!(verdict(&server, &service, &old).await, "allowed");
-        soon(&"overlap still_used".to_owned(), &rotation).await;
+        soon(&"STILL_USED".to_owned(), &rotation).await;
         let output = done(cli(at, &server, "auth token list"));
         assert!(output.contains("from 203.0.113.9; not yet safe to retire: it is still used"), "{output}");
         let refused = cli(at, &server, "auth token rotation retire ci");
@@ -389,7 +390,7 @@ on_both! {
         let listed = done(eves("org tokens ops -f json"));
         let listed: serde_json::Value = serde_json::from_str(&listed).expect("JSON");
         let id = listed["tokens"][0]["id"].as_str().expect("an id").to_owned();
-        assert_eq!(listed["tokens"][0]["owner"], "ada");
+        assert_eq!(listed["tokens"][0]["owner"]["account"]["handle"], "ada");
         done(eves(&format!("token suspend {id} --org ops")));
         soon(&true, async || verdict(&server, &service, &old).await.starts_with("the org `ops` suspended the token just now")).await;
         done(eves(&format!("token resume {id} --org ops")));
@@ -410,7 +411,7 @@ on_both! {
         assert!(!done(cli(at, &server, "auth token list")).contains("ci"));
         let listed: serde_json::Value = serde_json::from_str(&done(cli(at, &server, "auth token list --all -f json"))).expect("JSON");
         let dead = &listed["tokens"][0];
-        assert_eq!((&dead["name"], &dead["status"]), (&"ci".into(), &"revoked".into()), "{listed}");
+        assert_eq!((&dead["name"], &dead["status"]), (&"ci".into(), &"REVOKED".into()), "{listed}");
         let like = format!("auth token create --like {}", dead["id"].as_str().expect("an id"));
         let fresh = secret_of(&done(cli(at, &server, &like)));
         assert_eq!(verdict(&server, &service, &fresh).await, "allowed");

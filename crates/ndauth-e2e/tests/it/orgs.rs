@@ -78,12 +78,13 @@ on_both! {
             {
               "members": [
                 {
-                  "account": "ada",
+                  "account_id": "iiiiiiiiiiiiiiiiiiiiiiiiiiiiiiiiiiii",
+                  "handle": "ada",
                   "role": "RO",
-                  "since": "DDDD-DD-DD"
+                  "since": "INSTANT"
                 }
               ],
-              "total": 1
+              "next_page_token": ""
             }
         "#]]);
         shows(&cli("org member set bob rw --org dev"), 5, at, &server, &expect![[r#"
@@ -118,7 +119,7 @@ on_both! {
             error: an account that is not an operator may not create orgs
         "#]]);
         // What is selected narrows no personal token.
-        assert_eq!(read(&cli("auth token create --name anywhere --scope ro -f json"))["orgs"], "all");
+        assert_eq!(read(&cli("auth token create --name anywhere --scope ro -f json"))["token"]["orgs"], "all");
         log_in_as(at, &server, "cy");
         shows(&cli("org create mine"), 2, at, &server, &expect![[r#"
             error: `<SLUG>`: the name of an org cannot be `mine`, a reserved word
@@ -160,10 +161,18 @@ on_both! {
         "#]]);
         shows(&cli("org offer nobody --role admin -f json"), 0, at, &server, &expect![[r#"
             {
-              "org": "ops",
-              "account": "nobody",
-              "role": "ADMIN",
-              "ends_at": "INSTANT"
+              "offer": {
+                "org": "ops",
+                "org_name": "",
+                "handle": "nobody",
+                "role": "ADMIN",
+                "made_by": "ada",
+                "made_at": "INSTANT",
+                "ends_at": "INSTANT"
+              },
+              "changed": true,
+              "sequence": 11,
+              "evaluated_at": "INSTANT"
             }
         "#]]);
         shows(&cli("org offer ada --role ro"), 2, at, &server, &expect![[r#"
@@ -209,7 +218,7 @@ on_both! {
         asked.env("NDCLI_SERVER", server.url.to_string());
         let asked = run(asked, "n\n");
         assert!(asked.code == 1 && asked.out.contains("everywhere ndpat_"), "it names what gains power: {asked:?}");
-        assert_eq!(read(&cli("org list -f json"))["total"], json!(0), "nothing was accepted");
+        assert_eq!(read(&cli("org list -f json"))["orgs"], json!([]), "nothing was accepted");
         shows(&cli("offers accept ops --yes"), 0, at, &server, &expect![[r#"
             ✓ You are a member of ops, with the role RW
             these of your tokens gain power in ops, as far as its policy admits them:
@@ -230,7 +239,8 @@ on_both! {
         shows(&cli("offers list -f json"), 0, at, &server, &expect![[r#"
             {
               "offers": [],
-              "total": 0
+              "next_page_token": "",
+              "evaluated_at": "INSTANT"
             }
         "#]]);
         let checked = at.admin("check");
@@ -267,7 +277,9 @@ on_both! {
         );
         let json = line(at, &server, "auth token list -f json");
         assert!(json.out.starts_with('{') && json.err.contains("warning: `ci`"), "{json:?}");
-        assert_eq!(line(at, &server, "org policy withdraw --org ops").code, 0);
+        let withdrawn = read(&line(at, &server, "org policy withdraw --org ops -f json"));
+        assert_eq!(withdrawn["get_org_policy"]["to_come"].as_array().map(Vec::len), Some(1), "{withdrawn}");
+        assert_eq!(withdrawn["set_org_policy"]["changed"], true, "{withdrawn}");
         assert!(warned().iter().all(String::is_empty), "it was withdrawn");
     }
 
@@ -313,7 +325,7 @@ on_both! {
         let nowhere = at.home().join("nowhere/token.json").display().to_string();
         let lost = cli(&["token", "create", "--name", "lost", "--grant", GRANT, "--token-file", &nowhere]);
         assert!(lost.code == 2 && lost.err.contains("no token was made"), "{lost:?}");
-        assert_eq!(read(&cli(&["token", "list", "-o", "json"]))["total"], 2);
+        assert_eq!(read(&cli(&["token", "list", "-o", "json"]))["tokens"].as_array().map(Vec::len), Some(2));
         assert_eq!(cli(&[&again[..], &["--force"]].concat()).code, 0);
         let forced: Value = serde_json::from_str(&fs::read_to_string(&file).expect("read")).expect("JSON");
         assert_ne!(forced, kept);
@@ -359,11 +371,11 @@ on_both! {
         shows(&cli(&["token", "revoke", "deploy", "--yes"]), 0, at, &server, &expect![[r#"
             ✓ Org token "deploy" revoked
         "#]]);
-        let id = read(&cli(&["token", "show", "filed", "-f", "json"]))["id"].as_str().expect("an id").to_owned();
+        let id = read(&cli(&["token", "show", "filed", "-f", "json"]))["token"]["id"].as_str().expect("an id").to_owned();
         assert_eq!(cli(&["token", "revoke", "--token_id", &id, "--yes"]).code, 0);
         let listed = read(&cli(&["token", "list", "--include_revoked", "-o", "json"]));
         let status: Vec<&Value> = listed["tokens"].as_array().expect("a list").iter().map(|token| &token["status"]).collect();
-        assert_eq!(status, ["revoked", "revoked", "active", "active"]);
+        assert_eq!(status, ["REVOKED", "REVOKED", "ACTIVE", "ACTIVE"]);
         for (words, message) in [
             (&["--scope", "rw"][..], "an org's token must carry a set of grants"),
             (&["--grant", GRANT, "--no_expiry"], "an org's token must expire"),
@@ -378,9 +390,11 @@ on_both! {
             hint: only admins of the org make its tokens; `--user` makes one of yours, restricted to the org
         "#]]);
         let mine = ["token", "create", "--name", "own", "--grant", GRANT, "--user", "--no_expiry", "--output", "json"];
-        let mine = read(&cli(&mine));
-        assert_eq!((&mine["orgs"], &mine["expires_at"], &mine["owner_org"]), (&json!(["ops"]), &Value::Null, &Value::Null));
-        assert_eq!(read(&cli(&["auth", "token", "list", "-f", "json"]))["total"], 1, "it counts among the personal ones");
+        let mine = &read(&cli(&mine))["token"];
+        assert_eq!((&mine["orgs"], &mine["expiry"]), (&json!(["ops"]), &json!("never")));
+        assert_eq!(mine["owner"]["account"]["handle"], "ada");
+        let listed = read(&cli(&["auth", "token", "list", "-f", "json"]));
+        assert_eq!(listed["tokens"].as_array().map(Vec::len), Some(1), "it counts among the personal ones");
         let bare = cli(&["token", "create", "--name", "bare"]);
         assert!(bare.code == 2 && bare.err.contains("--scope <SCOPE>"), "{bare:?}");
     }
@@ -452,9 +466,11 @@ on_both! {
         shows(&cli("org policy withdraw"), 0, at, &server, &expect![[r#"
             ✓ The announced policies of ops are withdrawn: 1
         "#]]);
+        let none = read(&cli("org policy withdraw -f json"));
+        assert_eq!((&none["get_org_policy"]["to_come"], none.get("set_org_policy")), (&json!([]), None));
         let message = read(&cli("org policy show -f json"));
         assert_eq!(message["policy"]["networks"], json!(["10.0.0.0/8", "127.0.0.1/32"]));
-        assert_eq!((&message["policy"]["longest_lifetime_seconds"], &message["to_come"]), (&Value::Null, &json!([])));
+        assert_eq!((&message["policy"]["longest_lifetime"], &message["to_come"]), (&json!("never"), &json!([])));
         shows(&cli("org policy set --personal-tokens barred --allow-from-anywhere --yes -f simple"), 0, at, &server, &expect![[r#"
             • ops tokens:3 broken:3 in-use:0 takes-hold:INSTANT
         "#]]);
@@ -463,7 +479,7 @@ on_both! {
             hint: ask an admin of the org for a token of the org's own
         "#]]);
         let message = read(&cli("org policy set --personal-tokens allowed --login-within 7d --dry-run -f json"));
-        assert_eq!((&message["set"], &message["impact"]["broken"], &message["policy"]["login_within_seconds"]), (&json!(false), &json!(0), &json!(604_800)));
+        assert_eq!((&message["changed"], &message["impact"]["broken"]), (&json!(false), &json!(0)));
         shows(&cli("org policy set"), 2, at, &server, &expect![[r#"
             error: `ndcli org policy set` needs one of `--longest-lifetime`, `--personal-tokens`, `--allow-from`, `--allow-from-anywhere`, `--login-within`, `--suspend-on-reuse`, `--require-grants`, `--no-all-org-tokens`
             hint: for example: `ndcli org policy set --longest-lifetime 90d --effective-in 14d --org acme`

@@ -49,9 +49,9 @@ on_both! {
         // Both notations in one command.
         let grant = r#"{"resource_type":"builder","resource_id":"prod-*","actions":["ensure"]}"#;
         let made = cli(at, &server, &["auth", "token", "create", "--name", "b", "--scope", "read:assets", "--grant", grant, "-f", "json"]);
-        assert_eq!(read(&made)["scope"], "RW", "the least that both need");
+        assert_eq!(read(&made)["token"]["scope"], "RW", "the least that both need");
         let made = cli(at, &server, &["auth", "token", "create", "--name", "c", "--scope", "ro", "--grant", grant, "-f", "json"]);
-        assert_eq!(read(&made)["scope"], "RO", "as it was said");
+        assert_eq!(read(&made)["token"]["scope"], "RO", "as it was said");
     }
 
     async fn errors_in_a_grant_point_at_their_position(at: &Installation) {
@@ -107,7 +107,7 @@ on_both! {
             error: `ndcli auth token create` needs `--scope <SCOPE>`
             hint: for example: `ndcli auth token create --name github-ci --scope rw --expiry 90d`
         "#]]);
-        assert_eq!(read(&line(at, &server, "auth token list -f json"))["total"], 0);
+        assert_eq!(read(&line(at, &server, "auth token list -f json"))["tokens"], json!([]));
     }
 
     /// Nobody is sent to a login that they have not got, or to somebody who cannot help.
@@ -125,7 +125,7 @@ on_both! {
         assert_eq!(line(at, &server, "auth token create --like ci --name ci2").code, 0, "the hint works");
         let ended = line(at, &server, "auth token explain ci --org ops -f json");
         let report: Value = serde_json::from_str(&ended.out).expect("JSON");
-        assert_eq!(report["explanations"][0]["refused"]["who_can_change_it"], "nobody");
+        assert_eq!(report["explanations"][0]["refused"]["who_can_change_it"], "NOBODY");
         // The holder of an org's token has no login.
         let made = line(at, &server, "token create --org ops --name deploy --scope read:assets -o token");
         let org_token = made.out.trim_end();
@@ -198,8 +198,8 @@ on_both! {
         let report: Value = serde_json::from_str(&at.ndcli_with(&server, &[], &words, &token).out).expect("JSON");
         let refused = &report["explanations"][0]["refused"];
         assert_eq!(refused["missing_permissions"], json!(["approve:assets"]));
-        assert_eq!(refused["who_can_change_it"], "owner");
-        assert_eq!(refused["factor"], "grants");
+        assert_eq!(refused["who_can_change_it"], "OWNER");
+        assert_eq!(refused["factor"], "GRANTS");
         let itself = at.ndcli_with(&server, &[("NDCLI_TOKEN", &token)], &["auth", "token", "explain", "-f", "simple"], "");
         assert_eq!((itself.code, itself.err.as_str()), (0, ""), "{itself:?}");
         let nobody = at.ndcli_with(&server, &[("NDCLI_TOKEN", &token)], &["auth", "token", "explain", "ci2"], "");
@@ -213,7 +213,8 @@ on_both! {
             ╰─────┴──────┴────────┴───────────────────────────╯
             nothing was made: leave `--preview` out to make the token
         "#]]);
-        assert_eq!(read(&line(at, &server, "auth token list -f json"))["total"], 1, "nothing was made");
+        let listed = read(&line(at, &server, "auth token list -f json"));
+        assert_eq!(listed["tokens"].as_array().map(Vec::len), Some(1), "nothing was made");
         let unsaid = line(at, &server, "auth token explain");
         assert!(unsaid.code == 2 && unsaid.err.contains("no token is named"), "{unsaid:?}");
     }
@@ -258,7 +259,7 @@ on_both! {
         let ask = |secret: &str, service: &str, permission: &str| {
             let words = ["validate", "--secret-stdin", "--org", "ops", "--permission", permission, "-f", "json"];
             let ended = at.ndcli_with(&server, &[("NDCLI_TOKEN", service)], &words, secret);
-            serde_json::from_str::<Value>(&ended.out).expect("JSON")["allowed"] == true
+            serde_json::from_str::<Value>(&ended.out).expect("JSON")["allowed"].is_object()
         };
         let service = at.service();
         let token = secret(&line(at, &server, "auth token create --name ci --scope read:assets,write:assets"));

@@ -141,7 +141,7 @@ fn refusals(pipeline: &Pipeline) {
 
     pipeline.token("clock", &["--scope", "ro"]);
     let made = pipeline.at.ndcli(&pipeline.server, &["auth", "token", "show", "clock", "-f", "json"]);
-    let now = crate::cli::json(&made)["created_at"].as_str().and_then(|at| at.parse().ok());
+    let now = crate::cli::json(&made)["token"]["created_at"].as_str().and_then(|at| at.parse().ok());
     let now: ndauth_core::Timestamp = now.expect("an instant");
     let end = now.checked_add(Duration::from_secs(2)).expect("an instant").to_string();
     let dead = pipeline.token("dead", &["--scope", "rw", "--expiry", &end]);

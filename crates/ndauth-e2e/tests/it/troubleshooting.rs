@@ -104,7 +104,7 @@ impl Trouble {
 
     fn dead_tokens(&mut self) {
         let created = self.owner("auth token create --name clock --scope ro -f json");
-        let now = json(&created)["created_at"].as_str().and_then(|at| at.parse().ok());
+        let now = json(&created)["token"]["created_at"].as_str().and_then(|at| at.parse().ok());
         let now: ndauth_core::Timestamp = now.expect("an instant");
         let end = now.checked_add(Duration::from_secs(2)).expect("an instant");
         let expired = self.token("expired", &format!("--scope ro --expiry {end}"));

@@ -3110,6 +3110,9 @@ pub struct SetOrgPolicyResponse {
     /// predecessor, and takes the other limits from the policy that now precedes it.
     #[prost(message, repeated, tag = "7")]
     pub kept: ::prost::alloc::vec::Vec<PolicyToCome>,
+    /// The policy that was set, or tried.
+    #[prost(message, optional, tag = "8")]
+    pub policy: ::core::option::Option<OrgPolicy>,
 }
 impl ::prost::Name for SetOrgPolicyResponse {
     const NAME: &'static str = "SetOrgPolicyResponse";

@@ -9,8 +9,9 @@ use prost_reflect::{
 };
 use serde_json::Value;
 
+use super::descriptors::descriptors;
 use super::form::MessageForm;
-use super::read::{read_field, read_message, read_text, set};
+use super::read::{read_body, read_message, read_text, set};
 use super::text::shown;
 
 /// An HTTP binding of an RPC.
@@ -77,7 +78,7 @@ pub const WITHOUT_BINDING: [(&str, &str); 2] = [
 /// Returns every binding, in the order of the contract.
 pub fn bindings() -> &'static [HttpBinding] {
     static BINDINGS: LazyLock<Vec<HttpBinding>> = LazyLock::new(|| {
-        let rpcs = super::descriptors().services().flat_map(|service| service.methods().collect::<Vec<_>>());
+        let rpcs = descriptors().services().flat_map(|service| service.methods().collect::<Vec<_>>());
         rpcs.flat_map(|rpc| bindings_of(&rpc)).collect()
     });
     &BINDINGS
@@ -202,10 +203,10 @@ impl HttpBinding {
             (BodyOf::Nothing, Some(_)) => {
                 return Err(Problem::invalid("body", "this request has none: its parameters are in the URL"));
             }
-            (BodyOf::Request, Some(body)) => read_message(&input, "", body)?,
+            (BodyOf::Request, Some(body)) => read_message(&input, body)?,
             (BodyOf::Field(field), Some(body)) => {
                 let mut request = DynamicMessage::new(input);
-                request.set_field(field, read_field(field, "", body)?);
+                request.set_field(field, read_body(field, body)?);
                 request
             }
             (_, None) => DynamicMessage::new(input),

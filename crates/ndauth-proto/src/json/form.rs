@@ -1,9 +1,11 @@
 //! The form that each message takes in JSON.
 
-use std::collections::BTreeSet;
+use std::collections::HashMap;
 use std::sync::LazyLock;
 
 use prost_reflect::{EnumDescriptor, FieldDescriptor, Kind, MessageDescriptor};
+
+use super::descriptors::descriptors;
 
 /// The messages with one `oneof` that JSON writes as people do. A member without contents is its name, one with a list
 /// the list, an instant or a duration its text, and every other member an object with its name.
@@ -41,14 +43,7 @@ pub enum MessageForm {
 impl MessageForm {
     /// Returns the form of a message.
     pub fn of(message: &MessageDescriptor) -> MessageForm {
-        match message.full_name() {
-            "google.protobuf.Timestamp" => MessageForm::Instant,
-            "google.protobuf.Duration" => MessageForm::Duration,
-            "ndauth.v1.Permission" => MessageForm::Permission,
-            name if SUM_TYPES.contains(&name) => MessageForm::Sum,
-            _ if message.fields().len() == 0 => MessageForm::Empty,
-            _ => MessageForm::Object,
-        }
+        known(message).0
     }
 
     /// Returns the form of a field's message, if the field is one message.
@@ -58,6 +53,31 @@ impl MessageForm {
             _ => None,
         }
     }
+
+    fn find(message: &MessageDescriptor) -> MessageForm {
+        match message.full_name() {
+            "google.protobuf.Timestamp" => MessageForm::Instant,
+            "google.protobuf.Duration" => MessageForm::Duration,
+            "ndauth.v1.Permission" => MessageForm::Permission,
+            name if SUM_TYPES.contains(&name) => MessageForm::Sum,
+            _ if message.fields().len() == 0 => MessageForm::Empty,
+            _ => MessageForm::Object,
+        }
+    }
+}
+
+/// Returns the form of a message, and whether it is not written, since it holds a secret.
+fn known(message: &MessageDescriptor) -> (MessageForm, bool) {
+    static FORMS: LazyLock<HashMap<String, (MessageForm, bool)>> = LazyLock::new(|| {
+        let messages = descriptors().all_messages();
+        let form = |message: MessageDescriptor| {
+            let name = message.full_name().to_owned();
+            let hidden = message.fields().any(|field| is_secret(&field)) && !MINTING.contains(&name.as_str());
+            (name, (MessageForm::find(&message), hidden))
+        };
+        messages.map(form).collect()
+    });
+    FORMS.get(message.full_name()).copied().unwrap_or((MessageForm::Object, true))
 }
 
 /// Returns the list that the member of a sum type is written as: the only field of its message.
@@ -67,18 +87,9 @@ pub(super) fn list_of(member: &FieldDescriptor) -> Option<FieldDescriptor> {
     fields.next().filter(|field| field.is_list() && fields.next().is_none())
 }
 
-/// Returns true if a field of the message holds a secret, and the message is not one that mints it.
+/// Returns true if a message holds a secret, and is not one that mints it.
 pub(super) fn hides(message: &MessageDescriptor) -> bool {
-    static HOLDERS: LazyLock<BTreeSet<String>> = LazyLock::new(|| {
-        let holders = super::descriptors()
-            .all_messages()
-            .filter(|message| message.fields().any(|field| is_secret(&field)));
-        holders
-            .map(|message| message.full_name().to_owned())
-            .filter(|name| !MINTING.contains(&name.as_str()))
-            .collect()
-    });
-    HOLDERS.contains(message.full_name())
+    known(message).1
 }
 
 /// Returns true if a field holds a secret.
@@ -90,26 +101,18 @@ pub fn is_secret(field: &FieldDescriptor) -> bool {
 /// Returns the name in JSON of a value of an enum: without the prefix that the enum's own name gives it. `None` for an
 /// unknown value, and for the unspecified one.
 pub fn enum_value_name(values: &EnumDescriptor, number: i32) -> Option<String> {
-    let prefix = prefix(values.name());
     let value = values.get_value(number).filter(|_| number != 0)?;
-    value.name().strip_prefix(&prefix).map(str::to_owned)
+    value.name().get(prefix(values.name())..).map(str::to_owned)
 }
 
 /// Returns the number of the value of an enum that JSON gives a name.
 pub(super) fn enum_value_number(values: &EnumDescriptor, name: &str) -> Option<i32> {
-    let value = values.get_value_by_name(&format!("{}{name}", prefix(values.name())))?;
+    let prefix = prefix(values.name());
+    let value = values.values().find(|value| value.name().get(prefix..) == Some(name))?;
     Some(value.number()).filter(|number| *number != 0)
 }
 
-/// `TokenStatus` gives its values the prefix `TOKEN_STATUS_`.
-fn prefix(name: &str) -> String {
-    let mut prefix = String::with_capacity(name.len() + 4);
-    for c in name.chars() {
-        if c.is_ascii_uppercase() && !prefix.is_empty() {
-            prefix.push('_');
-        }
-        prefix.push(c.to_ascii_uppercase());
-    }
-    prefix.push('_');
-    prefix
+/// Returns the length of the prefix of an enum's values: `TokenStatus` has `TOKEN_STATUS_`.
+fn prefix(name: &str) -> usize {
+    name.len() + name.bytes().filter(u8::is_ascii_uppercase).count()
 }

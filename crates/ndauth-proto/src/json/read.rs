@@ -1,5 +1,7 @@
 //! JSON values to messages. A failure names the field by its path, such as `token.grants[0].actions`.
 
+use std::fmt;
+
 use ndauth_core::{Problem, nearest};
 use prost::Message;
 use prost_reflect::{
@@ -11,18 +13,55 @@ use super::form::{MessageForm, enum_value_name, enum_value_number, list_of};
 use super::scalar::{LARGEST, parse_duration, parse_instant, parse_permission};
 use super::text::shown;
 
-/// Reads a message from an object. Its path is empty for a whole request.
-pub fn read_message(
+/// The path of a value from the request, which is written only for a failure.
+#[derive(Clone, Copy)]
+enum FieldPath<'a> {
+    /// A name that is known: of a parameter, or empty for a whole request.
+    Root(&'a str),
+    Field(&'a FieldPath<'a>, &'a str),
+    Item(&'a FieldPath<'a>, usize),
+}
+
+impl FieldPath<'_> {
+    fn invalid(&self, why: impl fmt::Display) -> Problem {
+        let path = self.to_string();
+        Problem::invalid(if path.is_empty() { "body" } else { &path }, why)
+    }
+}
+
+impl fmt::Display for FieldPath<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            FieldPath::Root(name) => f.write_str(name),
+            FieldPath::Field(FieldPath::Root(""), key) => f.write_str(key),
+            FieldPath::Field(path, key) => write!(f, "{path}.{key}"),
+            FieldPath::Item(path, index) => write!(f, "{path}[{index}]"),
+        }
+    }
+}
+
+/// Reads a message from an object.
+pub fn read_message(message: &MessageDescriptor, value: &Value) -> Result<DynamicMessage, Problem> {
+    object(message, FieldPath::Root(""), value)
+}
+
+/// Reads a field of a request from a body that is its value.
+pub(super) fn read_body(field: &FieldDescriptor, value: &Value) -> Result<Field, Problem> {
+    read_field(field, FieldPath::Root(""), value)
+}
+
+fn object(
     message: &MessageDescriptor,
-    path: &str,
+    path: FieldPath<'_>,
     value: &Value,
 ) -> Result<DynamicMessage, Problem> {
     let mut read = DynamicMessage::new(message.clone());
-    for (key, value) in object(path, value)? {
+    let entries = value.as_object().ok_or_else(|| path.invalid("expected an object"))?;
+    for (key, value) in entries {
         let field = message.get_field_by_name(key).ok_or_else(|| unknown(message, path, key))?;
-        let path = join(path, key);
-        let value = read_field(&field, &path, value)?;
-        set(&mut read, &field, &path, value)?;
+        let path = FieldPath::Field(&path, key);
+        let value = read_field(&field, path, value)?;
+        place(&mut read, &field, path, value)?;
     }
     Ok(read)
 }
@@ -31,36 +70,45 @@ pub fn read_message(
 pub(super) fn set(
     message: &mut DynamicMessage,
     field: &FieldDescriptor,
-    path: &str,
+    name: &str,
+    value: Field,
+) -> Result<(), Problem> {
+    place(message, field, FieldPath::Root(name), value)
+}
+
+fn place(
+    message: &mut DynamicMessage,
+    field: &FieldDescriptor,
+    path: FieldPath<'_>,
     value: Field,
 ) -> Result<(), Problem> {
     if message.has_field(field) {
-        return Err(Problem::invalid(path, "it is set twice"));
+        return Err(path.invalid("it is set twice"));
     }
     let rivals = field.containing_oneof();
     let rival = rivals.iter().flat_map(OneofDescriptor::fields).find(|rival| message.has_field(rival));
     if let Some(rival) = rival {
-        return Err(Problem::invalid(path, format!("set either it or `{}`, not both", rival.name())));
+        return Err(path.invalid(format_args!("set either it or `{}`, not both", rival.name())));
     }
     message.set_field(field, value);
     Ok(())
 }
 
 /// Reads the value of a field.
-pub fn read_field(field: &FieldDescriptor, path: &str, value: &Value) -> Result<Field, Problem> {
+fn read_field(field: &FieldDescriptor, path: FieldPath<'_>, value: &Value) -> Result<Field, Problem> {
     if !field.is_list() {
         return read_one(&field.kind(), path, value);
     }
-    let items = value.as_array().ok_or_else(|| Problem::invalid(path, "expected an array"))?;
-    let item = |(index, item)| read_one(&field.kind(), &format!("{path}[{index}]"), item);
+    let items = value.as_array().ok_or_else(|| path.invalid("expected an array"))?;
+    let item = |(index, item)| read_one(&field.kind(), FieldPath::Item(&path, index), item);
     items.iter().enumerate().map(item).collect::<Result<_, _>>().map(Field::List)
 }
 
-fn read_one(kind: &Kind, path: &str, value: &Value) -> Result<Field, Problem> {
+fn read_one(kind: &Kind, path: FieldPath<'_>, value: &Value) -> Result<Field, Problem> {
     if value.is_null() {
-        return Err(Problem::invalid(path, "it is `null`: leave it out instead"));
+        return Err(path.invalid("it is `null`: leave it out instead"));
     }
-    let invalid = |why: &str| Problem::invalid(path, why);
+    let invalid = |why: &str| path.invalid(why);
     let number = |least: i64, most: u64| {
         let fits = |number: &i128| (i128::from(least)..=i128::from(most)).contains(number);
         let number = value.as_i64().map(i128::from).or_else(|| value.as_u64().map(i128::from));
@@ -83,29 +131,33 @@ fn read_one(kind: &Kind, path: &str, value: &Value) -> Result<Field, Problem> {
 }
 
 /// Reads a field from the text of a path or a query.
-pub(super) fn read_text(field: &FieldDescriptor, path: &str, text: &str) -> Result<Field, Problem> {
+pub(super) fn read_text(field: &FieldDescriptor, name: &str, text: &str) -> Result<Field, Problem> {
     let number = || text.parse::<u64>().map_or_else(|_| text.into(), Value::from);
     let value = match field.kind() {
         Kind::Int32 | Kind::Uint32 | Kind::Uint64 => number(),
         Kind::Bool => text.parse::<bool>().map_or_else(|_| text.into(), Value::from),
         _ => text.into(),
     };
-    read_one(&field.kind(), path, &value)
+    read_one(&field.kind(), FieldPath::Root(name), &value)
 }
 
-fn read_enum(values: &EnumDescriptor, path: &str, name: &str) -> Result<i32, Problem> {
+fn read_enum(values: &EnumDescriptor, path: FieldPath<'_>, name: &str) -> Result<i32, Problem> {
     enum_value_number(values, name).ok_or_else(|| {
         let names = values.values().filter_map(|value| enum_value_name(values, value.number()));
         let names = names.map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
-        Problem::invalid(path, format!("expected one of {names}"))
+        path.invalid(format_args!("expected one of {names}"))
     })
 }
 
 /// Reads a message within another one.
-fn read_nested(message: &MessageDescriptor, path: &str, value: &Value) -> Result<DynamicMessage, Problem> {
+fn read_nested(
+    message: &MessageDescriptor,
+    path: FieldPath<'_>,
+    value: &Value,
+) -> Result<DynamicMessage, Problem> {
     let text = |parse: fn(&str) -> Result<Vec<u8>, String>| {
-        let text = value.as_str().ok_or_else(|| Problem::invalid(path, "expected a string"))?;
-        let bytes = parse(text).map_err(|why| Problem::invalid(path, why))?;
+        let text = value.as_str().ok_or_else(|| path.invalid("expected a string"))?;
+        let bytes = parse(text).map_err(|why| path.invalid(why))?;
         Ok(decoded(message, &bytes))
     };
     match MessageForm::of(message) {
@@ -113,14 +165,18 @@ fn read_nested(message: &MessageDescriptor, path: &str, value: &Value) -> Result
         MessageForm::Duration => text(parse_duration),
         MessageForm::Permission => text(parse_permission),
         MessageForm::Empty if value == &Value::Bool(true) => Ok(DynamicMessage::new(message.clone())),
-        MessageForm::Empty => Err(Problem::invalid(path, "expected `true`, or leave it out")),
+        MessageForm::Empty => Err(path.invalid("expected `true`, or leave it out")),
         MessageForm::Sum => read_sum(message, path, value),
-        MessageForm::Object => read_message(message, path, value),
+        MessageForm::Object => object(message, path, value),
     }
 }
 
 /// Reads one of the sum types: each member has its own form, so at most one fits.
-fn read_sum(message: &MessageDescriptor, path: &str, value: &Value) -> Result<DynamicMessage, Problem> {
+fn read_sum(
+    message: &MessageDescriptor,
+    path: FieldPath<'_>,
+    value: &Value,
+) -> Result<DynamicMessage, Problem> {
     for member in message.fields() {
         let read = match (MessageForm::of_field(&member), value) {
             (Some(MessageForm::Empty), Value::String(text)) => {
@@ -142,7 +198,7 @@ fn read_sum(message: &MessageDescriptor, path: &str, value: &Value) -> Result<Dy
                 None => None,
             },
             (None, Value::Object(keys)) if keys.len() == 1 && keys.contains_key(member.name()) => {
-                Some(read_field(&member, &join(path, member.name()), &keys[member.name()])?)
+                Some(read_field(&member, FieldPath::Field(&path, member.name()), &keys[member.name()])?)
             }
             _ => None,
         };
@@ -153,7 +209,7 @@ fn read_sum(message: &MessageDescriptor, path: &str, value: &Value) -> Result<Dy
         }
     }
     let forms = message.fields().map(|member| form(&member)).collect::<Vec<_>>().join(", or ");
-    Err(Problem::invalid(path, format!("expected {forms}")))
+    Err(path.invalid(format_args!("expected {forms}")))
 }
 
 /// Describes the form of a member of a sum type.
@@ -180,19 +236,9 @@ fn decoded(message: &MessageDescriptor, mut bytes: &[u8]) -> DynamicMessage {
     decoded
 }
 
-fn object<'a>(path: &str, value: &'a Value) -> Result<&'a serde_json::Map<String, Value>, Problem> {
-    value
-        .as_object()
-        .ok_or_else(|| Problem::invalid(if path.is_empty() { "body" } else { path }, "expected an object"))
-}
-
-fn unknown(message: &MessageDescriptor, path: &str, key: &str) -> Problem {
+fn unknown(message: &MessageDescriptor, path: FieldPath<'_>, key: &str) -> Problem {
     let names: Vec<String> = message.fields().map(|field| field.name().to_owned()).collect();
     let meant = nearest(key, names.iter().map(String::as_str));
     let meant = meant.map(|name| format!(": did you mean `{name}`?")).unwrap_or_default();
-    Problem::invalid(&join(path, &shown(key)), format!("there is no such field{meant}"))
-}
-
-fn join(path: &str, key: &str) -> String {
-    if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") }
+    FieldPath::Field(&path, &shown(key)).invalid(format_args!("there is no such field{meant}"))
 }

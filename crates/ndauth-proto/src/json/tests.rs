@@ -11,7 +11,7 @@ use crate::v1;
 
 fn dynamic(message: &str, value: &Value) -> Result<DynamicMessage, String> {
     let descriptor = descriptors().get_message_by_name(&format!("ndauth.v1.{message}")).expect(message);
-    read_message(&descriptor, "", value).map_err(|problem| problem.message)
+    read_message(&descriptor, value).map_err(|problem| problem.message)
 }
 
 /// What a value is after it was read and written. The field holds the sum type.

@@ -2,8 +2,9 @@
 
 use ndauth_authority::{AsOf, MemberView, OrgSummary, ServiceView, SessionView};
 use ndauth_core::{Account, Expiry, Org, Orgs, SecretState, Timestamp, TokenView};
-use ndauth_proto::token_to_proto;
-use ndauth_terminal::{Failure, Rows, TokenShown, ago, expiry_json, minute, names_json, names_or_all};
+use ndauth_proto::{account_to_proto, org_to_proto, service_to_proto, session_to_proto, token_to_proto};
+use ndauth_terminal::{Failure, Rows, TokenShown, ago, message_json, minute, names_or_all};
+use prost::{Message, Name};
 use serde_json::{Value, json};
 
 /// A table and the same as an object.
@@ -20,31 +21,41 @@ fn listed<const N: usize>(
     (text, json!({ format!("{what}s"): json, "total": total }))
 }
 
-pub(super) fn account_json(account: &Account) -> Value {
-    json!({
-        "id": account.id.to_string(),
-        "handle": account.handle.as_str(),
-        "email": account.email.as_str(),
-        "name": account.name.as_ref().map(ndauth_core::DisplayName::as_str),
-        "operator": account.operator,
-        "status": status(account.disabled_at, "disabled"),
-        "created_at": account.created_at.to_string(),
-        "disabled_at": account.disabled_at.map(|at| at.to_string()),
-    })
+/// A message of the contract as JSON, with what only the console shows beside it. As in the API, what is absent is left
+/// out.
+fn message_with<M: Message + Name, const N: usize>(
+    message: &M,
+    beside: [(&str, Option<Value>); N],
+) -> Result<Value, Failure> {
+    let mut object = message_json(message)?;
+    for (key, value) in beside {
+        if let Some(value) = value {
+            object[key] = value;
+        }
+    }
+    Ok(object)
 }
 
-pub(super) fn org_json(org: &Org) -> Value {
-    json!({
-        "id": org.id.to_string(),
-        "slug": org.slug.as_str(),
-        "name": org.name.as_ref().map(ndauth_core::DisplayName::as_str),
-        "status": status(org.deleted_at, "deleted"),
-        "created_at": org.created_at.to_string(),
-        "deleted_at": org.deleted_at.map(|at| at.to_string()),
-    })
+fn instant(at: Option<Timestamp>) -> Option<Value> {
+    at.map(|at| at.to_string().into())
 }
 
-pub(super) fn accounts(accounts: &[Account]) -> TableAndJson {
+pub(super) fn account_json(account: &Account) -> Result<Value, Failure> {
+    let beside = [
+        ("status", Some(status(account.disabled_at, "disabled").into())),
+        ("created_at", instant(Some(account.created_at))),
+        ("disabled_at", instant(account.disabled_at)),
+    ];
+    message_with(&account_to_proto(account), beside)
+}
+
+pub(super) fn org_json(org: &Org, members: Option<usize>) -> Result<Value, Failure> {
+    let beside =
+        [("status", Some(status(org.deleted_at, "deleted").into())), ("deleted_at", instant(org.deleted_at))];
+    message_with(&org_to_proto(org, members), beside)
+}
+
+pub(super) fn accounts(accounts: &[Account]) -> Result<TableAndJson, Failure> {
     let row = |account: &Account| {
         [
             account.handle.to_string(),
@@ -56,15 +67,11 @@ pub(super) fn accounts(accounts: &[Account]) -> TableAndJson {
         ]
     };
     let titles = ["ACCOUNT", "EMAIL", "NAME", "OPERATOR", "CREATED", "STATUS"];
-    listed(
-        "account",
-        titles,
-        accounts.iter().map(row).collect(),
-        &accounts.iter().map(account_json).collect::<Vec<_>>(),
-    )
+    let json = accounts.iter().map(account_json).collect::<Result<Vec<_>, _>>()?;
+    Ok(listed("account", titles, accounts.iter().map(row).collect(), &json))
 }
 
-pub(super) fn orgs(orgs: &[OrgSummary]) -> TableAndJson {
+pub(super) fn orgs(orgs: &[OrgSummary]) -> Result<TableAndJson, Failure> {
     let row = |view: &OrgSummary| {
         [
             view.org.slug.to_string(),
@@ -74,13 +81,10 @@ pub(super) fn orgs(orgs: &[OrgSummary]) -> TableAndJson {
             status(view.org.deleted_at, "deleted").to_owned(),
         ]
     };
-    let json = |view: &OrgSummary| {
-        let mut value = org_json(&view.org);
-        value["members"] = json!(view.members);
-        value
-    };
+    let json = orgs.iter().map(|view| org_json(&view.org, Some(view.members)));
+    let json = json.collect::<Result<Vec<_>, _>>()?;
     let titles = ["ORG", "NAME", "MEMBERS", "CREATED", "STATUS"];
-    listed("org", titles, orgs.iter().map(row).collect(), &orgs.iter().map(json).collect::<Vec<_>>())
+    Ok(listed("org", titles, orgs.iter().map(row).collect(), &json))
 }
 
 pub(super) fn members(members: &[MemberView]) -> TableAndJson {
@@ -99,7 +103,7 @@ pub(super) fn members(members: &[MemberView]) -> TableAndJson {
     listed("member", titles, members.iter().map(row).collect(), &members.iter().map(json).collect::<Vec<_>>())
 }
 
-pub(super) fn sessions(sessions: &AsOf<SessionView>) -> TableAndJson {
+pub(super) fn sessions(sessions: &AsOf<SessionView>) -> Result<TableAndJson, Failure> {
     let status = |view: &SessionView| match view.session.revoked_at {
         Some(_) => "ended",
         None if view.session.expires_at.is_past(sessions.now) => "expired",
@@ -124,29 +128,19 @@ pub(super) fn sessions(sessions: &AsOf<SessionView>) -> TableAndJson {
         ]
     };
     let json = |view: &SessionView| {
-        json!({
-            "id": view.session.id.to_string(),
-            "account": view.account.as_str(),
-            "prefix": view.secret.prefix.as_str(),
-            "device": view.session.device.as_ref().map(ndauth_core::DisplayName::as_str),
-            "address": view.session.address.map(|address| address.to_string()),
-            "browser": view.session.browser,
-            "status": status(view),
-            "created_at": view.session.created_at.to_string(),
-            "expires_at": expiry_json(view.session.expires_at),
-            "revoked_at": view.session.revoked_at.map(|at| at.to_string()),
-        })
+        let beside = [
+            ("account", Some(view.account.as_str().into())),
+            ("status", Some(status(view).into())),
+            ("revoked_at", instant(view.session.revoked_at)),
+        ];
+        message_with(&session_to_proto(&view.session, &view.secret.prefix), beside)
     };
     let titles = ["ACCOUNT", "PREFIX", "DEVICE", "FROM", "CREATED", "EXPIRES", "STATUS"];
-    listed(
-        "session",
-        titles,
-        sessions.rows.iter().map(row).collect(),
-        &sessions.rows.iter().map(json).collect::<Vec<_>>(),
-    )
+    let json = sessions.rows.iter().map(json).collect::<Result<Vec<_>, _>>()?;
+    Ok(listed("session", titles, sessions.rows.iter().map(row).collect(), &json))
 }
 
-pub(super) fn services(services: &AsOf<ServiceView>) -> TableAndJson {
+pub(super) fn services(services: &AsOf<ServiceView>) -> Result<TableAndJson, Failure> {
     let secrets = |view: &ServiceView| -> Vec<(String, String)> {
         let shown = view.secrets.iter().map(|secret| {
             let state = match secret.state(services.now) {
@@ -178,30 +172,26 @@ pub(super) fn services(services: &AsOf<ServiceView>) -> TableAndJson {
     let json = |view: &ServiceView| {
         let secrets =
             secrets(view).into_iter().map(|(prefix, state)| json!({ "prefix": prefix, "state": state }));
-        json!({
-            "id": view.service.id.to_string(),
-            "name": view.service.name.as_str(),
-            "orgs": names_json(orgs(view).as_deref()),
-            "secrets": secrets.collect::<Vec<_>>(),
-            "status": status(view.service.revoked_at, "revoked"),
-            "created_at": view.service.created_at.to_string(),
-            "revoked_at": view.service.revoked_at.map(|at| at.to_string()),
-        })
+        let beside = [
+            ("secrets", Some(secrets.collect())),
+            ("status", Some(status(view.service.revoked_at, "revoked").into())),
+            ("created_at", instant(Some(view.service.created_at))),
+            ("revoked_at", instant(view.service.revoked_at)),
+        ];
+        message_with(&service_to_proto(&view.service, &view.orgs), beside)
     };
     let titles = ["SERVICE", "ORGS", "SECRETS", "CREATED", "STATUS"];
-    listed(
-        "service",
-        titles,
-        services.rows.iter().map(row).collect(),
-        &services.rows.iter().map(json).collect::<Vec<_>>(),
-    )
+    let json = services.rows.iter().map(json).collect::<Result<Vec<_>, _>>()?;
+    Ok(listed("service", titles, services.rows.iter().map(row).collect(), &json))
 }
 
 pub(super) fn tokens(tokens: &AsOf<TokenView>) -> Result<TableAndJson, Failure> {
     let mut rows = Vec::new();
     let mut json = Vec::new();
     for view in &tokens.rows {
-        let token = TokenShown::read(Some(token_to_proto(view, tokens.now)))?;
+        let message = token_to_proto(view, tokens.now);
+        json.push(message_json(&message)?);
+        let token = TokenShown::read(Some(message))?;
         rows.push([
             view.owner_name().to_owned(),
             token.name.clone(),
@@ -212,9 +202,6 @@ pub(super) fn tokens(tokens: &AsOf<TokenView>) -> Result<TableAndJson, Failure> 
             token.last_used_at.map_or("Never".to_owned(), |at| ago(at, tokens.now)),
             token.status.to_owned(),
         ]);
-        let mut value = token.json();
-        value["owner"] = json!(view.owner_name());
-        json.push(value);
     }
     let titles = ["OWNER", "NAME", "PREFIX", "SCOPE", "ORG", "EXPIRES", "LAST USED", "STATUS"];
     Ok(listed("token", titles, rows, &json))

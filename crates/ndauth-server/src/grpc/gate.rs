@@ -20,7 +20,7 @@ use metrics::{Counter, Histogram};
 use ndauth_authority::Credential;
 use ndauth_authority::access::{Operation, Row, Rule, TABLE};
 use ndauth_authority::limits::{CALLS, ClientNetwork, CountedAs, OPEN_STREAMS, Share, Shares, network};
-use ndauth_core::{Networks, Problem, Reason, SecretKind};
+use ndauth_core::{Networks, Problem, Reason};
 use ndauth_proto::status_from_problem;
 use tokio::runtime::Handle;
 use tokio::time::{Sleep, sleep};
@@ -472,15 +472,6 @@ impl ConnectionGate {
     /// Returns the request id of a request with these headers.
     pub(crate) fn request_id(&self, headers: &HeaderMap) -> HeaderValue {
         self.gate.id(headers.get(REQUEST_ID))
-    }
-
-    /// Returns the kind of the secret that a request presents, if it presents one.
-    pub(crate) fn credential_kind(&self, headers: &HeaderMap) -> Option<SecretKind> {
-        let values = headers.get_all(AUTHORIZATION).iter().map(HeaderValue::as_bytes);
-        match presented(values, None) {
-            Ok(Credential::Secret { secret, .. }) => Some(secret.kind()),
-            Ok(_) | Err(_) => None,
-        }
     }
 
     /// Reads the whole body of a request that is not gRPC, and takes a permit for its call. A large body is returned

@@ -6,11 +6,11 @@ use ndauth_authority::{
     Acceptance, Announced, BrokenToken, Changed, Impact, MemberShown, NewOrg, NewPolicy, OfferShown,
     PolicySet, Whose,
 };
-use ndauth_core::{DatedPolicy, Org, OrgPolicy, Problem, Timestamp};
+use ndauth_core::{DatedPolicy, OrgPolicy, Problem, Timestamp};
 use ndauth_proto::v1::org_service_server::OrgService;
 use ndauth_proto::{
-    duration_from_proto, last_use_to_proto, org_slug_from_proto, policy_from_proto, policy_to_proto,
-    reason_to_proto, role_from_proto, role_to_proto, timestamp_to_proto, token_to_proto, v1,
+    duration_from_proto, last_use_to_proto, org_slug_from_proto, org_to_proto, policy_from_proto,
+    policy_to_proto, reason_to_proto, role_from_proto, role_to_proto, timestamp_to_proto, token_to_proto, v1,
 };
 use tonic::{Request, Response, Status, async_trait};
 
@@ -303,6 +303,7 @@ impl OrgService for GrpcService {
                 sequence,
                 evaluated_at: Some(timestamp_to_proto(now)),
                 kept: kept.collect(),
+                policy: Some(policy_to_proto(&new.policy)),
             })
         })
         .await
@@ -367,17 +368,6 @@ fn new_policy(request: &v1::SetOrgPolicyRequest) -> Result<NewPolicy, Problem> {
         announced: if request.withdraw_announced { Announced::Withdraw } else { Announced::Keep },
         expected: request.expected_generation.map(|count| usize::try_from(count).unwrap_or(usize::MAX)),
     })
-}
-
-fn org_to_proto(org: &Org, members: Option<usize>) -> v1::Org {
-    v1::Org {
-        id: org.id.to_string(),
-        slug: org.slug.to_string(),
-        name: org.name.as_ref().map(ToString::to_string).unwrap_or_default(),
-        created_at: Some(timestamp_to_proto(org.created_at)),
-        members: members.map(count),
-        frozen_at: org.frozen_at.map(timestamp_to_proto),
-    }
 }
 
 fn member_to_proto(member: &MemberShown) -> v1::Member {

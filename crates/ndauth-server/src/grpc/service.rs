@@ -5,8 +5,9 @@ use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use axum::http::HeaderValue;
 use ndauth_authority::{Authority, AuthorityError, Credential, Life};
-use ndauth_core::{Causes, ClientName, Problem, Refusal, Secret};
+use ndauth_core::{Causes, ClientName, Problem, Refusal, Secret, SecretKind};
 use ndauth_proto::status_from_problem;
 use tokio::sync::watch;
 use tonic::metadata::MetadataValue;
@@ -127,6 +128,14 @@ pub(super) fn presented<'a>(
     match secret.parse::<Secret>() {
         Ok(secret) => Ok(Credential::secret(secret, from)),
         Err(why) => Err(status(&Refusal::Malformed(why).into())),
+    }
+}
+
+/// Returns the kind of the secret that an `authorization` header presents, if it presents one.
+pub(crate) fn credential_kind(value: &HeaderValue) -> Option<SecretKind> {
+    match presented([value.as_bytes()].into_iter(), None) {
+        Ok(Credential::Secret { secret, .. }) => Some(secret.kind()),
+        Ok(_) | Err(_) => None,
     }
 }
 

@@ -32,6 +32,8 @@ use crate::received::BoxError;
 pub(crate) enum ResponseBody {
     /// One message, followed by the trailers of success.
     Message(Option<Bytes>),
+    /// A whole body, without trailers.
+    Whole(Bytes),
     /// The trailers of success.
     Success,
     /// The end.
@@ -248,6 +250,11 @@ impl Body for ResponseBody {
                 *answer = ResponseBody::Success;
                 Poll::Ready(Some(Ok(Frame::data(message))))
             }
+            ResponseBody::Whole(body) => {
+                let body = std::mem::take(body);
+                *answer = ResponseBody::Over;
+                Poll::Ready((!body.is_empty()).then(|| Ok(Frame::data(body))))
+            }
             ResponseBody::Success => {
                 *answer = ResponseBody::Over;
                 let mut trailers = HeaderMap::with_capacity(1);
@@ -286,6 +293,7 @@ impl Body for ResponseBody {
     fn is_end_stream(&self) -> bool {
         match self {
             ResponseBody::Message(_) | ResponseBody::Success => false,
+            ResponseBody::Whole(body) => body.is_empty(),
             ResponseBody::Over => true,
             ResponseBody::Tonic(body)
             | ResponseBody::WithLife(body, _)
@@ -298,6 +306,7 @@ impl Body for ResponseBody {
             ResponseBody::Tonic(body)
             | ResponseBody::WithLife(body, _)
             | ResponseBody::Endless { body, .. } => body.size_hint(),
+            ResponseBody::Whole(body) => SizeHint::with_exact(body.len() as u64),
             ResponseBody::Message(_) | ResponseBody::Success | ResponseBody::Over => SizeHint::default(),
         }
     }

@@ -52,7 +52,7 @@ fn org() -> Option<String> {
 pub(crate) fn members() -> Vec<CompletionCandidate> {
     let members = asked(async |common| {
         let org = org()?.parse().ok()?;
-        client(common).await?.every_member(&org).await.ok()
+        Some(client(common).await?.every_member(&org).await.ok()?.members)
     });
     members.into_iter().flatten().map(|member| CompletionCandidate::new(shown(&member.handle))).collect()
 }

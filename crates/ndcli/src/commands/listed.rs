@@ -1,16 +1,16 @@
-//! Lists that look alike.
+//! Lists and changes, shown alike.
 
-use ndauth_terminal::{Failure, Rows, detailed, print, print_json, shown};
-use serde_json::{Value, json};
+use ndauth_terminal::{Failure, Rows, detailed, print, print_message, shown};
+use prost::{Message, Name};
 
 use crate::settings::Format;
 
-/// A list in each format: a table, a line or an object a row.
-pub(crate) fn listed<const N: usize>(
+/// Shows a list in each format: as a table, with a line or a table for each row, or as the response is.
+pub(crate) fn listed<M: Message + Name, const N: usize>(
     format: Format,
+    answer: &M,
     what: &str,
     titles: [&'static str; N],
-    keys: [&'static str; N],
     rows: Vec<[String; N]>,
 ) -> Result<(), Failure> {
     let total = rows.len();
@@ -25,18 +25,14 @@ pub(crate) fn listed<const N: usize>(
             let each = |row: [String; N]| detailed(&titles.into_iter().zip(row).collect::<Vec<_>>());
             print(&format!("{}Total: {total} {what}(s)\n", rows.into_iter().map(each).collect::<String>()))
         }
-        Format::Json => {
-            let object = |row: [String; N]| {
-                let cells = keys.into_iter().zip(row);
-                Value::Object(cells.map(|(key, cell)| (key.to_owned(), or_null(cell))).collect())
-            };
-            let rows: Vec<Value> = rows.into_iter().map(object).collect();
-            print_json(&json!({ format!("{what}s"): rows, "total": total }))
-        }
+        Format::Json => print_message(answer),
     }
 }
 
-/// A cell as JSON: `null` where tables show `-`.
-fn or_null(cell: String) -> Value {
-    if cell == "-" { Value::Null } else { Value::from(cell) }
+/// Shows a change: in a sentence, or as the response is.
+pub(crate) fn done<M: Message + Name>(format: Format, answer: &M, sentence: &str) -> Result<(), Failure> {
+    match format {
+        Format::Table | Format::Simple | Format::Detailed => print(&format!("✓ {sentence}\n")),
+        Format::Json => print_message(answer),
+    }
 }

@@ -3,10 +3,12 @@
 use clap::Subcommand;
 use ndauth_core::{OrgSlug, Role, Timestamp};
 use ndauth_proto::{role_from_proto, role_to_proto, v1};
-use ndauth_terminal::{Failure, TokenShown, aside, nonsense, print, print_json, required_timestamp, shown};
-use serde_json::json;
+use ndauth_terminal::{
+    Failure, TokenShown, aside, nonsense, print, print_message, required_timestamp, shown,
+};
 
-use super::listed::listed;
+use super::listed::{done, listed};
+use super::tokens::list;
 use crate::connection::{ServerConnection, connect};
 use crate::settings::values::org;
 use crate::settings::{CommonOptions, Format};
@@ -57,15 +59,10 @@ pub(crate) async fn offer(
         role: role_to_proto(role).into(),
     };
     let made = server.ask(async |client| client.offer_membership(request.clone()).await).await?;
-    let offer = made.offer.ok_or_else(|| nonsense("it has no offer"))?;
+    let offer = made.offer.as_ref().ok_or_else(|| nonsense("it has no offer"))?;
     let ends_at = required_timestamp("ends_at", Some(offer.ends_at))?;
     match common.format {
-        Format::Json => print_json(&json!({
-            "org": org.as_str(),
-            "account": handle,
-            "role": role.as_str(),
-            "ends_at": ends_at.to_string(),
-        })),
+        Format::Json => print_message(&made),
         Format::Table | Format::Simple | Format::Detailed => {
             print(&format!(
                 "✓ A membership of {org} is offered to {}, with the role {role}\n",
@@ -85,48 +82,46 @@ pub(crate) async fn list_of(common: &CommonOptions, org: &OrgSlug) -> Result<(),
     let server = connect(common).await?;
     let whose = v1::Whose::org(org);
     let mut rows = Vec::new();
-    for offer in server.ask(async |client| client.every_membership_offer(whose.clone()).await).await? {
-        let (role, made_at, ends_at) = read(&offer)?;
-        let [made_at, ends_at] = [made_at, ends_at].map(|at| instant(common.format, at));
-        rows.push([offer.handle, role.to_string(), offer.made_by, made_at, ends_at]);
+    let answer = server.ask(async |client| client.every_membership_offer(whose.clone()).await).await?;
+    for offer in &answer.offers {
+        let (role, made_at, ends_at) = read(offer)?;
+        let (handle, made_by) = (offer.handle.clone(), offer.made_by.clone());
+        rows.push([handle, role.to_string(), made_by, made_at.minute(), ends_at.minute()]);
     }
     let titles = ["ACCOUNT", "ROLE", "OFFERED BY", "OFFERED AT", "ENDS AT"];
-    listed(common.format, "offer", titles, ["account", "role", "offered_by", "offered_at", "ends_at"], rows)
+    listed(common.format, &answer, "offer", titles, rows)
 }
 
 /// Withdraws a membership that an org offers.
 pub(crate) async fn withdraw(common: &CommonOptions, org: &OrgSlug, handle: &str) -> Result<(), Failure> {
     let server = connect(common).await?;
     let request = v1::WithdrawMembershipOfferRequest { org: org.to_string(), handle: handle.to_owned() };
-    server.ask_once(async |client| client.withdraw_membership_offer(request.clone()).await).await?;
-    match common.format {
-        Format::Json => print_json(&json!({ "withdrawn": true, "org": org.as_str(), "account": handle })),
-        Format::Table | Format::Simple | Format::Detailed => {
-            print(&format!("✓ The offer to {} is withdrawn\n", shown(handle)))
-        }
-    }
+    let answer =
+        server.ask_once(async |client| client.withdraw_membership_offer(request.clone()).await).await?;
+    done(common.format, &answer, &format!("The offer to {} is withdrawn", shown(handle)))
 }
 
-async fn mine(server: &ServerConnection) -> Result<Vec<v1::MembershipOffer>, Failure> {
+async fn mine(server: &ServerConnection) -> Result<v1::ListMembershipOffersResponse, Failure> {
     server.ask(async |client| client.every_membership_offer(v1::Whose::mine()).await).await
 }
 
 async fn list(common: &CommonOptions) -> Result<(), Failure> {
     let server = connect(common).await?;
     let mut rows = Vec::new();
-    for offer in mine(&server).await? {
-        let (role, _, ends_at) = read(&offer)?;
-        let name = if offer.org_name.is_empty() { "-".to_owned() } else { offer.org_name };
-        rows.push([offer.org, name, role.to_string(), offer.made_by, instant(common.format, ends_at)]);
+    let answer = mine(&server).await?;
+    for offer in &answer.offers {
+        let (role, _, ends_at) = read(offer)?;
+        let name = if offer.org_name.is_empty() { "-" } else { &offer.org_name }.to_owned();
+        rows.push([offer.org.clone(), name, role.to_string(), offer.made_by.clone(), ends_at.minute()]);
     }
     let titles = ["ORG", "NAME", "ROLE", "OFFERED BY", "ENDS AT"];
-    listed(common.format, "offer", titles, ["org", "name", "role", "offered_by", "ends_at"], rows)
+    listed(common.format, &answer, "offer", titles, rows)
 }
 
 /// Accepts the offer of an org as it was shown: where it is another by then, nothing is accepted.
 async fn accept(common: &CommonOptions, org: &OrgSlug, yes: bool) -> Result<(), Failure> {
     let server = connect(common).await?;
-    let offer = mine(&server).await?.into_iter().find(|offer| offer.org == org.as_str());
+    let offer = mine(&server).await?.offers.into_iter().find(|offer| offer.org == org.as_str());
     let Some(offer) = offer else {
         let message = format!("no membership of an org `{org}` is offered to you");
         return Err(Failure::failed(message, Some("`ndcli offers list` shows those that are")));
@@ -139,7 +134,7 @@ async fn accept(common: &CommonOptions, org: &OrgSlug, yes: bool) -> Result<(), 
         let preview =
             server.ask(async |client| client.accept_membership_offer(preview.clone()).await).await?;
         aside(&format!("{} offers you the role {role} in {org}", shown(&offer.made_by)));
-        show_gaining(org, &tokens(preview.tokens)?);
+        show_gaining(org, &list::read(&preview.tokens)?);
         if !confirm(
             &format!("Become a member of {org}, whose admins then see these tokens? [y/N]:"),
             "--yes",
@@ -150,15 +145,9 @@ async fn accept(common: &CommonOptions, org: &OrgSlug, yes: bool) -> Result<(), 
     let request = request(false);
     let accepted =
         server.ask_once(async |client| client.accept_membership_offer(request.clone()).await).await?;
-    let gaining = tokens(accepted.tokens)?;
+    let gaining = list::read(&accepted.tokens)?;
     match common.format {
-        Format::Json => {
-            let token = |token: &TokenShown| json!({ "id": token.id, "name": token.name, "prefix": token.prefix, "scope": token.scope });
-            let tokens: Vec<_> = gaining.iter().map(token).collect();
-            print_json(
-                &json!({ "accepted": true, "org": org.as_str(), "role": role.as_str(), "tokens": tokens }),
-            )
-        }
+        Format::Json => print_message(&accepted),
         Format::Table | Format::Simple | Format::Detailed => {
             print(&format!("✓ You are a member of {org}, with the role {role}\n"))?;
             if yes {
@@ -172,13 +161,9 @@ async fn accept(common: &CommonOptions, org: &OrgSlug, yes: bool) -> Result<(), 
 async fn decline(common: &CommonOptions, org: &OrgSlug) -> Result<(), Failure> {
     let server = connect(common).await?;
     let request = v1::DeclineMembershipOfferRequest { org: org.to_string() };
-    server.ask_once(async |client| client.decline_membership_offer(request.clone()).await).await?;
-    match common.format {
-        Format::Json => print_json(&json!({ "declined": true, "org": org.as_str() })),
-        Format::Table | Format::Simple | Format::Detailed => {
-            print(&format!("✓ The offer of {org} is declined\n"))
-        }
-    }
+    let answer =
+        server.ask_once(async |client| client.decline_membership_offer(request.clone()).await).await?;
+    done(common.format, &answer, &format!("The offer of {org} is declined"))
 }
 
 /// Names the tokens that gain power in an org.
@@ -191,18 +176,6 @@ fn show_gaining(org: &OrgSlug, tokens: &[TokenShown]) {
     for token in tokens {
         aside(&format!("  {} {} {}", shown(&token.name), token.prefix, token.held()));
     }
-}
-
-/// An instant: to people its minute, to programs all of it.
-fn instant(format: Format, at: Timestamp) -> String {
-    match format {
-        Format::Json => at.to_string(),
-        Format::Table | Format::Simple | Format::Detailed => at.minute(),
-    }
-}
-
-fn tokens(messages: Vec<v1::Token>) -> Result<Vec<TokenShown>, Failure> {
-    messages.into_iter().map(|token| TokenShown::read(Some(token))).collect()
 }
 
 /// The role that an offer confers, when it was made, and when it ends.

@@ -8,12 +8,12 @@ use ndauth_core::{OrgSlug, Reason, Role};
 use ndauth_proto::{role_from_proto, role_to_proto, timestamp_from_proto, v1};
 use ndauth_terminal::environment::variable;
 use ndauth_terminal::{
-    Failure, Rows, TokenShown, ago, aside, detailed, nonsense, print, print_json, quoted, required_timestamp,
-    shown, warn,
+    Failure, Rows, TokenShown, ago, aside, detailed, nonsense, print, print_json, print_message, quoted,
+    required_timestamp, shown, warn,
 };
 use serde_json::json;
 
-use super::listed::listed;
+use super::listed::{done, listed};
 use super::tokens::list;
 use super::{candidates, offers};
 use super::{config, policy};
@@ -206,8 +206,7 @@ async fn tokens(common: &CommonOptions, org: &OrgSlug, limit: Option<usize>) -> 
     let limit = limit.unwrap_or(usize::MAX);
     let listed = server.ask(async |client| client.every_personal_token(org, limit).await).await;
     let listed = listed.map_err(|failure| list::shorter(failure, "list fewer: `--limit COUNT`"))?;
-    let tokens = listed.tokens.into_iter().map(|token| TokenShown::read(Some(token)));
-    let tokens = tokens.collect::<Result<Vec<_>, _>>()?;
+    let tokens = list::read(&listed.tokens)?;
     let now = required_timestamp("evaluated_at", Some(listed.evaluated_at))?;
     let row = |token: &TokenShown| {
         [
@@ -226,7 +225,7 @@ async fn tokens(common: &CommonOptions, org: &OrgSlug, limit: Option<usize>) -> 
             let table = Rows { titles, rows: tokens.iter().map(row).collect(), last_width: 0 }.table();
             print(&format!("{table}Total: {} token(s)\n", tokens.len()))
         }
-        format => list::show(format, &tokens, now),
+        format => list::show(format, &listed, &tokens, now),
     }
 }
 
@@ -242,33 +241,35 @@ async fn set_frozen(common: &CommonOptions, org: &OrgSlug, frozen: bool, yes: bo
     }
     let server = connect(common).await?;
     let slug = org.to_string();
-    let changed = if frozen {
+    let sentence = |changed: bool| {
+        let already = if changed { "" } else { "was already " };
+        format!("Org \"{org}\" {already}{}", if frozen { "frozen" } else { "unfrozen" })
+    };
+    if frozen {
         let request = v1::FreezeOrgRequest { org: slug };
-        server.ask(async |client| client.freeze_org(request.clone()).await).await?.changed
+        let answer = server.ask(async |client| client.freeze_org(request.clone()).await).await?;
+        done(common.format, &answer, &sentence(answer.changed))
     } else {
         let request = v1::UnfreezeOrgRequest { org: slug };
-        server.ask(async |client| client.unfreeze_org(request.clone()).await).await?.changed
-    };
-    let (how, already) =
-        (if frozen { "frozen" } else { "unfrozen" }, if changed { "" } else { "was already " });
-    match common.format {
-        Format::Json => print_json(&json!({ "org": org.as_str(), "frozen": frozen, "changed": changed })),
-        _ => print(&format!("✓ Org \"{org}\" {already}{how}\n")),
+        let answer = server.ask(async |client| client.unfreeze_org(request.clone()).await).await?;
+        done(common.format, &answer, &sentence(answer.changed))
     }
 }
 
-async fn memberships(server: &ServerConnection) -> Result<Vec<v1::Membership>, Failure> {
-    Ok(server.ask(async |client| client.list_orgs().await).await?.orgs)
+async fn memberships(server: &ServerConnection) -> Result<v1::ListOrgsResponse, Failure> {
+    server.ask(async |client| client.list_orgs().await).await
 }
 
 async fn list(common: &CommonOptions) -> Result<(), Failure> {
     let server = connect(common).await?;
+    let answer = memberships(&server).await?;
     let mut rows = Vec::new();
-    for org in memberships(&server).await? {
+    for org in &answer.orgs {
         let role = role_from_proto("role", org.role)?.as_str().to_owned();
-        rows.push([org.slug, if org.name.is_empty() { "-".to_owned() } else { org.name }, role]);
+        let name = if org.name.is_empty() { "-" } else { &org.name }.to_owned();
+        rows.push([org.slug.clone(), name, role]);
     }
-    listed(common.format, "org", ["ORG", "NAME", "ROLE"], ["org", "name", "role"], rows)
+    listed(common.format, &answer, "org", ["ORG", "NAME", "ROLE"], rows)
 }
 
 async fn show(common: &CommonOptions, org: &OrgSlug) -> Result<(), Failure> {
@@ -276,7 +277,7 @@ async fn show(common: &CommonOptions, org: &OrgSlug) -> Result<(), Failure> {
     let request = v1::GetOrgRequest { org: org.to_string() };
     let answer = server.ask(async |client| client.get_org(request.clone()).await).await?;
     let role = role_from_proto("role", answer.role)?.as_str();
-    let details = answer.org.ok_or_else(|| nonsense("it has no org"))?;
+    let details = answer.org.as_ref().ok_or_else(|| nonsense("it has no org"))?;
     let created = details.created_at.map(|at| timestamp_from_proto("created_at", at)).transpose()?;
     let created = created.map(|at| at.to_string()).unwrap_or_default();
     let frozen = details.frozen_at.map(|at| timestamp_from_proto("frozen_at", at)).transpose()?;
@@ -288,30 +289,22 @@ async fn show(common: &CommonOptions, org: &OrgSlug) -> Result<(), Failure> {
             print(&format!("• {} role:{role} members:{}{frozen}\n", shown(&details.slug), members))
         }
         Format::Table | Format::Detailed => print(&detailed(&[
-            ("Org", details.slug),
-            ("Id", details.id),
-            ("Name", if details.name.is_empty() { "-".to_owned() } else { details.name }),
+            ("Org", details.slug.clone()),
+            ("Id", details.id.clone()),
+            ("Name", if details.name.is_empty() { "-" } else { &details.name }.to_owned()),
             ("Your role", role.to_owned()),
             ("Members", members.to_string()),
             ("Created", created),
             ("Frozen", frozen.unwrap_or("no".to_owned())),
         ])),
-        Format::Json => print_json(&json!({
-            "org": details.slug,
-            "id": details.id,
-            "name": Some(details.name).filter(|name| !name.is_empty()),
-            "role": role,
-            "members": members,
-            "created_at": created,
-            "frozen_at": frozen,
-        })),
+        Format::Json => print_message(&answer),
     }
 }
 
 /// Keeps which org later commands act in. It must be one that the person is a member of.
 async fn select(common: &CommonOptions, name: Option<&OrgSlug>) -> Result<(), Failure> {
     let server = connect(common).await?;
-    let orgs: Vec<String> = memberships(&server).await?.into_iter().map(|org| org.slug).collect();
+    let orgs: Vec<String> = memberships(&server).await?.orgs.into_iter().map(|org| org.slug).collect();
     let chosen = match name {
         Some(name) if orgs.iter().any(|org| org == name.as_str()) => name.to_string(),
         Some(name) => {
@@ -354,26 +347,19 @@ async fn create(common: &CommonOptions, slug: &OrgSlug, name: Option<&str>) -> R
     let server = connect(common).await?;
     let request = v1::CreateOrgRequest { slug: slug.to_string(), name: name.unwrap_or_default().to_owned() };
     let made = server.ask_once(async |client| client.create_org(request.clone()).await).await?;
-    let id = made.org.ok_or_else(|| nonsense("it has no org"))?.id;
-    match common.format {
-        Format::Json => {
-            print_json(&json!({ "created": true, "org": slug.as_str(), "id": id, "role": "ADMIN" }))
-        }
-        Format::Table | Format::Simple | Format::Detailed => {
-            print(&format!("✓ Org \"{slug}\" created; you are its admin\n"))
-        }
-    }
+    done(common.format, &made, &format!("Org \"{slug}\" created; you are its admin"))
 }
 
 async fn members(common: &CommonOptions, org: &OrgSlug) -> Result<(), Failure> {
     let server = connect(common).await?;
     let mut rows = Vec::new();
-    for member in server.ask(async |client| client.every_member(org).await).await? {
+    let answer = server.ask(async |client| client.every_member(org).await).await?;
+    for member in &answer.members {
         let since = member.since.map(|at| timestamp_from_proto("since", at)).transpose()?;
         let role = role_from_proto("role", member.role)?.as_str().to_owned();
-        rows.push([member.handle, role, since.map_or("-".to_owned(), ndauth_core::Timestamp::date)]);
+        rows.push([member.handle.clone(), role, since.map_or("-".to_owned(), ndauth_core::Timestamp::date)]);
     }
-    listed(common.format, "member", ["ACCOUNT", "ROLE", "SINCE"], ["account", "role", "since"], rows)
+    listed(common.format, &answer, "member", ["ACCOUNT", "ROLE", "SINCE"], rows)
 }
 
 async fn set_member(common: &CommonOptions, org: &OrgSlug, handle: &str, role: Role) -> Result<(), Failure> {
@@ -389,12 +375,12 @@ async fn set_member(common: &CommonOptions, org: &OrgSlug, handle: &str, role: R
         no_member.set(set.as_ref().is_err_and(|problem| problem.reason == Reason::NotFound));
         set
     });
-    set.await.map_err(|failure| {
+    let answer = set.await.map_err(|failure| {
         let offer =
             || format!("`ndcli org offer {} --role {role} --org {org}` offers a membership", quoted(handle));
         if no_member.get() { Failure { hint: Some(offer()), ..failure } } else { failure }
     })?;
-    has_role(common, org, handle, role)
+    done(common.format, &answer, &has_role(org, handle, role))
 }
 
 async fn add_member(common: &CommonOptions, org: &OrgSlug, handle: &str, role: Role) -> Result<(), Failure> {
@@ -404,17 +390,12 @@ async fn add_member(common: &CommonOptions, org: &OrgSlug, handle: &str, role: R
         handle: handle.to_owned(),
         role: role_to_proto(role).into(),
     };
-    server.ask(async |client| client.add_member(request.clone()).await).await?;
-    has_role(common, org, handle, role)
+    let answer = server.ask(async |client| client.add_member(request.clone()).await).await?;
+    done(common.format, &answer, &has_role(org, handle, role))
 }
 
-fn has_role(common: &CommonOptions, org: &OrgSlug, handle: &str, role: Role) -> Result<(), Failure> {
-    match common.format {
-        Format::Json => print_json(&json!({ "org": org.as_str(), "account": handle, "role": role.as_str() })),
-        Format::Table | Format::Simple | Format::Detailed => {
-            print(&format!("✓ {} has the role {role} in {org}\n", shown(handle)))
-        }
-    }
+fn has_role(org: &OrgSlug, handle: &str, role: Role) -> String {
+    format!("{} has the role {role} in {org}", shown(handle))
 }
 
 async fn remove_member(
@@ -431,11 +412,6 @@ async fn remove_member(
     }
     let server = connect(common).await?;
     let request = v1::RemoveMemberRequest { org: org.to_string(), handle: handle.to_owned() };
-    server.ask_once(async |client| client.remove_member(request.clone()).await).await?;
-    match common.format {
-        Format::Json => print_json(&json!({ "removed": true, "org": org.as_str(), "account": handle })),
-        Format::Table | Format::Simple | Format::Detailed => {
-            print(&format!("✓ {} is no longer a member of {org}\n", shown(handle)))
-        }
-    }
+    let answer = server.ask_once(async |client| client.remove_member(request.clone()).await).await?;
+    done(common.format, &answer, &format!("{} is no longer a member of {org}", shown(handle)))
 }

@@ -1,8 +1,7 @@
 //! `ndcli permissions list`.
 
 use ndauth_proto::{role_from_proto, v1};
-use ndauth_terminal::{Failure, Rows, print, print_json, shown};
-use serde_json::{Value, json};
+use ndauth_terminal::{Failure, Rows, print, print_message, shown};
 
 use crate::connection::connect;
 use crate::settings::{CommonOptions, Format};
@@ -17,7 +16,8 @@ pub(crate) struct ListPermissions {
 /// Lists the permissions there are, by resource type.
 pub(crate) async fn run(common: &CommonOptions, list: &ListPermissions) -> Result<(), Failure> {
     let server = connect(common).await?;
-    let mut types = server.ask(async |client| client.list_permissions().await).await?.resource_types;
+    let mut answer = server.ask(async |client| client.list_permissions().await).await?;
+    let types = &mut answer.resource_types;
     if let Some(wanted) = &list.resource_type {
         let names: Vec<String> = types.iter().map(|resource_type| resource_type.name.clone()).collect();
         types.retain(|resource_type| resource_type.name == *wanted);
@@ -31,7 +31,7 @@ pub(crate) async fn run(common: &CommonOptions, list: &ListPermissions) -> Resul
         }
     }
     let mut rows = Vec::new();
-    for resource_type in &types {
+    for resource_type in &*types {
         for action in &resource_type.actions {
             let role = role_from_proto("least_role", action.least_role)?.as_str();
             rows.push([
@@ -52,15 +52,12 @@ pub(crate) async fn run(common: &CommonOptions, list: &ListPermissions) -> Resul
         ),
         Format::Detailed => {
             let mut text = String::new();
-            for resource_type in &types {
+            for resource_type in types {
                 text += &detailed(resource_type)?;
             }
             print(&text)
         }
-        Format::Json => {
-            let types: Vec<Value> = types.iter().map(json).collect::<Result<_, Failure>>()?;
-            print_json(&json!({ "resource_types": types }))
-        }
+        Format::Json => print_message(&answer),
     }
 }
 
@@ -78,23 +75,4 @@ fn detailed(resource_type: &v1::ResourceType) -> Result<String, Failure> {
         fields.push((action.name.as_str(), format!("{role}: {}{formerly}", action.description)));
     }
     Ok(ndauth_terminal::detailed(&fields))
-}
-
-fn json(resource_type: &v1::ResourceType) -> Result<Value, Failure> {
-    let action = |action: &v1::Action| {
-        Ok(json!({
-            "name": action.name,
-            "permission": format!("{}:{}", action.name, resource_type.name),
-            "least_role": role_from_proto("least_role", action.least_role)?.as_str(),
-            "description": action.description,
-            "formerly": action.formerly,
-        }))
-    };
-    let actions: Vec<Value> = resource_type.actions.iter().map(action).collect::<Result<_, Failure>>()?;
-    Ok(json!({
-        "name": resource_type.name,
-        "description": resource_type.description,
-        "own": resource_type.own,
-        "actions": actions,
-    }))
 }

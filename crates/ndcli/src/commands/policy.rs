@@ -7,8 +7,11 @@ use ndauth_core::{ExpiryChoice, Lifetime, Network, Networks, OrgPolicy, OrgSlug,
 use ndauth_proto::{
     duration_to_proto, policy_from_proto, policy_to_proto, reason_from_proto, timestamp_from_proto, v1,
 };
-use ndauth_terminal::{Failure, Rows, ago, aside, detailed, nonsense, print, print_json, required_timestamp};
-use serde_json::{Value, json};
+use ndauth_terminal::{
+    Failure, Rows, ago, aside, detailed, message_json, nonsense, print, print_json, print_message,
+    required_timestamp,
+};
+use serde_json::json;
 
 use crate::connection::{ServerConnection, connect};
 use crate::settings::values::network;
@@ -137,36 +140,34 @@ pub(crate) async fn run(common: &CommonOptions, command: &PolicyCommand) -> Resu
 
 /// The policy in force, and those announced.
 struct Present {
+    answer: v1::GetOrgPolicyResponse,
     ruling: OrgPolicy,
     set_at: Option<Timestamp>,
     to_come: Vec<(Timestamp, OrgPolicy)>,
     now: Timestamp,
-    /// The number of policies the org was ever given.
-    generation: u32,
 }
 
 async fn present(server: &ServerConnection, org: &OrgSlug) -> Result<Present, Failure> {
     let request = v1::GetOrgPolicyRequest { org: org.to_string() };
     let answer = server.ask(async |client| client.get_org_policy(request.clone()).await).await?;
-    let to_come = answer.to_come.into_iter().map(to_come);
     Ok(Present {
-        ruling: policy_from_proto("policy", answer.policy)?,
+        ruling: policy_from_proto("policy", answer.policy.clone())?,
         set_at: answer.set_at.map(|at| timestamp_from_proto("set_at", at)).transpose()?,
-        to_come: to_come.collect::<Result<_, Failure>>()?,
+        to_come: answer.to_come.iter().map(to_come).collect::<Result<_, Failure>>()?,
         now: required_timestamp("evaluated_at", Some(answer.evaluated_at))?,
-        generation: answer.generation,
+        answer,
     })
 }
 
 /// The instant from which an announced policy holds, and the policy.
-fn to_come(policy: v1::PolicyToCome) -> Result<(Timestamp, OrgPolicy), Failure> {
+fn to_come(policy: &v1::PolicyToCome) -> Result<(Timestamp, OrgPolicy), Failure> {
     let at = required_timestamp("takes_hold_at", Some(policy.takes_hold_at))?;
-    Ok((at, policy_from_proto("policy", policy.policy)?))
+    Ok((at, policy_from_proto("policy", policy.policy.clone())?))
 }
 
 async fn show(common: &CommonOptions, org: &OrgSlug) -> Result<(), Failure> {
     let server = connect(common).await?;
-    let Present { ruling, set_at, to_come, .. } = present(&server, org).await?;
+    let Present { answer, ruling, set_at, to_come, .. } = present(&server, org).await?;
     match common.format {
         Format::Table | Format::Detailed => {
             let mut fields = vec![("Org", org.to_string())];
@@ -189,18 +190,7 @@ async fn show(common: &CommonOptions, org: &OrgSlug) -> Result<(), Failure> {
                     .collect::<String>(),
             )
         }
-        Format::Json => {
-            let to_come: Vec<Value> = to_come
-                .iter()
-                .map(|(at, policy)| json!({ "takes_hold_at": at.to_string(), "policy": policy_json(policy) }))
-                .collect();
-            print_json(&json!({
-                "org": org.as_str(),
-                "policy": policy_json(&ruling),
-                "set_at": set_at.map(|at| at.to_string()),
-                "to_come": to_come,
-            }))
-        }
+        Format::Json => print_message(&answer),
     }
 }
 
@@ -245,25 +235,6 @@ fn line(policy: &OrgPolicy) -> String {
     limits.collect::<Vec<_>>().join(" ")
 }
 
-fn policy_json(policy: &OrgPolicy) -> Value {
-    let limit = |lifetime: Lifetime| match lifetime {
-        Lifetime::For(duration) => json!(duration.as_secs()),
-        Lifetime::Endless => Value::Null,
-    };
-    json!({
-        "longest_lifetime_seconds": limit(policy.longest_lifetime),
-        "personal_tokens": policy.personal_tokens,
-        "networks": match &policy.networks {
-            Networks::All => json!("all"),
-            Networks::Only(some) => some.iter().map(ToString::to_string).collect(),
-        },
-        "login_within_seconds": limit(policy.login_within),
-        "suspend_on_reuse": policy.suspend_on_reuse,
-        "require_grants": policy.require_grants,
-        "no_all_org_tokens": policy.no_all_org_tokens,
-    })
-}
-
 impl Set {
     /// Changes what is stated.
     fn change(&self, policy: &OrgPolicy) -> OrgPolicy {
@@ -291,15 +262,22 @@ async fn withdraw(common: &CommonOptions, org: &OrgSlug) -> Result<(), Failure> 
     let server = connect(common).await?;
     let present = present(&server, org).await?;
     let withdrawn = present.to_come.len();
+    let mut answer = None;
     if withdrawn > 0 {
         let request = v1::SetOrgPolicyRequest {
             withdraw_announced: true,
-            ..request(org, &present.ruling, Duration::ZERO, present.generation)
+            ..request(org, &present.ruling, Duration::ZERO, present.answer.generation)
         };
-        server.ask(async |client| client.set_org_policy(request.clone()).await).await?;
+        answer = Some(server.ask(async |client| client.set_org_policy(request.clone()).await).await?);
     }
     match common.format {
-        Format::Json => print_json(&json!({ "org": org.as_str(), "withdrawn": withdrawn })),
+        Format::Json => {
+            let mut answers = json!({ "get_org_policy": message_json(&present.answer)? });
+            if let Some(answer) = &answer {
+                answers["set_org_policy"] = message_json(answer)?;
+            }
+            print_json(&answers)
+        }
         Format::Table | Format::Simple | Format::Detailed if withdrawn > 0 => {
             print(&format!("✓ The announced policies of {org} are withdrawn: {withdrawn}\n"))
         }
@@ -331,18 +309,18 @@ async fn set(common: &CommonOptions, set: &Set) -> Result<(), Failure> {
     let org = set.in_org.require()?;
     let server = connect(common).await?;
     let present = present(&server, org).await?;
+    let generation = present.answer.generation;
     let within = set.effective_in.unwrap_or_default();
     let holds = present.now.checked_add(within).unwrap_or(Timestamp::MAX);
     // Settings that are not stated stay as they will be by then.
     let before = present.to_come.iter().rev().find(|(at, _)| *at <= holds);
     let policy = set.change(before.map_or(&present.ruling, |(_, policy)| policy));
-    let dry_run =
-        v1::SetOrgPolicyRequest { dry_run: true, ..request(org, &policy, within, present.generation) };
+    let dry_run = v1::SetOrgPolicyRequest { dry_run: true, ..request(org, &policy, within, generation) };
     let tried = async || -> Result<PolicyEffect, Failure> {
         PolicyEffect::read(server.ask(async |client| client.set_org_policy(dry_run.clone()).await).await?)
     };
     if set.dry_run {
-        return tried().await?.show(common.format, org, &policy, true);
+        return tried().await?.show(common.format, org, true);
     }
     if !set.yes {
         let tried = tried().await?;
@@ -353,35 +331,35 @@ async fn set(common: &CommonOptions, set: &Set) -> Result<(), Failure> {
         }
     }
     // Once: a second try would meet what the first one set.
-    let asked = request(org, &policy, within, present.generation);
+    let asked = request(org, &policy, within, generation);
     let effect = PolicyEffect::read(
         server.ask_once(async |client| client.set_org_policy(asked.clone()).await).await?,
     )?;
     for (at, _) in &effect.kept {
         aside(&format!("the policy announced for {} stays, with this change", at.minute()));
     }
-    effect.show(common.format, org, &policy, false)
+    effect.show(common.format, org, false)
 }
 
 /// The effect of a policy, or of one that is tried.
 struct PolicyEffect {
+    answer: v1::SetOrgPolicyResponse,
     takes_hold_at: Timestamp,
     now: Timestamp,
     impact: v1::PolicyImpact,
-    sequence: u64,
     /// The policies to come that stay.
     kept: Vec<(Timestamp, OrgPolicy)>,
 }
 
 impl PolicyEffect {
     fn read(answer: v1::SetOrgPolicyResponse) -> Result<PolicyEffect, Failure> {
-        let kept = answer.kept.into_iter().map(to_come).collect::<Result<_, Failure>>()?;
+        let impact = answer.impact.clone();
         Ok(PolicyEffect {
             takes_hold_at: required_timestamp("takes_hold_at", Some(answer.takes_hold_at))?,
             now: required_timestamp("evaluated_at", Some(answer.evaluated_at))?,
-            impact: answer.impact.ok_or_else(|| nonsense("it does not say what the policy does"))?,
-            sequence: answer.sequence,
-            kept,
+            impact: impact.ok_or_else(|| nonsense("it does not say what the policy does"))?,
+            kept: answer.kept.iter().map(to_come).collect::<Result<_, Failure>>()?,
+            answer,
         })
     }
 
@@ -401,7 +379,7 @@ impl PolicyEffect {
         text
     }
 
-    fn show(&self, format: Format, org: &OrgSlug, policy: &OrgPolicy, dry_run: bool) -> Result<(), Failure> {
+    fn show(&self, format: Format, org: &OrgSlug, dry_run: bool) -> Result<(), Failure> {
         match format {
             Format::Table | Format::Detailed => {
                 if dry_run && !self.impact.broken_tokens.is_empty() {
@@ -414,7 +392,7 @@ impl PolicyEffect {
                 "• {org} tokens:{} broken:{} in-use:{} takes-hold:{}\n",
                 self.impact.tokens, self.impact.broken, self.impact.broken_in_use, self.takes_hold_at
             )),
-            Format::Json => print_json(&self.json(org, policy, dry_run)?),
+            Format::Json => print_message(&self.answer),
         }
     }
 
@@ -448,42 +426,6 @@ impl PolicyEffect {
             text += &format!("… and {} more: `-f json` lists them\n", broken.len() - SHOWN);
         }
         Ok(text)
-    }
-
-    fn json(&self, org: &OrgSlug, policy: &OrgPolicy, dry_run: bool) -> Result<Value, Failure> {
-        let v1::PolicyImpact { tokens, broken, broken_in_use, address_unknown, by_reason, broken_tokens } =
-            &self.impact;
-        let by_reason: serde_json::Map<String, Value> =
-            by_reason.iter().map(|breaks| (reason(breaks.reason).to_owned(), json!(breaks.tokens))).collect();
-        let mut listed = Vec::new();
-        for token in broken_tokens {
-            let used = last_use(token)?;
-            listed.push(json!({
-                "id": token.id,
-                "name": token.name,
-                "owner": token.owner,
-                "token_prefix": token.prefix,
-                "last_used_at": used.as_ref().map(|(at, _)| at.to_string()),
-                "last_used_ip": used.and_then(|(_, from)| from),
-                "reason": reason(token.reason),
-            }));
-        }
-        Ok(json!({
-            "org": org.as_str(),
-            "policy": policy_json(policy),
-            "set": !dry_run,
-            "dry_run": dry_run,
-            "takes_hold_at": self.takes_hold_at.to_string(),
-            "sequence": (self.sequence > 0).then_some(self.sequence),
-            "impact": {
-                "tokens": tokens,
-                "broken": broken,
-                "broken_in_use": broken_in_use,
-                "address_unknown": address_unknown,
-                "by_reason": by_reason,
-                "broken_tokens": listed,
-            },
-        }))
     }
 }
 

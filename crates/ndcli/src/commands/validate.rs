@@ -4,20 +4,18 @@ use std::net::IpAddr;
 
 use clap::ValueEnum;
 use clap_complete::ArgValueCandidates;
-use ndauth_core::{OrgSlug, Permission, Timestamp};
+use ndauth_core::{OrgSlug, Permission};
 use ndauth_proto::v1::validate_token_response::Outcome;
 use ndauth_proto::{
-    expiry_from_proto, grants_from_proto, permission_to_proto, reason_from_proto, role_from_proto,
-    scope_from_proto, timestamp_from_proto, v1,
+    expiry_from_proto, permission_to_proto, reason_from_proto, role_from_proto, scope_from_proto,
+    timestamp_from_proto, v1,
 };
 use ndauth_terminal::{
-    Failure, Rows, detailed, expiry_json, grants_json, minute, nonsense, print, print_json,
-    required_timestamp, shown,
+    Failure, Rows, detailed, minute, nonsense, print, print_message, required_timestamp, shown,
 };
-use serde_json::{Value, json};
 
 use super::candidates;
-use super::tokens::explain::{factor_name, refused_json};
+use super::tokens::explain::factor_name;
 use crate::connection::connect;
 use crate::settings::values::{org, permission};
 use crate::settings::{CommonOptions, Format};
@@ -81,41 +79,38 @@ pub(crate) async fn run(common: &CommonOptions, validate: &Validate) -> Result<(
         client: String::new(),
     };
     let answer = server.ask(async |client| client.validate_token(request.clone()).await).await?;
-    let evaluation = Evaluation {
-        sequence: answer.sequence,
-        evaluated_at: required_timestamp("evaluated_at", Some(answer.evaluated_at))?,
-        max_cache_millis: answer
-            .max_cache_age
-            .map_or(0, |age| age.seconds * 1000 + i64::from(age.nanos / 1_000_000)),
-    };
-    match answer.outcome.ok_or_else(|| nonsense("it is neither a yes nor a no"))? {
-        Outcome::Allowed(allowed) => show_allowed(common.format, allowed, &evaluation),
-        Outcome::Refused(refused) => show_refused(common.format, &refused, &evaluation),
+    match answer.outcome.clone().ok_or_else(|| nonsense("it is neither a yes nor a no"))? {
+        Outcome::Allowed(allowed) => show_allowed(common.format, allowed, &answer),
+        Outcome::Refused(refused) => show_refused(common.format, &refused, &answer),
     }
 }
 
-/// The event and the instant of an answer, and how long it may be cached.
-struct Evaluation {
-    sequence: u64,
-    evaluated_at: Timestamp,
-    max_cache_millis: i64,
+/// Returns the event and the instant of an answer, and how long it may be cached, for people.
+fn evaluation(answer: &v1::ValidateTokenResponse) -> Result<[(&'static str, String); 3], Failure> {
+    let evaluated_at = required_timestamp("evaluated_at", Some(answer.evaluated_at))?;
+    let millis = |age: prost_types::Duration| age.seconds * 1000 + i64::from(age.nanos / 1_000_000);
+    Ok([
+        ("Sequence", answer.sequence.to_string()),
+        ("Evaluated", evaluated_at.to_string()),
+        ("May be kept for", format!("{} ms", answer.max_cache_age.map_or(0, millis))),
+    ])
 }
 
-fn show_allowed(format: Format, allowed: v1::Allowed, evaluation: &Evaluation) -> Result<(), Failure> {
+fn show_allowed(
+    format: Format,
+    allowed: v1::Allowed,
+    answer: &v1::ValidateTokenResponse,
+) -> Result<(), Failure> {
     let expiry = expiry_from_proto("expiry", allowed.expiry)?;
     let owner = allowed.owner.and_then(|owner| owner.kind);
-    let (owner_kind, owner) = match owner.ok_or_else(|| nonsense("the token has no owner"))? {
-        v1::owner::Kind::Account(account) => ("account", account.handle),
-        v1::owner::Kind::Org(org) => ("org", org.slug),
+    let owner = match owner.ok_or_else(|| nonsense("the token has no owner"))? {
+        v1::owner::Kind::Account(account) => account.handle,
+        v1::owner::Kind::Org(org) => org.slug,
     };
-    let (mut org, mut access, mut role, mut effective) = ("-".to_owned(), "-", "-", Value::Null);
+    let (mut org, mut access, mut role) = ("-".to_owned(), "-", "-");
     if let Some(granted) = allowed.effective {
         access = scope_from_proto("access", granted.access)?.as_str();
         role = role_from_proto("role", granted.role)?.as_str();
-        let grants = grants_from_proto("grants", granted.grants)?;
-        effective = json!({
-            "org": granted.org_slug, "access": access, "role": role, "grants": grants_json(&grants),
-        });
         org = granted.org_slug;
     }
     let name = allowed.token_name;
@@ -142,29 +137,29 @@ fn show_allowed(format: Format, allowed: v1::Allowed, evaluation: &Evaluation) -
             shown(&owner),
             shown(&org)
         )),
-        Format::Detailed => print(&detailed(&[
-            ("Result", "allowed".to_owned()),
-            ("Token", name),
-            ("Token id", allowed.token_id),
-            ("Owner", owner),
-            ("Org", org),
-            ("Access", access.to_owned()),
-            ("Role", role.to_owned()),
-            ("Expires", minute(expiry)),
-            ("Sequence", evaluation.sequence.to_string()),
-            ("Evaluated", evaluation.evaluated_at.to_string()),
-            ("May be kept for", format!("{} ms", evaluation.max_cache_millis)),
-        ])),
-        Format::Json => print_json(&evaluation.json(json!({
-            "allowed": true,
-            "token": { "id": allowed.token_id, "name": name, "expires_at": expiry_json(expiry) },
-            "owner": { "kind": owner_kind, "name": owner },
-            "effective": effective,
-        }))),
+        Format::Detailed => {
+            let mut fields = vec![
+                ("Result", "allowed".to_owned()),
+                ("Token", name),
+                ("Token id", allowed.token_id),
+                ("Owner", owner),
+                ("Org", org),
+                ("Access", access.to_owned()),
+                ("Role", role.to_owned()),
+                ("Expires", minute(expiry)),
+            ];
+            fields.extend(evaluation(answer)?);
+            print(&detailed(&fields))
+        }
+        Format::Json => print_message(answer),
     }
 }
 
-fn show_refused(format: Format, refused: &v1::Refused, evaluation: &Evaluation) -> Result<(), Failure> {
+fn show_refused(
+    format: Format,
+    refused: &v1::Refused,
+    answer: &v1::ValidateTokenResponse,
+) -> Result<(), Failure> {
     let reason = reason_from_proto(refused.reason).map_or("UNKNOWN", |reason| reason.code());
     let factor = factor_name(refused.factor);
     let since = refused.since.map(|at| timestamp_from_proto("since", at)).transpose()?;
@@ -180,31 +175,18 @@ fn show_refused(format: Format, refused: &v1::Refused, evaluation: &Evaluation) 
         Format::Simple => {
             print(&format!("• refused reason:{reason} factor:{factor} {}\n", shown(&refused.message)))?;
         }
-        Format::Detailed => print(&detailed(&[
-            ("Result", "refused".to_owned()),
-            ("Reason", reason.to_owned()),
-            ("Factor", factor),
-            ("Message", refused.message.clone()),
-            ("Since", since.map_or("-".to_owned(), |at| at.to_string())),
-            ("Sequence", evaluation.sequence.to_string()),
-            ("Evaluated", evaluation.evaluated_at.to_string()),
-            ("May be kept for", format!("{} ms", evaluation.max_cache_millis)),
-        ]))?,
-        Format::Json => {
-            let mut value = refused_json(refused);
-            value["allowed"] = json!(false);
-            value["since"] = json!(since.map(|at| at.to_string()));
-            print_json(&evaluation.json(value))?;
+        Format::Detailed => {
+            let mut fields = vec![
+                ("Result", "refused".to_owned()),
+                ("Reason", reason.to_owned()),
+                ("Factor", factor),
+                ("Message", refused.message.clone()),
+                ("Since", since.map_or("-".to_owned(), |at| at.to_string())),
+            ];
+            fields.extend(evaluation(answer)?);
+            print(&detailed(&fields))?;
         }
+        Format::Json => print_message(answer)?,
     }
     Err(Failure::without_message(Some(refused.hint.as_str()).filter(|hint| !hint.is_empty())))
-}
-
-impl Evaluation {
-    fn json(&self, mut answer: Value) -> Value {
-        answer["sequence"] = json!(self.sequence);
-        answer["evaluated_at"] = json!(self.evaluated_at.to_string());
-        answer["max_cache_age_ms"] = json!(self.max_cache_millis);
-        answer
-    }
 }

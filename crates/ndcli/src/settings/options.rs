@@ -109,7 +109,7 @@ pub(crate) struct Keeping {
 pub(crate) enum Format {
     /// A table
     Table,
-    /// JSON
+    /// JSON, as in the HTTP API
     Json,
     /// One line each
     Simple,

@@ -139,7 +139,9 @@ on_both! {
         let eve: Secret = at.run_admin("session issue eve").parse().expect("a secret alone");
         let eve = Some(eve.expose().to_owned());
         let owner = eve.as_deref().expect("a session");
-        create(&server, owner, &new_token("taken"));
+        for session in [&eve, &ada] {
+            create(&server, session.as_deref().expect("a session"), &new_token("taken"));
+        }
         let mut narrow = new_token("narrow");
         narrow["scope"] = json!("RO");
         narrow["orgs"] = json!(["ops"]);

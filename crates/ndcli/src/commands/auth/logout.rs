@@ -21,7 +21,7 @@ pub(crate) struct Logout {
 pub(crate) async fn run(common: &CommonOptions, logout: &Logout) -> Result<(), Failure> {
     let server = &common.server;
     if logout.everywhere {
-        let ended = end_all(common).await?;
+        let ended = end_all(common).await?.ended;
         let had = logins::lock(common.timeout).await?.forget(server)?;
         return match common.format {
             Format::Json => print_json(
@@ -76,9 +76,9 @@ pub(crate) async fn run(common: &CommonOptions, logout: &Logout) -> Result<(), F
     }
 }
 
-/// Ends all logins of the account. Says how many there were.
-pub(crate) async fn end_all(common: &CommonOptions) -> Result<u32, Failure> {
+/// Ends all logins of the account.
+pub(crate) async fn end_all(common: &CommonOptions) -> Result<v1::RevokeSessionsResponse, Failure> {
     let server = connect(common).await?;
     let request = v1::RevokeSessionsRequest { which: Some(Which::All(v1::All {})) };
-    Ok(server.ask_once(async |client| client.revoke_sessions(request.clone()).await).await?.ended)
+    server.ask_once(async |client| client.revoke_sessions(request.clone()).await).await
 }

@@ -6,9 +6,8 @@ use ndauth_core::{Expiry, Timestamp};
 use ndauth_proto::v1::revoke_sessions_request::Which;
 use ndauth_proto::{expiry_from_proto, timestamp_from_proto, v1};
 use ndauth_terminal::{
-    Failure, Rows, ago, aside, detailed, expiry_json, minute, print, print_json, required_timestamp, shown,
+    Failure, Rows, ago, aside, detailed, minute, print, print_message, required_timestamp, shown,
 };
-use serde_json::{Value, json};
 
 use super::logout::end_all;
 use crate::commands::candidates;
@@ -61,8 +60,7 @@ async fn list(common: &CommonOptions) -> Result<(), Failure> {
     let server = connect(common).await?;
     let answer = server.ask(async |client| client.list_sessions().await).await?;
     let now = required_timestamp("evaluated_at", Some(answer.evaluated_at))?;
-    let sessions: Vec<SessionShown> =
-        answer.sessions.into_iter().map(SessionShown::read).collect::<Result<_, _>>()?;
+    let sessions = read(&answer)?;
     match common.format {
         Format::Table => print(&format!("{}{}", table(&sessions, now), note(&sessions))),
         Format::Simple => print(&sessions.iter().map(|session| session.line(now)).collect::<String>()),
@@ -70,11 +68,12 @@ async fn list(common: &CommonOptions) -> Result<(), Failure> {
             let tables: String = sessions.iter().map(|session| detailed(&session.fields(now))).collect();
             print(&format!("{tables}Total: {} login(s)\n", sessions.len()))
         }
-        Format::Json => {
-            let listed: Vec<Value> = sessions.iter().map(SessionShown::json).collect();
-            print_json(&json!({ "sessions": listed, "total": sessions.len() }))
-        }
+        Format::Json => print_message(&answer),
     }
+}
+
+fn read(answer: &v1::ListSessionsResponse) -> Result<Vec<SessionShown>, Failure> {
+    answer.sessions.iter().cloned().map(SessionShown::read).collect()
 }
 
 async fn end(common: &CommonOptions, revoke: &RevokeSessions) -> Result<(), Failure> {
@@ -82,21 +81,20 @@ async fn end(common: &CommonOptions, revoke: &RevokeSessions) -> Result<(), Fail
         let ended = end_all(common).await?;
         // It would be refused from now on.
         logins::lock(common.timeout).await?.forget(&common.server)?;
-        return show_ended(common, None, ended);
+        return show_ended(common, None, &ended);
     };
     let server = connect(common).await?;
     let id = resolve(&server, id).await?;
     let request = v1::RevokeSessionsRequest { which: Some(Which::Id(id.clone())) };
-    let ended = server.ask_once(async |client| client.revoke_sessions(request.clone()).await).await?.ended;
-    show_ended(common, Some(&id), ended)
+    let ended = server.ask_once(async |client| client.revoke_sessions(request.clone()).await).await?;
+    show_ended(common, Some(&id), &ended)
 }
 
 /// The id of the session that a text names, and on standard error which session that is. A text that names none of
 /// those listed is left for the server to judge.
 async fn resolve(server: &ServerConnection, text: &str) -> Result<String, Failure> {
     let answer = server.ask(async |client| client.list_sessions().await).await?;
-    let sessions: Vec<SessionShown> =
-        answer.sessions.into_iter().map(SessionShown::read).collect::<Result<_, _>>()?;
+    let sessions = read(&answer)?;
     let meant = |session: &&SessionShown| session.id.starts_with(text) || session.prefix == text;
     let found: Vec<&SessionShown> = sessions.iter().filter(meant).collect();
     match found.as_slice() {
@@ -114,14 +112,18 @@ async fn resolve(server: &ServerConnection, text: &str) -> Result<String, Failur
     }
 }
 
-fn show_ended(common: &CommonOptions, id: Option<&str>, ended: u32) -> Result<(), Failure> {
+fn show_ended(
+    common: &CommonOptions,
+    id: Option<&str>,
+    answer: &v1::RevokeSessionsResponse,
+) -> Result<(), Failure> {
     match (common.format, id) {
-        (Format::Json, _) => print_json(&json!({ "revoked": true, "id": id, "ended": ended })),
+        (Format::Json, _) => print_message(answer),
         (Format::Table | Format::Simple | Format::Detailed, Some(id)) => {
             print(&format!("✓ The login {} ended\n", shown(id)))
         }
         (Format::Table | Format::Simple | Format::Detailed, None) => {
-            print(&format!("✓ {ended} login(s) ended, this one among them\n"))
+            print(&format!("✓ {} login(s) ended, this one among them\n", answer.ended))
         }
     }
 }
@@ -203,20 +205,5 @@ impl SessionShown {
             ("Expires", minute(self.expiry)),
             ("Current", if self.current { "yes" } else { "no" }.to_owned()),
         ]
-    }
-
-    fn json(&self) -> Value {
-        let filled = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
-        json!({
-            "id": self.id,
-            "token_prefix": self.prefix,
-            "device": filled(&self.device),
-            "address": filled(&self.address),
-            "began_at": self.began.to_string(),
-            "last_seen_at": self.last_seen.map(|at| at.to_string()),
-            "expires_at": expiry_json(self.expiry),
-            "current": self.current,
-            "browser": self.browser,
-        })
     }
 }

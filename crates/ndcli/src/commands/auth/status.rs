@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use ndauth_core::{Expiry, Timestamp};
 use ndauth_terminal::environment::variable;
-use ndauth_terminal::{Failure, detailed, expiry_json, minute, print, print_json, shown, warn};
+use ndauth_terminal::{Failure, detailed, minute, print, print_json, shown, warn};
 use serde_json::json;
 
-use super::whoami::{KnownBy, ask};
+use super::whoami::{CallerShown, KnownBy, ask};
 use crate::login::logins::KeptIn;
 use crate::settings::values::span;
 use crate::settings::{CommonOptions, Format};
@@ -27,7 +27,9 @@ pub(crate) struct Status {
 /// Shows the credential in use, its source, and how long it lasts; fails where the server refuses it.
 pub(crate) async fn run(common: &CommonOptions, status: &Status) -> Result<(), Failure> {
     let asked = ask(common).await;
-    let (who, credential) = match asked {
+    let read =
+        asked.and_then(|(answers, credential)| Ok((CallerShown::read(&answers)?, answers, credential)));
+    let (who, answers, credential) = match read {
         Ok(known) => known,
         Err(failure) if status.strict => {
             annotate(&failure.message);
@@ -68,18 +70,20 @@ pub(crate) async fn run(common: &CommonOptions, status: &Status) -> Result<(), F
             ("Expires", minute(expiry)),
             ("Left", left_shown),
         ]))?,
-        Format::Json => print_json(&json!({
-            "server": server,
-            "server_from": common.server_from.to_string(),
-            "account": account,
-            "source": credential.source,
-            "file": file,
-            "kept_in": kept_in.map(KeptIn::as_str),
-            "credential": who.known.json(),
-            "orgs": who.org_list(),
-            "expires_at": expiry_json(expiry),
-            "seconds_left": left.map(|left| left.as_secs()),
-        }))?,
+        Format::Json => {
+            let mut status = json!({
+                "server": server,
+                "server_from": common.server_from.to_string(),
+                "source": credential.source,
+                "file": file,
+                "kept_in": kept_in.map(KeptIn::as_str),
+                "seconds_left": left.map(|left| left.as_secs()),
+            });
+            for (rpc, answer) in answers.json()? {
+                status[rpc] = answer;
+            }
+            print_json(&status)?;
+        }
     }
     match left.filter(|left| status.strict && *left <= status.fail_within) {
         None => Ok(()),

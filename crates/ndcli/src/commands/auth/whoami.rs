@@ -4,14 +4,21 @@ use ndauth_core::{Expiry, Timestamp};
 use ndauth_proto::v1::who_am_i_response::Credential as Known;
 use ndauth_proto::{expiry_from_proto, orgs_from_proto, role_from_proto, v1};
 use ndauth_terminal::{
-    Failure, Rows, TokenShown, detailed, expiry_json, minute, names_json, names_or_all, nonsense, print,
-    print_json, required_timestamp, shown,
+    Failure, Rows, TokenShown, detailed, message_json, minute, names_or_all, nonsense, print, print_json,
+    required_timestamp, shown,
 };
-use serde_json::{Value, json};
+use serde_json::{Map, Value};
 
 use crate::connection::connect;
 use crate::login::credentials::ResolvedCredential;
 use crate::settings::{CommonOptions, Format};
+
+/// The responses about the identity behind a credential.
+pub(crate) struct CallerAnswers {
+    who: v1::WhoAmIResponse,
+    /// Absent for a service, which is a member of no org.
+    orgs: Option<v1::ListOrgsResponse>,
+}
 
 /// The identity behind a credential, as it is shown.
 pub(crate) struct CallerShown {
@@ -25,14 +32,15 @@ pub(crate) struct CallerShown {
 
 /// The kind of credential that identifies the caller.
 pub(crate) enum KnownBy {
-    Session { id: String, prefix: String, expiry: Expiry },
+    Session { prefix: String, expiry: Expiry },
     Token(Box<TokenShown>),
-    Service { id: String, name: String, orgs: Option<Vec<String>> },
+    Service { name: String, orgs: Option<Vec<String>> },
 }
 
 /// Shows the identity behind the current credential.
 pub(crate) async fn run(common: &CommonOptions) -> Result<(), Failure> {
-    let (who, _) = ask(common).await?;
+    let (answers, _) = ask(common).await?;
+    let who = CallerShown::read(&answers)?;
     match common.format {
         Format::Table => print(&who.table()),
         Format::Simple => print(&format!(
@@ -42,40 +50,30 @@ pub(crate) async fn run(common: &CommonOptions) -> Result<(), Failure> {
             shown(&who.org_list())
         )),
         Format::Detailed => print(&detailed(&who.fields())),
-        Format::Json => print_json(&who.json()),
+        Format::Json => print_json(&answers.json()?.into()),
     }
 }
 
 /// Asks the server for the identity behind the current credential, and its orgs.
-pub(crate) async fn ask(common: &CommonOptions) -> Result<(CallerShown, ResolvedCredential), Failure> {
+pub(crate) async fn ask(common: &CommonOptions) -> Result<(CallerAnswers, ResolvedCredential), Failure> {
     let server = connect(common).await?;
-    let answer = server.ask(async |client| client.who_am_i().await).await?;
-    let known = match answer.credential.ok_or_else(|| nonsense("it names no credential"))? {
-        Known::Session(session) => KnownBy::Session {
-            id: session.id,
-            prefix: session.prefix,
-            expiry: expiry_from_proto("expiry", session.expiry)?,
-        },
-        Known::Token(token) => KnownBy::Token(Box::new(TokenShown::read(Some(token))?)),
-        Known::Service(service) => KnownBy::Service {
-            id: service.id,
-            name: service.name,
-            orgs: match orgs_from_proto("orgs", service.orgs)? {
-                ndauth_core::Orgs::All => None,
-                ndauth_core::Orgs::Only(slugs) => Some(slugs.iter().map(ToString::to_string).collect()),
-            },
-        },
+    let who = server.ask(async |client| client.who_am_i().await).await?;
+    let orgs = match who.credential {
+        Some(Known::Service(_)) => None,
+        _ => Some(server.ask(async |client| client.list_orgs().await).await?),
     };
-    let orgs = match known {
-        KnownBy::Service { .. } => Vec::new(),
-        KnownBy::Session { .. } | KnownBy::Token(_) => {
-            let listed = server.ask(async |client| client.list_orgs().await).await?.orgs.into_iter();
-            let role = |org: v1::Membership| Ok((org.slug, role_from_proto("role", org.role)?.as_str()));
-            listed.map(role).collect::<Result<_, ndauth_core::Problem>>()?
+    Ok((CallerAnswers { who, orgs }, server.credential))
+}
+
+impl CallerAnswers {
+    /// Returns the responses as JSON, by the names of their RPCs.
+    pub(crate) fn json(&self) -> Result<Map<String, Value>, Failure> {
+        let mut answers = Map::from_iter([("who_am_i".to_owned(), message_json(&self.who)?)]);
+        if let Some(orgs) = &self.orgs {
+            answers.insert("list_orgs".to_owned(), message_json(orgs)?);
         }
-    };
-    let now = required_timestamp("evaluated_at", Some(answer.evaluated_at))?;
-    Ok((CallerShown { account: answer.account, known, orgs, now }, server.credential))
+        Ok(answers)
+    }
 }
 
 impl KnownBy {
@@ -96,25 +94,35 @@ impl KnownBy {
             KnownBy::Service { .. } => Expiry::Never,
         }
     }
-
-    pub(crate) fn json(&self) -> Value {
-        match self {
-            KnownBy::Session { id, prefix, expiry } => {
-                json!({ "kind": "session", "id": id, "token_prefix": prefix, "expires_at": expiry_json(*expiry) })
-            }
-            KnownBy::Token(token) => {
-                let mut value = token.json();
-                value["kind"] = json!("token");
-                value
-            }
-            KnownBy::Service { id, name, orgs } => {
-                json!({ "kind": "service", "id": id, "name": name, "orgs": names_json(orgs.as_deref()) })
-            }
-        }
-    }
 }
 
 impl CallerShown {
+    pub(crate) fn read(answers: &CallerAnswers) -> Result<CallerShown, Failure> {
+        let who = answers.who.clone();
+        let known = match who.credential.ok_or_else(|| nonsense("it names no credential"))? {
+            Known::Session(session) => KnownBy::Session {
+                prefix: session.prefix,
+                expiry: expiry_from_proto("expiry", session.expiry)?,
+            },
+            Known::Token(token) => KnownBy::Token(Box::new(TokenShown::read(Some(token))?)),
+            Known::Service(service) => KnownBy::Service {
+                name: service.name,
+                orgs: match orgs_from_proto("orgs", service.orgs)? {
+                    ndauth_core::Orgs::All => None,
+                    ndauth_core::Orgs::Only(slugs) => Some(slugs.iter().map(ToString::to_string).collect()),
+                },
+            },
+        };
+        let orgs = answers.orgs.iter().flat_map(|listed| &listed.orgs);
+        let role = |org: &v1::Membership| Ok((org.slug.clone(), role_from_proto("role", org.role)?.as_str()));
+        Ok(CallerShown {
+            account: who.account,
+            known,
+            orgs: orgs.map(role).collect::<Result<_, ndauth_core::Problem>>()?,
+            now: required_timestamp("evaluated_at", Some(who.evaluated_at))?,
+        })
+    }
+
     /// The account's handle, the org's slug, or the service's name.
     pub(crate) fn name(&self) -> String {
         match (&self.account, &self.known) {
@@ -176,20 +184,5 @@ impl CallerShown {
         fields.push(("Orgs", self.org_list()));
         fields.push(("Expires", minute(self.known.expiry())));
         fields
-    }
-
-    fn json(&self) -> Value {
-        let account = self.account.as_ref().map(|account| {
-            json!({
-                "id": account.id,
-                "handle": account.handle,
-                "email": account.email,
-                "name": Some(&account.name).filter(|name| !name.is_empty()),
-                "operator": account.operator,
-            })
-        });
-        let orgs: Vec<Value> =
-            self.orgs.iter().map(|(slug, role)| json!({ "slug": slug, "role": role })).collect();
-        json!({ "account": account, "credential": self.known.json(), "orgs": orgs })
     }
 }

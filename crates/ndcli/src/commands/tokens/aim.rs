@@ -208,8 +208,9 @@ pub(crate) struct TokenSnapshot {
     pub(crate) now: Timestamp,
 }
 
-/// A token that was changed, or was so before.
-pub(crate) struct ChangedToken {
+/// A token that was changed, or was so before, and the response that says so.
+pub(crate) struct ChangedToken<M> {
+    pub(crate) answer: M,
     pub(crate) token: TokenShown,
     pub(crate) changed: bool,
     pub(crate) now: Timestamp,
@@ -217,9 +218,35 @@ pub(crate) struct ChangedToken {
 
 /// A token that was rotated.
 pub(crate) struct RotatedToken {
+    pub(crate) answer: v1::RotateTokenResponse,
     pub(crate) token: TokenShown,
-    pub(crate) secret: String,
     pub(crate) pending_until: Timestamp,
+}
+
+impl TokenSnapshot {
+    pub(crate) fn read(answer: v1::GetTokenResponse) -> Result<TokenSnapshot, Failure> {
+        Ok(TokenSnapshot {
+            now: required_timestamp("evaluated_at", Some(answer.evaluated_at))?,
+            token: TokenShown::read(answer.token)?,
+        })
+    }
+}
+
+impl<M> ChangedToken<M> {
+    /// Reads a response from its fields.
+    pub(crate) fn read(
+        token: Option<v1::Token>,
+        changed: bool,
+        at: Option<prost_types::Timestamp>,
+        answer: M,
+    ) -> Result<ChangedToken<M>, Failure> {
+        Ok(ChangedToken {
+            answer,
+            now: required_timestamp("evaluated_at", Some(at))?,
+            changed,
+            token: TokenShown::read(token)?,
+        })
+    }
 }
 
 impl Aim {
@@ -278,23 +305,19 @@ impl Aim {
     }
 
     pub(crate) async fn get(&self, server: &ServerConnection) -> Result<TokenSnapshot, Failure> {
-        let answer = self.find(server).await?;
-        Ok(TokenSnapshot {
-            now: required_timestamp("evaluated_at", Some(answer.evaluated_at))?,
-            token: TokenShown::read(answer.token)?,
-        })
+        TokenSnapshot::read(self.find(server).await?)
     }
 
     pub(crate) async fn update(
         &self,
         server: &ServerConnection,
         description: &str,
-    ) -> Result<ChangedToken, Failure> {
+    ) -> Result<ChangedToken<v1::UpdateTokenResponse>, Failure> {
         let (whose, which) = self.parts();
         let request =
             v1::UpdateTokenRequest { owner: whose, which, description: Some(description.to_owned()) };
         let answer = server.ask(async |client| client.update_token(request.clone()).await).await?;
-        changed(answer.token, answer.changed, answer.evaluated_at)
+        ChangedToken::read(answer.token.clone(), answer.changed, answer.evaluated_at, answer)
     }
 
     pub(crate) async fn revoke(
@@ -302,12 +325,12 @@ impl Aim {
         server: &ServerConnection,
         reason: v1::RevocationReason,
         note: Option<&str>,
-    ) -> Result<ChangedToken, Failure> {
+    ) -> Result<ChangedToken<v1::RevokeTokenResponse>, Failure> {
         let (whose, which) = self.parts();
         let note = note.map(str::to_owned);
         let request = v1::RevokeTokenRequest { owner: whose, which, reason: reason.into(), note };
         let answer = server.ask(async |client| client.revoke_token(request.clone()).await).await?;
-        changed(answer.token, answer.changed, answer.evaluated_at)
+        ChangedToken::read(answer.token.clone(), answer.changed, answer.evaluated_at, answer)
     }
 
     pub(crate) async fn rotate(
@@ -322,9 +345,9 @@ impl Aim {
         let answer = server.ask_once(async |client| client.rotate_token(request.clone()).await).await?;
         let until = answer.pending_until.ok_or_else(|| nonsense("an end is missing"))?;
         Ok(RotatedToken {
-            token: TokenShown::read(answer.token)?,
-            secret: answer.secret,
+            token: TokenShown::read(answer.token.clone())?,
             pending_until: timestamp_from_proto("pending_until", until)?,
+            answer,
         })
     }
 
@@ -333,30 +356,33 @@ impl Aim {
         &self,
         server: &ServerConnection,
         prefix: Option<SecretPrefix>,
-    ) -> Result<ChangedToken, Failure> {
+    ) -> Result<ChangedToken<v1::ConfirmRotationResponse>, Failure> {
         let (whose, which) = self.parts();
         let prefix = prefix.map(|prefix| prefix.to_string());
         let request = v1::ConfirmRotationRequest { owner: whose, which, prefix };
         let answer = server.ask(async |client| client.confirm_rotation(request.clone()).await).await?;
-        changed(answer.token, answer.changed, answer.evaluated_at)
+        ChangedToken::read(answer.token.clone(), answer.changed, answer.evaluated_at, answer)
     }
 
-    pub(crate) async fn drop_rotation(&self, server: &ServerConnection) -> Result<ChangedToken, Failure> {
+    pub(crate) async fn drop_rotation(
+        &self,
+        server: &ServerConnection,
+    ) -> Result<ChangedToken<v1::DropRotationResponse>, Failure> {
         let (whose, which) = self.parts();
         let request = v1::DropRotationRequest { owner: whose, which };
         let answer = server.ask(async |client| client.drop_rotation(request.clone()).await).await?;
-        changed(answer.token, answer.changed, answer.evaluated_at)
+        ChangedToken::read(answer.token.clone(), answer.changed, answer.evaluated_at, answer)
     }
 
     pub(crate) async fn retire(
         &self,
         server: &ServerConnection,
         anyway: bool,
-    ) -> Result<ChangedToken, Failure> {
+    ) -> Result<ChangedToken<v1::RetireSecretResponse>, Failure> {
         let (whose, which) = self.parts();
         let request = v1::RetireSecretRequest { owner: whose, which, anyway };
         let answer = server.ask(async |client| client.retire_secret(request.clone()).await).await?;
-        changed(answer.token, answer.changed, answer.evaluated_at)
+        ChangedToken::read(answer.token.clone(), answer.changed, answer.evaluated_at, answer)
     }
 
     pub(crate) async fn renew(
@@ -364,38 +390,31 @@ impl Aim {
         server: &ServerConnection,
         minimum: Option<Duration>,
         automatic: bool,
-    ) -> Result<ChangedToken, Failure> {
+    ) -> Result<ChangedToken<v1::RenewTokenResponse>, Failure> {
         let (whose, which) = self.parts();
         let minimum = minimum.map(duration_to_proto);
         let request = v1::RenewTokenRequest { owner: whose, which, minimum, automatic };
         let answer = server.ask_once(async |client| client.renew_token(request.clone()).await).await?;
-        changed(answer.token, answer.changed, answer.evaluated_at)
+        ChangedToken::read(answer.token.clone(), answer.changed, answer.evaluated_at, answer)
     }
 
-    pub(crate) async fn suspend(&self, server: &ServerConnection) -> Result<ChangedToken, Failure> {
+    pub(crate) async fn suspend(
+        &self,
+        server: &ServerConnection,
+    ) -> Result<ChangedToken<v1::SuspendTokenResponse>, Failure> {
         let (whose, which) = self.parts();
         let request = v1::SuspendTokenRequest { owner: whose, which };
         let answer = server.ask(async |client| client.suspend_token(request.clone()).await).await?;
-        changed(answer.token, answer.changed, answer.evaluated_at)
+        ChangedToken::read(answer.token.clone(), answer.changed, answer.evaluated_at, answer)
     }
 
-    pub(crate) async fn resume(&self, server: &ServerConnection) -> Result<ChangedToken, Failure> {
+    pub(crate) async fn resume(
+        &self,
+        server: &ServerConnection,
+    ) -> Result<ChangedToken<v1::ResumeTokenResponse>, Failure> {
         let (whose, which) = self.parts();
         let request = v1::ResumeTokenRequest { owner: whose, which };
         let answer = server.ask(async |client| client.resume_token(request.clone()).await).await?;
-        changed(answer.token, answer.changed, answer.evaluated_at)
+        ChangedToken::read(answer.token.clone(), answer.changed, answer.evaluated_at, answer)
     }
-}
-
-/// A change, read off the wire.
-pub(crate) fn changed(
-    token: Option<v1::Token>,
-    changed: bool,
-    at: Option<prost_types::Timestamp>,
-) -> Result<ChangedToken, Failure> {
-    Ok(ChangedToken {
-        now: required_timestamp("evaluated_at", Some(at))?,
-        changed,
-        token: TokenShown::read(token)?,
-    })
 }

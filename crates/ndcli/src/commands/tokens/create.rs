@@ -121,10 +121,10 @@ pub(crate) async fn run<C: OwnerArguments>(
     let text = text(common, create, &minting, &minted, sent.as_deref());
     match sent {
         // It is in a file, or was given to a command.
-        Some(_) => print(&text)?,
-        None => minting.print(&mut server, &minted, &text).await?,
+        Some(_) => print(&text?)?,
+        None => minting.print(&mut server, &minted, text).await?,
     }
-    if let Some(refused) = &minted.powerless {
+    if let Some(refused) = &minted.answer.powerless {
         warn(&format!("the token can do nothing at present: {}", refused.message));
     }
     Ok(())
@@ -136,10 +136,10 @@ fn text<C: OwnerArguments>(
     minting: &Minting,
     minted: &CreatedToken,
     sent: Option<&str>,
-) -> String {
-    match (SecretOutput::chosen(create.output, common.format), common.format) {
-        (SecretOutput::Token, _) if sent.is_none() => format!("{}\n", shown(&minted.secret)),
-        (SecretOutput::Json, _) => json_text(&minted.flat(sent.map(|sent| create.sink.json(sent)))),
+) -> Result<String, Failure> {
+    Ok(match (SecretOutput::chosen(create.output, common.format), common.format) {
+        (SecretOutput::Token, _) if sent.is_none() => format!("{}\n", shown(&minted.answer.secret)),
+        (SecretOutput::Json, _) => json_text(&minted.json(&create.sink)?),
         (SecretOutput::Table | SecretOutput::Token, Format::Simple) => minted.simple(sent),
         (SecretOutput::Table | SecretOutput::Token, Format::Detailed) => {
             let mut rows = vec![("Token", minted.whereabouts(sent))];
@@ -149,7 +149,7 @@ fn text<C: OwnerArguments>(
         (SecretOutput::Table | SecretOutput::Token, Format::Table | Format::Json) => {
             minted.sentences(minting.whose.noun(), sent, create.sink.file())
         }
-    }
+    })
 }
 
 /// The token to be made: as it was said, or with the settings of another.

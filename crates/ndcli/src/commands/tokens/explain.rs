@@ -11,10 +11,7 @@ use ndauth_proto::{
     factor_from_proto, grants_from_proto, permission_to_proto, reason_from_proto, role_from_proto,
     scope_from_proto,
 };
-use ndauth_terminal::{
-    Failure, Rows, aside, detailed, grants_json, hint, nonsense, print, print_json, shown,
-};
-use serde_json::{Value, json};
+use ndauth_terminal::{Failure, Rows, aside, detailed, hint, nonsense, print, print_message, shown};
 
 use super::aim::{OwnerArguments, OwnerChoice};
 use crate::commands::candidates;
@@ -100,7 +97,8 @@ pub(crate) async fn run<W: OwnerArguments>(
         service: explain.as_service.as_ref().map(ToString::to_string),
         client_address: explain.from.map(|address| address.to_string()),
     };
-    let explanations = ask(&server, request).await?;
+    let answer = ask(&server, request).await?;
+    let explanations = read(&answer)?;
     match common.format {
         Format::Table => {
             for explanation in &explanations {
@@ -113,10 +111,7 @@ pub(crate) async fn run<W: OwnerArguments>(
                 print(&explanation.detailed())?;
             }
         }
-        Format::Json => {
-            let values: Vec<Value> = explanations.iter().map(ExplanationShown::json).collect();
-            print_json(&json!({ "explanations": values }))?;
-        }
+        Format::Json => print_message(&answer)?,
     }
     let mut refused = explanations.iter().filter_map(|explanation| explanation.outcome.as_ref().err());
     match refused.next() {
@@ -142,7 +137,8 @@ pub(crate) async fn preview(
     planned: explain_token_request::Token,
 ) -> Result<(), Failure> {
     let request = v1::ExplainTokenRequest { owner: Some(whose), token: Some(planned), ..Default::default() };
-    let explanations = ask(server, request).await?;
+    let answer = ask(server, request).await?;
+    let explanations = read(&answer)?;
     match format {
         Format::Table => {
             let titles = ["ORG", "ROLE", "ACCESS", "MAY"];
@@ -155,14 +151,11 @@ pub(crate) async fn preview(
                 print(&explanation.detailed())?;
             }
         }
-        Format::Json => {
-            let values: Vec<Value> = explanations.iter().map(ExplanationShown::json).collect();
-            return print_json(&json!({ "preview": true, "orgs": values }));
-        }
+        Format::Json => return print_message(&answer),
     }
     aside("nothing was made: leave `--preview` out to make the token");
     let useless = explanations.iter().all(|explanation| match &explanation.outcome {
-        Ok(allowed) => allowed.grants == json!([]),
+        Ok(allowed) => allowed.is_empty,
         Err(_) => true,
     });
     if useless {
@@ -190,15 +183,19 @@ struct EffectiveShown {
     access: &'static str,
     /// The effective permissions, for people.
     may: String,
-    grants: Value,
+    /// True if there are none.
+    is_empty: bool,
 }
 
 async fn ask(
     server: &ServerConnection,
     request: v1::ExplainTokenRequest,
-) -> Result<Vec<ExplanationShown>, Failure> {
-    let answer = server.ask(async |client| client.explain_token(request.clone()).await).await?;
-    answer.explanations.into_iter().map(ExplanationShown::read).collect()
+) -> Result<v1::ExplainTokenResponse, Failure> {
+    server.ask(async |client| client.explain_token(request.clone()).await).await
+}
+
+fn read(answer: &v1::ExplainTokenResponse) -> Result<Vec<ExplanationShown>, Failure> {
+    answer.explanations.iter().cloned().map(ExplanationShown::read).collect()
 }
 
 impl ExplanationShown {
@@ -212,7 +209,7 @@ impl ExplanationShown {
             Outcome::Refused(refused) => Err(refused),
             Outcome::Allowed(_) if message.org.is_none() => {
                 let may = "show whose it is, and nothing in any org".to_owned();
-                Ok(EffectiveShown { role: "-", access: "-", may, grants: Value::Null })
+                Ok(EffectiveShown { role: "-", access: "-", may, is_empty: false })
             }
             Outcome::Allowed(allowed) => Ok(EffectiveShown::read(allowed)?),
         };
@@ -315,31 +312,6 @@ impl ExplanationShown {
             ),
         }
     }
-
-    fn json(&self) -> Value {
-        let findings: Vec<Value> = self
-            .findings
-            .iter()
-            .map(|finding| {
-                let refused = finding.refused.as_ref().map(refused_json);
-                json!({ "factor": finding.factor, "allows": finding.allows, "refused": refused })
-            })
-            .collect();
-        let mut value = json!({ "org": Some(&self.org).filter(|org| !org.is_empty()), "findings": findings });
-        match &self.outcome {
-            Ok(allowed) => {
-                value["allowed"] = json!(true);
-                value["role"] = json!(allowed.role);
-                value["access"] = json!(allowed.access);
-                value["grants"] = allowed.grants.clone();
-            }
-            Err(refused) => {
-                value["allowed"] = json!(false);
-                value["refused"] = refused_json(refused);
-            }
-        }
-        value
-    }
 }
 
 impl EffectiveShown {
@@ -355,7 +327,7 @@ impl EffectiveShown {
             role: role_from_proto("role", message.role)?.as_str(),
             access,
             may,
-            grants: grants.as_ref().map_or(json!([]), grants_json),
+            is_empty: grants.is_none(),
         })
     }
 }
@@ -407,25 +379,4 @@ fn who(refused: &v1::Refused) -> Option<&'static str> {
         v1::Who::Operator => Some("the operator of the server"),
         v1::Who::Service => Some("the operator of the service that asks"),
     }
-}
-
-/// A refusal as JSON.
-pub(crate) fn refused_json(refused: &v1::Refused) -> Value {
-    let missing: Vec<String> = refused
-        .missing_permissions
-        .iter()
-        .filter_map(|permission| ndauth_proto::permission_from_proto("permission", permission).ok())
-        .map(|permission| permission.to_string())
-        .collect();
-    let who = refused.who_can_change_it().as_str_name().trim_start_matches("WHO_").to_lowercase();
-    json!({
-        "reason": reason(refused),
-        "factor": factor_name(refused.factor),
-        "message": refused.message,
-        "hint": Some(&refused.hint).filter(|hint| !hint.is_empty()),
-        "missing_permissions": missing,
-        "missing_scope": refused.missing_scope.and_then(|scope| scope_from_proto("scope", scope).ok()).map(ndauth_core::Scope::as_str),
-        "missing_role": refused.missing_role.and_then(|role| role_from_proto("role", role).ok()).map(ndauth_core::Role::as_str),
-        "who_can_change_it": Some(who).filter(|who| who != "unspecified"),
-    })
 }

@@ -6,10 +6,10 @@ use clap::ValueEnum;
 use ndauth_core::{Reason, SecretKind, Since, Timestamp};
 use ndauth_proto::{duration_to_proto, policy_warning_from_proto, v1};
 use ndauth_terminal::{
-    Failure, RevocationShown, Rows, TokenShown, ago, detailed, names_or_all, print, print_json,
+    Failure, RevocationShown, Rows, TokenShown, ago, detailed, names_or_all, print, print_message,
     required_timestamp, shown,
 };
-use serde_json::json;
+use prost::{Message, Name};
 
 use super::aim::OwnerArguments;
 use crate::connection::connect;
@@ -101,10 +101,9 @@ pub(crate) async fn run<W: OwnerArguments>(
             warn_of_policies(&format!("`{}`", token.name), &warnings.collect::<Result<Vec<_>, _>>()?);
         }
     }
-    let tokens = listed.tokens.into_iter().map(|token| TokenShown::read(Some(token)));
-    let tokens = tokens.collect::<Result<Vec<_>, _>>()?;
+    let tokens = read(&listed.tokens)?;
     let now = required_timestamp("evaluated_at", Some(listed.evaluated_at))?;
-    show(common.format, &tokens, now)
+    show(common.format, &listed, &tokens, now)
 }
 
 /// A failure, with how to ask for a shorter list where the list was too long.
@@ -115,8 +114,18 @@ pub(crate) fn shorter(failure: Failure, hint: &str) -> Failure {
     Failure { hint: Some(hint.to_owned()), ..failure }
 }
 
-/// Shows tokens, as of an instant.
-pub(crate) fn show(format: Format, tokens: &[TokenShown], now: Timestamp) -> Result<(), Failure> {
+/// Reads the tokens of a response.
+pub(crate) fn read(tokens: &[v1::Token]) -> Result<Vec<TokenShown>, Failure> {
+    tokens.iter().map(|token| TokenShown::read(Some(token.clone()))).collect()
+}
+
+/// Shows tokens and the response that lists them, as of an instant.
+pub(crate) fn show<M: Message + Name>(
+    format: Format,
+    answer: &M,
+    tokens: &[TokenShown],
+    now: Timestamp,
+) -> Result<(), Failure> {
     match format {
         Format::Table => {
             let notes = notes(tokens, now);
@@ -127,10 +136,7 @@ pub(crate) fn show(format: Format, tokens: &[TokenShown], now: Timestamp) -> Res
             let tables: String = tokens.iter().map(|token| detailed(&fields(token, now))).collect();
             print(&format!("{tables}Total: {} token(s)\n", tokens.len()))
         }
-        Format::Json => {
-            let listed: Vec<_> = tokens.iter().map(TokenShown::json).collect();
-            print_json(&json!({ "tokens": listed, "total": tokens.len() }))
-        }
+        Format::Json => print_message(answer),
     }
 }
 
@@ -176,7 +182,8 @@ fn table(tokens: &[TokenShown], now: Timestamp) -> String {
     .table()
 }
 
-fn line(token: &TokenShown) -> String {
+/// A token in one line.
+pub(crate) fn line(token: &TokenShown) -> String {
     format!(
         "• {} [{}/{}] org:{} expires:{} status:{}\n",
         shown(&token.name),

@@ -12,12 +12,12 @@ use ndauth_core::{
     Network, Networks, Permission, Problem, Services,
 };
 use ndauth_proto::{catalogue_from_proto, networks_to_proto, services_to_proto, v1};
-use ndauth_terminal::{Failure, TokenShown, aside, nonsense, print_once, quoted, shown};
+use ndauth_terminal::{Failure, TokenShown, aside, message_json, print_once, quoted, shown};
 use serde::Deserialize;
 use serde_json::Value;
 
 use super::aim::{Aim, OwnerChoice};
-use super::sink::{Sink, SinkFailure, take_over};
+use super::sink::{Sink, SinkArgs, SinkFailure, take_over};
 use crate::commands::candidates;
 use crate::connection::ServerConnection;
 use crate::settings::values::{expiry, network, service};
@@ -82,12 +82,10 @@ pub(crate) struct Minting {
     pub(crate) new: v1::NewToken,
 }
 
-/// A token that was made, and its secret.
+/// A token that was made, and the response that holds its secret.
 pub(crate) struct CreatedToken {
+    pub(crate) answer: v1::CreateTokenResponse,
     pub(crate) token: TokenShown,
-    pub(crate) secret: String,
-    /// The reason why it may do nothing as things are, where that is so.
-    pub(crate) powerless: Option<v1::Refused>,
 }
 
 impl Bounds {
@@ -287,11 +285,13 @@ impl Minting {
     ) -> Result<CreatedToken, Failure> {
         self.new.pending = true;
         let minted = self.make(server).await?;
-        if let Err(SinkFailure { why, .. }) = sink.store(&minted.secret) {
+        if let Err(SinkFailure { why, .. }) = sink.store(&minted.answer.secret) {
             return Err(self.take_back(server, &minted.token.id, Lost::Undelivered(why)).await);
         }
-        take_over(common, server, &self.aim(&minted), &minted.secret).await?;
-        Ok(minted)
+        let confirmed = take_over(common, server, &self.aim(&minted), &minted.answer.secret).await?;
+        let v1::ConfirmRotationResponse { token, sequence, evaluated_at, .. } = confirmed.answer;
+        let answer = v1::CreateTokenResponse { token, sequence, evaluated_at, ..minted.answer };
+        Ok(CreatedToken { answer, token: confirmed.token })
     }
 
     /// Returns the commands that list the token and that revoke it.
@@ -360,16 +360,20 @@ impl Minting {
         Failure { hint: Some(hint), ..failure }
     }
 
-    /// Prints the text that holds the secret. If that fails, the token is revoked.
+    /// Prints the text that holds the secret. If there is none, or printing it fails, the token is revoked.
     pub(crate) async fn print(
         &self,
         server: &mut ServerConnection,
         minted: &CreatedToken,
-        text: &str,
+        text: Result<String, Failure>,
     ) -> Result<(), Failure> {
-        match print_once(text) {
-            Ok(()) => Ok(()),
-            Err(error) => Err(self.take_back(server, &minted.token.id, Lost::unprinted(&error)).await),
+        let lost = match text {
+            Ok(text) => print_once(&text).err().map(|error| Lost::unprinted(&error)),
+            Err(failure) => Some(Lost::Undelivered(failure.message)),
+        };
+        match lost {
+            None => Ok(()),
+            Some(lost) => Err(self.take_back(server, &minted.token.id, lost).await),
         }
     }
 }
@@ -416,8 +420,7 @@ impl Lost {
 pub(crate) const UNDO: Duration = Duration::from_secs(10);
 
 fn minted(made: v1::CreateTokenResponse) -> Result<CreatedToken, Failure> {
-    let token = TokenShown::read(Some(made.token.ok_or_else(|| nonsense("it has no token"))?))?;
-    Ok(CreatedToken { token, secret: made.secret, powerless: made.powerless })
+    Ok(CreatedToken { token: TokenShown::read(made.token.clone())?, answer: made })
 }
 
 impl CreatedToken {
@@ -459,7 +462,7 @@ impl CreatedToken {
 
     /// The secret, or where it was written.
     pub(crate) fn whereabouts(&self, sent: Option<&str>) -> String {
-        sent.map_or_else(|| shown(&self.secret), str::to_owned)
+        sent.map_or_else(|| shown(&self.answer.secret), str::to_owned)
     }
 
     /// One line.
@@ -476,13 +479,10 @@ impl CreatedToken {
         )
     }
 
-    /// The token and its secret, side by side, the secret first; or where that went.
-    pub(crate) fn flat(&self, sent: Option<(&str, String)>) -> Value {
-        let (key, value) = sent.unwrap_or_else(|| ("token", self.secret.clone()));
-        let mut flat = serde_json::Map::from_iter([(key.to_owned(), Value::from(value))]);
-        if let Value::Object(fields) = self.token.json() {
-            flat.extend(fields);
-        }
-        Value::Object(flat)
+    /// The response as JSON, with the destination of its secret in the place of that, if it has one.
+    pub(crate) fn json(&self, sink: &SinkArgs) -> Result<Value, Failure> {
+        let mut response = message_json(&self.answer)?;
+        sink.replace_secret(&mut response);
+        Ok(response)
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use ndauth_core::{Expiry, Lifetime, Timestamp};
 use ndauth_proto::{timestamp_from_proto, v1};
-use ndauth_terminal::{Failure, TokenShown, aside, detailed, minute, print, print_json, shown};
+use ndauth_terminal::{Failure, TokenShown, aside, detailed, minute, print, print_message, shown};
 
 use super::aim::{Aim, OwnerChoice};
 use super::list::fields;
@@ -49,11 +49,7 @@ pub(crate) async fn run(common: &CommonOptions, aim: &Aim, renewal: &Renewal) ->
         }
         Format::Simple => print(&format!("• {} expires:{ends} renewed:{renewed}\n", shown(&seen.token.name))),
         Format::Detailed => print(&detailed(&fields(&seen.token, seen.now))),
-        Format::Json => {
-            let mut value = seen.token.json();
-            value["renewed"] = serde_json::json!(renewed);
-            print_json(&value)
-        }
+        Format::Json => print_message(&seen.answer),
     }
 }
 

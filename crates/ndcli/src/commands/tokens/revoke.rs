@@ -6,9 +6,8 @@ use ndauth_core::{Handle, Secret, SecretKind, Since, Timestamp};
 use ndauth_proto::v1::{self, revoke_all_tokens_request};
 use ndauth_proto::{timestamp_from_proto, timestamp_to_proto};
 use ndauth_terminal::{
-    Failure, TokenShown, aside, detailed, instant, nonsense, print, print_json, required_timestamp, shown,
+    Failure, TokenShown, aside, detailed, instant, nonsense, print, print_message, required_timestamp, shown,
 };
-use serde_json::json;
 
 use super::aim::{Aim, ChangedToken, OwnerArguments, OwnerChoice, TokenSnapshot};
 use super::list::fields;
@@ -141,7 +140,7 @@ pub(crate) async fn run<W: OwnerArguments>(
     {
         return Err(Failure::failed("aborted: nothing was revoked", None));
     }
-    let ChangedToken { token, changed, .. } =
+    let ChangedToken { answer, token, changed, .. } =
         aim.revoke(&server, revoke.reason.to_proto(), revoke.note.as_deref()).await?;
     let how = match (changed, token.revoked_at) {
         (_, None) => lives_on(&token, &server.credential.secret),
@@ -152,18 +151,7 @@ pub(crate) async fn run<W: OwnerArguments>(
         Format::Table => print(&format!("✓ {} \"{}\" {how}\n", aim.whose.noun(), shown(&token.name))),
         Format::Simple => print(&format!("• {} [{}] {how}\n", shown(&token.name), shown(&token.prefix))),
         Format::Detailed => print(&detailed(&fields(&token, token.created_at))),
-        Format::Json => {
-            let mut value = json!({
-                "revoked": token.revoked_at.is_some(),
-                "name": token.name,
-                "id": token.id,
-                "revoked_at": token.revoked_at.map(|at| at.to_string()),
-            });
-            if let OwnerChoice::Org(org) = &aim.whose {
-                value["org"] = json!(org.as_str());
-            }
-            print_json(&value)
-        }
+        Format::Json => print_message(&answer),
     }
 }
 
@@ -224,16 +212,7 @@ fn show_revoked(common: &CommonOptions, done: &v1::RevokeAllTokensResponse) -> R
     match common.format {
         Format::Table | Format::Detailed => print(&text(done)?),
         Format::Simple => print(&format!("• tokens:{} used_today:{}\n", done.tokens, done.used_today_count)),
-        Format::Json => {
-            let used = done.used_today.iter().cloned().map(|token| TokenShown::read(Some(token)));
-            let used = used.map(|token| token.map(|token| token.json())).collect::<Result<Vec<_>, _>>()?;
-            print_json(&json!({
-                "revoked": done.changed,
-                "not_before": not_before(done)?.to_string(),
-                "tokens": done.tokens,
-                "used_today": used,
-            }))
-        }
+        Format::Json => print_message(done),
     }
 }
 

@@ -3,10 +3,13 @@
 use std::time::Duration;
 
 use ndauth_core::{ExpiryChoice, Lifetime, Reason, Timestamp};
-use ndauth_terminal::{Failure, TokenShown, detailed, json_text, print, print_json, print_once, shown};
-use serde_json::json;
+use ndauth_terminal::{
+    Failure, TokenShown, detailed, json_text, message_json, print, print_json, print_message, print_once,
+    shown,
+};
+use prost::{Message, Name};
 
-use super::aim::{Aim, NamedToken, OwnerArguments, RotatedToken};
+use super::aim::{Aim, ChangedToken, NamedToken, OwnerArguments, RotatedToken};
 use super::list::fields;
 use super::mint::{Lost, SecretOutput, UNDO};
 use super::sink::{SinkArgs, SinkFailure, take_over};
@@ -65,11 +68,11 @@ pub(crate) async fn settle<W: OwnerArguments>(
     match step {
         RotationCommand::Confirm(named) => {
             let seen = named.aim()?.confirm(&connect(common).await?, None).await?;
-            settled(common, &seen.token, seen.now, "the new secret took over")
+            settled(common, &seen, "the new secret took over")
         }
         RotationCommand::Drop(named) => {
             let seen = named.aim()?.drop_rotation(&connect(common).await?).await?;
-            settled(common, &seen.token, seen.now, "the new secret is dropped")
+            settled(common, &seen, "the new secret is dropped")
         }
         RotationCommand::Retire(retired) => retire(common, &retired.named.aim()?, retired.yes).await,
     }
@@ -88,14 +91,17 @@ pub(crate) async fn run<W: OwnerArguments>(
     let rotated = rotated.map_err(|failure| unsure(failure, aim))?;
     let Some(sink) = sink else {
         let output = SecretOutput::chosen(rotation.output, common.format);
-        let printed = print_once(&text(common.format, output, aim, &rotated, rotation.overlap));
-        return match printed {
-            Ok(()) => Ok(()),
-            Err(error) => Err(take_back(&mut server, aim, &rotated, &Lost::unprinted(&error)).await),
+        let lost = match text(common.format, output, aim, &rotated, rotation.overlap) {
+            Ok(text) => print_once(&text).err().map(|error| Lost::unprinted(&error)),
+            Err(failure) => Some(Lost::Undelivered(failure.message)),
+        };
+        return match lost {
+            None => Ok(()),
+            Some(lost) => Err(take_back(&mut server, aim, &rotated, &lost).await),
         };
     };
     let whereabouts = sink.whereabouts();
-    match sink.store(&rotated.secret) {
+    match sink.store(&rotated.answer.secret) {
         Ok(()) => {}
         // A command that stored it and then failed has broken nothing.
         Err(SinkFailure { why, may_be_stored: true }) => return Err(waits(aim, &rotated, &why)),
@@ -103,13 +109,11 @@ pub(crate) async fn run<W: OwnerArguments>(
             return Err(take_back(&mut server, aim, &rotated, &Lost::Undelivered(why)).await);
         }
     }
-    let seen = take_over(common, &server, aim, &rotated.secret).await?;
+    let seen = take_over(common, &server, aim, &rotated.answer.secret).await?;
     if SecretOutput::chosen(rotation.output, common.format) == SecretOutput::Json {
-        let mut object = seen.token.json();
-        let (key, value) = rotation.sink.json(&whereabouts);
-        object["rotated"] = json!(true);
-        object[key] = json!(value);
-        return print_json(&object);
+        let mut value = message_json(&seen.answer)?;
+        rotation.sink.replace_secret(&mut value);
+        return print_json(&value);
     }
     let name = shown(&seen.token.name);
     print(&format!("✓ \"{name}\" rotated: the new secret was {whereabouts}, and took over\n"))?;
@@ -140,18 +144,23 @@ async fn retire(common: &CommonOptions, aim: &Aim, anyway: bool) -> Result<(), F
             },
             false => failure,
         })?;
-    settled(common, &seen.token, seen.now, "the old secret is retired")
+    settled(common, &seen, "the old secret is retired")
 }
 
-fn settled(common: &CommonOptions, token: &TokenShown, now: Timestamp, how: &str) -> Result<(), Failure> {
+fn settled<M: Message + Name>(
+    common: &CommonOptions,
+    seen: &ChangedToken<M>,
+    how: &str,
+) -> Result<(), Failure> {
+    let ChangedToken { answer, token, now, .. } = seen;
     match common.format {
         Format::Table => {
             print(&format!("✓ \"{}\": {how}\n", shown(&token.name)))?;
-            print(&note(token, now))
+            print(&note(token, *now))
         }
         Format::Simple => print(&format!("• {} [{}] {how}\n", shown(&token.name), shown(&token.prefix))),
-        Format::Detailed => print(&detailed(&fields(token, now))),
-        Format::Json => print_json(&token.json()),
+        Format::Detailed => print(&detailed(&fields(token, *now))),
+        Format::Json => print_message(answer),
     }
 }
 
@@ -171,23 +180,17 @@ fn text(
     aim: &Aim,
     rotated: &RotatedToken,
     overlap: Duration,
-) -> String {
-    let RotatedToken { token, secret, pending_until } = rotated;
+) -> Result<String, Failure> {
+    let RotatedToken { answer, token, pending_until } = rotated;
+    let secret = &answer.secret;
     let old_secret = if overlap.is_zero() {
         "ends then".to_owned()
     } else {
         format!("stays valid for {} then", Lifetime::For(overlap))
     };
-    match (output, format) {
+    Ok(match (output, format) {
         (SecretOutput::Token, _) => format!("{}\n", shown(secret)),
-        (SecretOutput::Json, _) => {
-            let mut object = serde_json::Map::from_iter([("token".to_owned(), json!(secret))]);
-            if let serde_json::Value::Object(fields) = token.json() {
-                object.extend(fields);
-            }
-            object.insert("pending_until".to_owned(), json!(pending_until.to_string()));
-            json_text(&object.into())
-        }
+        (SecretOutput::Json, _) => json_text(&message_json(answer)?),
         (SecretOutput::Table, Format::Simple) => {
             format!("• {} token:{}\n", shown(&token.name), shown(secret))
         }
@@ -202,7 +205,7 @@ fn text(
             shown(&aim.command("rotation confirm", "")),
             pending_until.minute()
         ),
-    }
+    })
 }
 
 /// Drops the new secret, which was not handed over. Returns the failure of the command.

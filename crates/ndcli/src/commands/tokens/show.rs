@@ -1,20 +1,20 @@
 //! `ndcli auth token show` and `ndcli token show`.
 
-use ndauth_terminal::{Failure, Rows, ago, detailed, minute, print, print_json, shown};
+use ndauth_terminal::{Failure, Rows, ago, detailed, minute, print, print_message, shown};
 
 use super::aim::{Aim, TokenSnapshot};
-use super::list::{fields, show};
+use super::list::{fields, line};
 use crate::connection::connect;
 use crate::settings::{CommonOptions, Format};
 
 /// Shows all that is known of a token: its secrets, and from where it is used.
 pub(crate) async fn run(common: &CommonOptions, aim: &Aim) -> Result<(), Failure> {
     let server = connect(common).await?;
-    let seen = aim.get(&server).await?;
+    let answer = aim.find(&server).await?;
     match common.format {
-        Format::Table | Format::Detailed => print(&whole(&seen)),
-        Format::Simple => show(Format::Simple, std::slice::from_ref(&seen.token), seen.now),
-        Format::Json => print_json(&seen.token.json()),
+        Format::Table | Format::Detailed => print(&whole(&TokenSnapshot::read(answer)?)),
+        Format::Simple => print(&line(&TokenSnapshot::read(answer)?.token)),
+        Format::Json => print_message(&answer),
     }
 }
 

@@ -9,7 +9,9 @@ use std::process::{Command, Stdio};
 
 use ndauth_client::ServerUrl;
 use ndauth_core::{Secret, SecretKind};
+use ndauth_proto::v1;
 use ndauth_terminal::{Failure, nonsense, shown};
+use serde_json::Value;
 use tempfile::NamedTempFile;
 
 use super::aim::{Aim, ChangedToken};
@@ -65,11 +67,18 @@ impl SinkArgs {
         self.to_file.as_deref().or(self.token_file.as_deref())
     }
 
-    /// Returns the destination as JSON: a key and its value.
-    pub(crate) fn json(&self, whereabouts: &str) -> (&'static str, String) {
-        match &self.token_file {
-            Some(path) => ("token_file", path.display().to_string()),
-            None => ("secret", whereabouts.to_owned()),
+    /// Replaces the secret in the JSON of a response by its destination, if it has one.
+    pub(crate) fn replace_secret(&self, response: &mut Value) {
+        let path = |path: &Path| path.display().to_string();
+        let destination = match (&self.to_command, &self.to_file, &self.token_file) {
+            (Some(command), ..) => ("to_command", command.clone()),
+            (None, Some(file), _) => ("to_file", path(file)),
+            (None, None, Some(file)) => ("token_file", path(file)),
+            (None, None, None) => return,
+        };
+        if let Value::Object(fields) = response {
+            fields.shift_remove("secret");
+            fields.insert(destination.0.to_owned(), destination.1.into());
         }
     }
 
@@ -160,7 +169,7 @@ pub(crate) async fn take_over(
     server: &ServerConnection,
     aim: &Aim,
     secret: &str,
-) -> Result<ChangedToken, Failure> {
+) -> Result<ChangedToken<v1::ConfirmRotationResponse>, Failure> {
     let parsed: Secret = secret.parse().map_err(|_| nonsense("the new secret is invalid"))?;
     let prefix = Some(parsed.prefix());
     let confirmed = match server.credential.secret.kind() {

@@ -6,10 +6,11 @@
 
 use ndauth_core::{OrgSlug, TokenId};
 use ndauth_proto::v1;
-use ndauth_terminal::{Failure, TokenShown, detailed, print, print_json, shown};
+use ndauth_terminal::{Failure, TokenShown, detailed, print, print_message, shown};
+use prost::{Message, Name};
 
-use super::aim::{Aim, ChangedToken, NamedToken, OwnerArguments, OwnerChoice, changed};
-use super::list::fields;
+use super::aim::{Aim, ChangedToken, NamedToken, OwnerArguments, OwnerChoice};
+use super::list;
 use crate::connection::{ServerConnection, connect};
 use crate::settings::{CommonOptions, Format};
 
@@ -28,49 +29,57 @@ pub(crate) async fn run<W: OwnerArguments>(
 ) -> Result<(), Failure> {
     let (aim, member) = (named.aim()?, named.owner.member());
     let server = connect(common).await?;
-    let done = match (&aim.whose, member) {
-        (OwnerChoice::Org(org), Some(_)) => personal(&server, org, &aim, member, power).await?,
-        (OwnerChoice::Org(org), None) => match own(&server, &aim, power).await? {
-            Some(done) => done,
-            None => personal(&server, org, &aim, None, power).await?,
-        },
-        (OwnerChoice::Mine, _) => match power {
-            Power::Suspend => aim.suspend(&server).await?,
-            Power::Resume => aim.resume(&server).await?,
+    let (org, member) = match (&aim.whose, member) {
+        (OwnerChoice::Mine, _) => {
+            return match power {
+                Power::Suspend => suspended(common, &aim.suspend(&server).await?),
+                Power::Resume => resumed(common, &aim.resume(&server).await?),
+            };
+        }
+        (OwnerChoice::Org(org), Some(member)) => (org, Some(member)),
+        (OwnerChoice::Org(org), None) => match own(common, &server, &aim, power).await? {
+            Some(()) => return Ok(()),
+            None => (org, None),
         },
     };
-    match power {
-        Power::Suspend => show_changed(common, &done, "suspended: it has no power until it is resumed"),
-        Power::Resume => show_changed(common, &done, &resumed(&done.token)),
-    }
+    personal(common, &server, org, &aim, member, power).await
 }
 
-/// Changes an org's own token; none where the org has no such token.
-async fn own(server: &ServerConnection, aim: &Aim, power: Power) -> Result<Option<ChangedToken>, Failure> {
+/// Changes and shows an org's own token; none where the org has no such token.
+async fn own(
+    common: &CommonOptions,
+    server: &ServerConnection,
+    aim: &Aim,
+    power: Power,
+) -> Result<Option<()>, Failure> {
     let (whose, which) = aim.parts();
-    let done = match power {
+    match power {
         Power::Suspend => {
             let request = v1::SuspendTokenRequest { owner: whose, which };
             let done = server.find(async |client| client.suspend_token(request.clone()).await).await?;
-            done.map(|done| changed(done.token, done.changed, done.evaluated_at))
+            let Some(done) = done else { return Ok(None) };
+            let done = ChangedToken::read(done.token.clone(), done.changed, done.evaluated_at, done)?;
+            suspended(common, &done).map(Some)
         }
         Power::Resume => {
             let request = v1::ResumeTokenRequest { owner: whose, which };
             let done = server.find(async |client| client.resume_token(request.clone()).await).await?;
-            done.map(|done| changed(done.token, done.changed, done.evaluated_at))
+            let Some(done) = done else { return Ok(None) };
+            let done = ChangedToken::read(done.token.clone(), done.changed, done.evaluated_at, done)?;
+            resumed(common, &done).map(Some)
         }
-    };
-    done.transpose()
+    }
 }
 
-/// Changes a member's personal token in an org.
+/// Changes and shows a member's personal token in an org.
 async fn personal(
+    common: &CommonOptions,
     server: &ServerConnection,
     org: &OrgSlug,
     aim: &Aim,
     member: Option<&str>,
     power: Power,
-) -> Result<ChangedToken, Failure> {
+) -> Result<(), Failure> {
     let id = personal_id(server, org, aim.shown(), member).await?;
     let org = org.to_string();
     match power {
@@ -78,12 +87,12 @@ async fn personal(
             let request = v1::SuspendPersonalTokenRequest { org, id };
             let done =
                 server.ask(async |client| client.suspend_personal_token(request.clone()).await).await?;
-            changed(done.token, done.changed, done.evaluated_at)
+            suspended(common, &ChangedToken::read(done.token.clone(), done.changed, done.evaluated_at, done)?)
         }
         Power::Resume => {
             let request = v1::ResumePersonalTokenRequest { org, id };
             let done = server.ask(async |client| client.resume_personal_token(request.clone()).await).await?;
-            changed(done.token, done.changed, done.evaluated_at)
+            resumed(common, &ChangedToken::read(done.token.clone(), done.changed, done.evaluated_at, done)?)
         }
     }
 }
@@ -99,8 +108,7 @@ async fn personal_id(
         return Ok(text.to_owned());
     }
     let listed = server.ask(async |client| client.every_personal_token(org, usize::MAX).await).await?;
-    let tokens = listed.tokens.into_iter().map(|token| TokenShown::read(Some(token)));
-    let tokens = tokens.collect::<Result<Vec<_>, _>>()?;
+    let tokens = list::read(&listed.tokens)?;
     let meant = |token: &&TokenShown| {
         let owned = member.is_none_or(|member| token.owner.as_deref() == Some(member));
         let named = member.is_some() && token.name == text;
@@ -123,21 +131,32 @@ fn begins(id: &str, text: &str) -> bool {
     text.len() >= 4 && id.starts_with(text)
 }
 
-/// The sentence for a token that was resumed, with whoever still suspends it.
-fn resumed(token: &TokenShown) -> String {
-    let left = token.suspensions.iter().map(|(by, _)| by.as_str()).collect::<Vec<_>>().join(", ");
-    if left.is_empty() { "resumed".to_owned() } else { format!("resumed; still suspended by {left}") }
+fn suspended<M: Message + Name>(common: &CommonOptions, done: &ChangedToken<M>) -> Result<(), Failure> {
+    show_changed(common, done, "suspended: it has no power until it is resumed")
+}
+
+/// Shows a token that was resumed, with whoever still suspends it.
+fn resumed<M: Message + Name>(common: &CommonOptions, done: &ChangedToken<M>) -> Result<(), Failure> {
+    let left = done.token.suspensions.iter().map(|(by, _)| by.as_str()).collect::<Vec<_>>().join(", ");
+    match left.as_str() {
+        "" => show_changed(common, done, "resumed"),
+        left => show_changed(common, done, &format!("resumed; still suspended by {left}")),
+    }
 }
 
 /// Shows a token that was changed.
-pub(crate) fn show_changed(common: &CommonOptions, seen: &ChangedToken, how: &str) -> Result<(), Failure> {
+pub(crate) fn show_changed<M: Message + Name>(
+    common: &CommonOptions,
+    seen: &ChangedToken<M>,
+    how: &str,
+) -> Result<(), Failure> {
     let token = &seen.token;
     match common.format {
         Format::Table => print(&format!("✓ \"{}\" {}\n", shown(&token.name), shown(how))),
         Format::Simple => {
             print(&format!("• {} [{}] {}\n", shown(&token.name), shown(&token.prefix), shown(how)))
         }
-        Format::Detailed => print(&detailed(&fields(token, seen.now))),
-        Format::Json => print_json(&token.json()),
+        Format::Detailed => print(&detailed(&list::fields(token, seen.now))),
+        Format::Json => print_message(&seen.answer),
     }
 }

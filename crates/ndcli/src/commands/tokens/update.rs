@@ -24,5 +24,6 @@ pub(crate) async fn run<W: OwnerArguments>(
 ) -> Result<(), Failure> {
     let server = connect(common).await?;
     let updated = update.named.aim()?.update(&server, &update.description).await?;
-    show_changed(common, &updated, if updated.changed { "updated" } else { "unchanged" })
+    let how = if updated.changed { "updated" } else { "unchanged" };
+    show_changed(common, &updated, how)
 }
