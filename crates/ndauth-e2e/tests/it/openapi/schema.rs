@@ -13,7 +13,8 @@ const LARGEST: u64 = (1 << 53) - 1;
 const INSTANT: &str =
     r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?([Zz]|[+-][0-9]{2}:[0-9]{2})$";
 const DURATION: &str = r"^([0-9]+[hdwy]|[0-9]+(\.[0-9]{1,9})?s)$";
-const PERMISSION: &str = r"^[a-z0-9-]+:[a-z0-9-]+(:.+)?$";
+const PERMISSION: &str =
+    r"^[a-z0-9_-]{1,40}:[a-z0-9_-]+(/[a-z0-9_-]+)*(:([!-)+-~]{1,200}|[!-)+-~]{0,199}\*))?$";
 
 /// The messages that travel, and the comments that describe them.
 #[derive(Debug)]
