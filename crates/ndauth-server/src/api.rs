@@ -34,7 +34,7 @@ use crate::grpc::{
     CallPermit, ConnectionGate, Gate, PendingCall, ResponseBody, SMALL, credential_kind, unframed,
 };
 use crate::http::{ApiFailure, guard};
-use routing::{ApiRoute, ApiRouter, Found};
+use routing::{ApiRoute, ApiRouter, Routed};
 
 /// The paths of the API begin with this.
 const PREFIX: &str = "/v1/";
@@ -142,9 +142,9 @@ impl ApiConnection {
             is_head: head.method == Method::HEAD,
         };
         let (route, values) = match exchange.api.router.find(&head.method, head.uri.path()) {
-            Found::Route(route, values) => (route, values),
-            Found::OtherMethods(methods) => return ready(exchange.other_methods(&head.method, &methods)),
-            Found::Nothing => {
+            Routed::To(route, values) => (route, values),
+            Routed::OtherMethods(methods) => return ready(exchange.other_methods(&head.method, &methods)),
+            Routed::Nothing => {
                 let problem = Problem::new(Reason::CallUnknown, "the API has no such path");
                 return ready(exchange.refuse(None, &ApiFailure::from(problem)));
             }

@@ -24,9 +24,9 @@ pub(super) struct ApiRouter {
 }
 
 /// The route of a request.
-pub(super) enum Found {
+pub(super) enum Routed {
     /// The route, and the values of the path's variables.
-    Route(&'static ApiRoute, Vec<String>),
+    To(&'static ApiRoute, Vec<String>),
     /// The methods that the path supports.
     OtherMethods(Vec<&'static str>),
     /// No such path.
@@ -54,22 +54,22 @@ impl ApiRouter {
     }
 
     /// Finds the route of a request. `HEAD` finds that of `GET`.
-    pub(super) fn find(&self, method: &Method, path: &str) -> Found {
+    pub(super) fn find(&self, method: &Method, path: &str) -> Routed {
         let method = if *method == Method::HEAD { "GET" } else { method.as_str() };
         if let Some(routes) = self.fixed.get(path) {
             return match routes.iter().find(|route| route.binding.method == method) {
-                Some(route) => Found::Route(route, Vec::new()),
-                None => Found::OtherMethods(methods(routes.iter().copied())),
+                Some(route) => Routed::To(route, Vec::new()),
+                None => Routed::OtherMethods(methods(routes.iter().copied())),
             };
         }
         let segments: Vec<&str> = path.split('/').skip(1).collect();
         let fitting =
             || self.variable.iter().filter_map(|route| Some((*route, values(route.binding, &segments)?)));
         match fitting().find(|(route, _)| route.binding.method == method) {
-            Some((route, values)) => Found::Route(route, values),
+            Some((route, values)) => Routed::To(route, values),
             None => match methods(fitting().map(|(route, _)| route)) {
-                none if none.is_empty() => Found::Nothing,
-                methods => Found::OtherMethods(methods),
+                none if none.is_empty() => Routed::Nothing,
+                methods => Routed::OtherMethods(methods),
             },
         }
     }
