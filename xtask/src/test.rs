@@ -37,6 +37,7 @@ fn run_some(filter: &[String], packaged: Option<&Path>) -> anyhow::Result<()> {
     let example = tools::node("node", "docs/examples/node/package.json")?;
     let logins = tools::node("node-logins", "crates/ndauth-e2e/tests/logins/package.json")?;
     let recipes = tools::node("node-recipes", "crates/ndauth-e2e/tests/recipes/package.json")?;
+    let openapi = tools::node("node-openapi", "crates/ndauth-e2e/tests/openapi/package.json")?;
     let binaries = build_binaries()?;
     let needs_packages = filter.is_empty() || filter.iter().any(|word| word.contains(PACKAGES));
     let packaged = match packaged {
@@ -63,6 +64,7 @@ fn run_some(filter: &[String], packaged: Option<&Path>) -> anyhow::Result<()> {
         .env("NDAUTH_TEST_NODE_MODULES", example)
         .env("NDAUTH_TEST_LOGIN_NODE_MODULES", logins)
         .env("NDAUTH_TEST_RECIPE_NODE_MODULES", recipes)
+        .env("NDAUTH_TEST_OPENAPI_NODE_MODULES", openapi)
         .env("NDAUTH_TEST_NDAUTHD", &binaries.ndauthd)
         .env("NDAUTH_TEST_NDCLI", &binaries.ndcli)
         .env("NDAUTH_TEST_ASSET_REGISTRY", &binaries.asset_registry);

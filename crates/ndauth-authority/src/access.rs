@@ -8,5 +8,5 @@ mod table;
 mod whose;
 
 pub(crate) use admission::{Admitted, Reach};
-pub use table::{Does, Kind, Operation, Row, Rule, TABLE};
+pub use table::{Does, Holding, Kind, Operation, Row, Rule, TABLE};
 pub use whose::Whose;

@@ -20,6 +20,7 @@ mod token;
 
 mod authorize;
 mod metadata;
+mod reference;
 
 use std::sync::Arc;
 
@@ -58,9 +59,11 @@ const fn program(name: &'static str, handler: fn() -> MethodRouter<Arc<Site>>) -
 
 /// Every route.
 #[rustfmt::skip]
-const ROUTES: [HttpRoute; 20] = [
+const ROUTES: [HttpRoute; 22] = [
     program("GET /.well-known/oauth-protected-resource",   || get(metadata::show_resource)),
     program("GET /.well-known/oauth-authorization-server", || get(metadata::show)),
+    program("GET /openapi.json",                           || get(reference::openapi)),
+    person("GET /docs",                                    || get(reference::show)),
     program("POST /oauth2/token",                          || post(token::issue)),
     program("POST /oauth2/revoke",                         || post(token::revoke)),
     program("POST /oauth2/device_authorization",           || post(token::begin_device)),

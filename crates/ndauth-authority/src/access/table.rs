@@ -367,7 +367,8 @@ operations! {
         Anyone "put a copy into service"               [No,  Yes, No,       No,           No,           No]
     }
     // The credential of these is in the request itself: a cookie, a password, a code or a refresh secret.
-    Discover Reads ["GET /.well-known/oauth-authorization-server", "GET /.well-known/oauth-protected-resource"] {
+    Discover Reads ["GET /.well-known/oauth-authorization-server", "GET /.well-known/oauth-protected-resource",
+                    "GET /openapi.json", "GET /docs"] {
         Mine   "ask for the endpoints"                 [Yes, No,  Yes,      Yes,          Yes,          Yes]
     }
     SignIn Changes ["GET /sign-in", "POST /sign-in", "GET /sign-in/link", "POST /sign-in/link", "GET /invitation",

@@ -20,6 +20,7 @@ mod instances;
 mod languages;
 mod life;
 mod logins;
+mod openapi;
 mod operator;
 mod orgs;
 mod outages;

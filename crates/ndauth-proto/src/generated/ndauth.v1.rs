@@ -2500,7 +2500,7 @@ impl ::prost::Name for Member {
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct CreateOrgRequest {
-    /// Its slug, which is immutable and never reused: 1 to 40 of a-z, 0-9 and inner hyphens.
+    /// Required: its slug, which is immutable and never reused, 1 to 40 of a-z, 0-9 and inner hyphens.
     #[prost(string, tag = "1")]
     pub slug: ::prost::alloc::string::String,
     /// Its display name. May be empty.
@@ -2542,7 +2542,7 @@ impl ::prost::Name for CreateOrgResponse {
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct GetOrgRequest {
-    /// Its slug.
+    /// Required: its slug.
     #[prost(string, tag = "1")]
     pub org: ::prost::alloc::string::String,
 }
@@ -2576,7 +2576,7 @@ impl ::prost::Name for GetOrgResponse {
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ListMembersRequest {
-    /// The org's slug.
+    /// Required: the org's slug.
     #[prost(string, tag = "1")]
     pub org: ::prost::alloc::string::String,
     /// At most 1000; 0 stands for 100.
@@ -2617,12 +2617,13 @@ impl ::prost::Name for ListMembersResponse {
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct AddMemberRequest {
-    /// The org's slug.
+    /// Required: the org's slug.
     #[prost(string, tag = "1")]
     pub org: ::prost::alloc::string::String,
-    /// The account's handle.
+    /// Required: the account's handle.
     #[prost(string, tag = "2")]
     pub handle: ::prost::alloc::string::String,
+    /// Required.
     #[prost(enumeration = "Role", tag = "3")]
     pub role: i32,
 }
@@ -2661,12 +2662,13 @@ impl ::prost::Name for AddMemberResponse {
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct SetMemberRequest {
-    /// The org's slug.
+    /// Required: the org's slug.
     #[prost(string, tag = "1")]
     pub org: ::prost::alloc::string::String,
-    /// The account's handle.
+    /// Required: the account's handle.
     #[prost(string, tag = "2")]
     pub handle: ::prost::alloc::string::String,
+    /// Required.
     #[prost(enumeration = "Role", tag = "3")]
     pub role: i32,
 }
@@ -2705,10 +2707,10 @@ impl ::prost::Name for SetMemberResponse {
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct RemoveMemberRequest {
-    /// The org's slug.
+    /// Required: the org's slug.
     #[prost(string, tag = "1")]
     pub org: ::prost::alloc::string::String,
-    /// The account's handle.
+    /// Required: the account's handle.
     #[prost(string, tag = "2")]
     pub handle: ::prost::alloc::string::String,
 }
@@ -2778,12 +2780,13 @@ impl ::prost::Name for MembershipOffer {
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct OfferMembershipRequest {
-    /// The org's slug.
+    /// Required: the org's slug.
     #[prost(string, tag = "1")]
     pub org: ::prost::alloc::string::String,
-    /// The handle to offer it to. An earlier offer to the same handle is replaced.
+    /// Required: the handle to offer it to. An earlier offer to the same handle is replaced.
     #[prost(string, tag = "2")]
     pub handle: ::prost::alloc::string::String,
+    /// Required.
     #[prost(enumeration = "Role", tag = "3")]
     pub role: i32,
 }
@@ -2864,10 +2867,10 @@ impl ::prost::Name for ListMembershipOffersResponse {
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct AcceptMembershipOfferRequest {
-    /// The slug of the org that made it.
+    /// Required: the slug of the org that made it.
     #[prost(string, tag = "1")]
     pub org: ::prost::alloc::string::String,
-    /// The role that is accepted: if the org offers another role by now, nothing is done.
+    /// Required: the role to accept. If the org offers another role by now, nothing is done.
     #[prost(enumeration = "Role", tag = "2")]
     pub role: i32,
     /// True to only return the effect.
@@ -2913,7 +2916,7 @@ impl ::prost::Name for AcceptMembershipOfferResponse {
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct DeclineMembershipOfferRequest {
-    /// The slug of the org that made it.
+    /// Required: the slug of the org that made it.
     #[prost(string, tag = "1")]
     pub org: ::prost::alloc::string::String,
 }
@@ -2949,10 +2952,10 @@ impl ::prost::Name for DeclineMembershipOfferResponse {
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct WithdrawMembershipOfferRequest {
-    /// The org's slug.
+    /// Required: the org's slug.
     #[prost(string, tag = "1")]
     pub org: ::prost::alloc::string::String,
-    /// The handle that it was made to.
+    /// Required: the handle that it was made to.
     #[prost(string, tag = "2")]
     pub handle: ::prost::alloc::string::String,
 }
@@ -2988,7 +2991,7 @@ impl ::prost::Name for WithdrawMembershipOfferResponse {
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct GetOrgPolicyRequest {
-    /// The org's slug.
+    /// Required: the org's slug.
     #[prost(string, tag = "1")]
     pub org: ::prost::alloc::string::String,
 }
@@ -3052,7 +3055,7 @@ impl ::prost::Name for PolicyToCome {
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct SetOrgPolicyRequest {
-    /// The org's slug.
+    /// Required: the org's slug.
     #[prost(string, tag = "1")]
     pub org: ::prost::alloc::string::String,
     /// Required, and complete: each limit is stated.
@@ -3203,7 +3206,7 @@ impl ::prost::Name for BrokenToken {
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct FreezeOrgRequest {
-    /// The org's slug.
+    /// Required: the org's slug.
     #[prost(string, tag = "1")]
     pub org: ::prost::alloc::string::String,
 }
@@ -3242,7 +3245,7 @@ impl ::prost::Name for FreezeOrgResponse {
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct UnfreezeOrgRequest {
-    /// The org's slug.
+    /// Required: the org's slug.
     #[prost(string, tag = "1")]
     pub org: ::prost::alloc::string::String,
 }
@@ -3281,7 +3284,7 @@ impl ::prost::Name for UnfreezeOrgResponse {
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ListPersonalTokensRequest {
-    /// The org's slug.
+    /// Required: the org's slug.
     #[prost(string, tag = "1")]
     pub org: ::prost::alloc::string::String,
     /// At most 1000; 0 stands for 100.
@@ -3323,10 +3326,10 @@ impl ::prost::Name for ListPersonalTokensResponse {
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct SuspendPersonalTokenRequest {
-    /// The org's slug.
+    /// Required: the org's slug.
     #[prost(string, tag = "1")]
     pub org: ::prost::alloc::string::String,
-    /// The token's whole id.
+    /// Required: the token's whole id.
     #[prost(string, tag = "2")]
     pub id: ::prost::alloc::string::String,
 }
@@ -3365,10 +3368,10 @@ impl ::prost::Name for SuspendPersonalTokenResponse {
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ResumePersonalTokenRequest {
-    /// The org's slug.
+    /// Required: the org's slug.
     #[prost(string, tag = "1")]
     pub org: ::prost::alloc::string::String,
-    /// The token's whole id.
+    /// Required: the token's whole id.
     #[prost(string, tag = "2")]
     pub id: ::prost::alloc::string::String,
 }
@@ -5399,7 +5402,7 @@ pub struct CreateTokenRequest {
     /// Required: `mine` or `org`.
     #[prost(message, optional, tag = "1")]
     pub owner: ::core::option::Option<Whose>,
-    /// The token to create.
+    /// Required: the token to create.
     #[prost(message, optional, tag = "2")]
     pub token: ::core::option::Option<NewToken>,
 }
@@ -6071,7 +6074,7 @@ impl ::prost::Name for RevokeAllTokensResponse {
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 #[prost(skip_debug)]
 pub struct RevokeSecretRequest {
-    /// The whole secret.
+    /// Required: the whole secret.
     #[prost(string, tag = "1")]
     pub secret: ::prost::alloc::string::String,
 }
@@ -6152,6 +6155,7 @@ impl ::prost::Name for ExplainTokenRequest {
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 #[prost(skip_debug)]
 pub struct PresentedSecret {
+    /// Required.
     #[prost(string, tag = "1")]
     pub secret: ::prost::alloc::string::String,
 }
@@ -7746,7 +7750,7 @@ impl ::prost::Name for Allowed {
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ValidateTokensRequest {
-    /// At least 1 and at most 1000.
+    /// Required: at least 1 and at most 1000.
     #[prost(message, repeated, tag = "1")]
     pub questions: ::prost::alloc::vec::Vec<ValidateTokenRequest>,
 }

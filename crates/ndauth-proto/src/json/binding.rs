@@ -184,6 +184,12 @@ impl HttpBinding {
         variables(&self.segments)
     }
 
+    /// Returns true if the path sets a field of the request, so that neither the query nor the body may.
+    pub fn path_sets(&self, field: &FieldDescriptor) -> bool {
+        let constant = self.constant.as_ref().is_some_and(|path| path[0] == *field);
+        constant || self.variables().any(|variable| variable.fields[0] == *field)
+    }
+
     /// Builds the request of a call: from its body, the values of the path's variables, in their order, and the query.
     /// No field is set twice.
     pub fn request(
