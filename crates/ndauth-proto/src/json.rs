@@ -30,7 +30,7 @@ mod binding;
 
 use ndauth_core::Problem;
 use prost::{Message, Name};
-use prost_reflect::{DynamicMessage, MessageDescriptor};
+use prost_reflect::MessageDescriptor;
 use serde_json::Value;
 
 pub use binding::{BodyOf, HttpBinding, Parameter, PathSegment, WITHOUT_BINDING, bindings};
@@ -38,14 +38,12 @@ pub use descriptors::descriptors;
 pub use form::{MINTING, MessageForm, SUM_TYPES, enum_value_name, is_secret};
 pub use read::read_message;
 pub use text::{DEEPEST, MOST_VALUES, parse};
-pub use write::Json;
+pub use write::{NoJson, write};
 
 /// Returns the JSON of a message. Fails for one that holds a secret, except those that mint one.
-pub fn to_value<M: Message + Name>(message: &M) -> Result<Value, serde_json::Error> {
-    let bytes = message.encode_to_vec();
-    let message = DynamicMessage::decode(descriptor::<M>(), bytes.as_slice())
-        .expect("a message of the contract is one of its descriptors");
-    serde_json::to_value(Json(&message))
+pub fn to_value<M: Message + Name>(message: &M) -> Result<Value, NoJson> {
+    let text = write(&descriptor::<M>(), &message.encode_to_vec())?;
+    Ok(serde_json::from_str(&text).expect("it is JSON"))
 }
 
 /// Parses a message.

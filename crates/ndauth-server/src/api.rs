@@ -21,11 +21,10 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, 
 use http_body_util::BodyExt as _;
 use ndauth_authority::access::Operation;
 use ndauth_core::{Problem, Reason};
-use ndauth_proto::json::{BodyOf, Json, parse};
+use ndauth_proto::json::{BodyOf, parse, write};
 use ndauth_proto::problem_from_status;
 use percent_encoding::percent_decode_str;
 use prost::Message;
-use prost_reflect::DynamicMessage;
 use tonic::Status;
 use tower::{Layer as _, ServiceExt as _, service_fn};
 use tower_http::cors::CorsLayer;
@@ -376,10 +375,7 @@ fn is_json(headers: &HeaderMap) -> Result<(), ApiFailure> {
 
 /// Writes the one message of a response as JSON. Logs what has no form there.
 fn json(route: &ApiRoute, framed: &Bytes) -> Option<Bytes> {
-    let message = unframed(framed)
-        .ok()
-        .and_then(|message| DynamicMessage::decode(route.binding.rpc.output(), message).ok())?;
-    match serde_json::to_vec(&Json(&message)) {
+    match write(&route.output, unframed(framed).ok()?) {
         Ok(json) => Some(json.into()),
         Err(error) => {
             tracing::error!(%error, "a response has no form in JSON");

@@ -27,6 +27,7 @@ mod outages;
 mod packages;
 mod permissions;
 mod preflight;
+mod recipes;
 mod registry;
 mod replicas;
 mod requests;

@@ -2,7 +2,6 @@
 
 use ndauth_core::{Permission, Timestamp};
 use prost::Message;
-use prost_reflect::DynamicMessage;
 
 use crate::{permission_from_proto, permission_to_proto, timestamp_from_proto, timestamp_to_proto, v1};
 
@@ -14,17 +13,10 @@ const UNITS: [(char, i64); 5] = [('s', 1), ('h', 60 * 60), ('d', DAY), ('w', 7 *
 /// The longest duration that the wire may carry, in seconds.
 const LONGEST: i64 = 315_576_000_000;
 
-/// Returns the seconds and the nanoseconds of an instant or a duration.
-fn parts(message: &DynamicMessage) -> (i64, i32) {
-    let part = |number| message.get_field_by_number(number);
-    let seconds = part(1).and_then(|seconds| seconds.as_i64()).unwrap_or_default();
-    (seconds, part(2).and_then(|nanos| nanos.as_i32()).unwrap_or_default())
-}
-
-/// Writes an instant in RFC 3339. `None` if it is out of range.
-pub(super) fn instant_text(message: &DynamicMessage) -> Option<String> {
-    let (seconds, nanos) = parts(message);
-    timestamp_from_proto("", prost_types::Timestamp { seconds, nanos }).ok().map(|at| at.to_string())
+/// Writes an instant in RFC 3339. `None` if it is malformed or out of range.
+pub(super) fn instant_text(bytes: &[u8]) -> Option<String> {
+    let instant = prost_types::Timestamp::decode(bytes).ok()?;
+    timestamp_from_proto("", instant).ok().map(|at| at.to_string())
 }
 
 pub(super) fn parse_instant(text: &str) -> Result<Vec<u8>, String> {
@@ -35,8 +27,8 @@ pub(super) fn parse_instant(text: &str) -> Result<Vec<u8>, String> {
 }
 
 /// Writes a duration: in whole days, or in seconds. `None` if it is negative or malformed.
-pub(super) fn duration_text(message: &DynamicMessage) -> Option<String> {
-    let (seconds, nanos) = parts(message);
+pub(super) fn duration_text(bytes: &[u8]) -> Option<String> {
+    let prost_types::Duration { seconds, nanos } = prost_types::Duration::decode(bytes).ok()?;
     if seconds < 0 || !(0..1_000_000_000).contains(&nanos) {
         return None;
     }
@@ -67,8 +59,8 @@ fn duration(text: &str) -> Option<prost_types::Duration> {
 }
 
 /// Writes a permission. `None` if it is malformed.
-pub(super) fn permission_text(message: &DynamicMessage) -> Option<String> {
-    let permission: v1::Permission = message.transcode_to().ok()?;
+pub(super) fn permission_text(bytes: &[u8]) -> Option<String> {
+    let permission = v1::Permission::decode(bytes).ok()?;
     permission_from_proto("", &permission).ok().map(|permission| permission.to_string())
 }
 

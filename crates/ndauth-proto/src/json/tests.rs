@@ -1,11 +1,12 @@
 use std::collections::BTreeSet;
 
-use prost_reflect::{DynamicMessage, Kind};
+use prost::Message as _;
+use prost_reflect::{DynamicMessage, Kind, ReflectMessage as _};
 use serde_json::{Value, json};
 
 use super::{
-    HttpBinding, Json, MINTING, SUM_TYPES, WITHOUT_BINDING, bindings, descriptors, from_text, is_secret,
-    parse, read_message, to_value,
+    HttpBinding, MINTING, SUM_TYPES, WITHOUT_BINDING, bindings, descriptors, from_text, is_secret, parse,
+    read_message, to_value, write,
 };
 use crate::v1;
 
@@ -14,10 +15,15 @@ fn dynamic(message: &str, value: &Value) -> Result<DynamicMessage, String> {
     read_message(&descriptor, value).map_err(|problem| problem.message)
 }
 
+fn written(message: &DynamicMessage) -> Result<Value, String> {
+    let text = write(&message.descriptor(), &message.encode_to_vec()).map_err(|why| why.to_string())?;
+    serde_json::from_str(&text).map_err(|why| format!("{why}: {text}"))
+}
+
 /// What a value is after it was read and written. The field holds the sum type.
 fn round(message: &str, value: &Value) -> Result<Value, String> {
     let read = dynamic(message, value)?;
-    serde_json::to_value(Json(&read)).map_err(|why| why.to_string())
+    written(&read)
 }
 
 /// A field of each sum type, and the forms of its members.
@@ -47,7 +53,7 @@ fn each_form_of_a_sum_type_is_printed_as_it_is_parsed() {
         for form in forms {
             let value = json!({ field: serde_json::from_str::<Value>(form).expect(form) });
             let message = dynamic(message, &value).expect(form);
-            let printed = serde_json::to_value(Json(&message)).expect(form);
+            let printed = written(&message).expect(form);
             assert_eq!(printed[field], value[field], "{sum} {form}");
         }
         for wrong in [
@@ -285,7 +291,7 @@ fn a_request_is_built_from_the_path_the_query_and_the_body() {
             .collect();
         let request =
             binding(name).request(body.as_ref(), values, &query).map_err(|problem| problem.message)?;
-        serde_json::to_value(Json(&request)).map_err(|why| why.to_string())
+        written(&request)
     };
     let list = "GET /v1/tokens";
     let listed =
@@ -354,4 +360,23 @@ fn a_request_is_built_from_the_path_the_query_and_the_body() {
     ] {
         assert_eq!(build(name, body, values, query), Err(expected.to_owned()), "{name} {query}");
     }
+}
+
+#[test]
+fn text_is_escaped_and_malformed_encodings_are_refused() {
+    let named =
+        |name: &str| to_value(&v1::Org { name: name.to_owned(), ..Default::default() }).expect("an org");
+    for name in ["", "a\"b", "a\\b", "a\nb\u{0}\u{1f}", "\u{e9}\u{1f600}\u{2028}", "</script>"] {
+        assert_eq!(named(name)["name"], name, "{name:?}");
+    }
+    let org = descriptors().get_message_by_name("ndauth.v1.Org").expect("a message");
+    for bad in [&[0x0a][..], &[0x0a, 5, b'a'], &[0xff], &[0x08, 0x01], &[0x0a, 1, 0xff], &[0x22, 2, 8, 0xff]]
+    {
+        assert!(write(&org, bad).is_err(), "{bad:?}");
+    }
+    // Fields that this program does not know are left out.
+    let newer =
+        [&v1::Org { slug: "ops".to_owned(), ..Default::default() }.encode_to_vec()[..], &[0xf8, 0x07, 1]]
+            .concat();
+    assert!(write(&org, &newer).expect("an org").contains("\"slug\":\"ops\""));
 }

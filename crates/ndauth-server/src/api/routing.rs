@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use axum::http::{Method, Uri};
 use ndauth_proto::json::{HttpBinding, PathSegment, bindings};
 use percent_encoding::percent_decode_str;
+use prost_reflect::MessageDescriptor;
 
 use crate::grpc::{CallRoute, Gate};
 
@@ -15,6 +16,7 @@ pub(super) struct ApiRoute {
     /// The path of the RPC.
     pub(super) rpc: Uri,
     pub(super) call: &'static CallRoute,
+    pub(super) output: MessageDescriptor,
 }
 
 /// The routes, by the path for those without variables.
@@ -40,7 +42,8 @@ impl ApiRouter {
         for binding in bindings() {
             let rpc = format!("/{}/{}", binding.rpc.parent_service().full_name(), binding.rpc.name());
             let (Some(call), Ok(rpc)) = (gate.route(&rpc), rpc.parse()) else { continue };
-            let route: &ApiRoute = Box::leak(Box::new(ApiRoute { binding, rpc, call }));
+            let route: &ApiRoute =
+                Box::leak(Box::new(ApiRoute { binding, rpc, call, output: binding.rpc.output() }));
             match binding.variables().next() {
                 Some(_) => router.variable.push(route),
                 None => {

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use ndauth_core::{Problem, Secret};
-use ndauth_proto::json::{HttpBinding, Json, bindings};
+use ndauth_proto::json::{HttpBinding, bindings, write};
 use ndauth_proto::problem_from_status;
 use prost::Message as _;
 use prost_reflect::DynamicMessage;
@@ -94,8 +94,8 @@ async fn call(
     let mut client = raw(server).await;
     let answer = call_for_message(&mut client, &path, &headers, &body).await.expect("answered");
     let response: Bytes = answer.map_err(|status| problem_from_status(&status))?;
-    let response = DynamicMessage::decode(binding.rpc.output(), response).expect("a message of the RPC");
-    Ok(serde_json::to_value(Json(&response)).expect("it has a form in JSON"))
+    let text = write(&binding.rpc.output(), &response).expect("it has a form in JSON");
+    Ok(serde_json::from_str(&text).expect("JSON"))
 }
 
 /// Returns a copy of a response without what differs at each call.
