@@ -1,7 +1,8 @@
 //! Checks the walls between the crates over `cargo metadata`: the dependencies that a crate must never have.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::fs;
+use std::path::{Path, PathBuf};
 
 use cargo_metadata::{DependencyKind, MetadataCommand};
 
@@ -113,6 +114,48 @@ fn changes_pass_one_door() {
         doors.extend(writing.map(|(path, _)| Path::new(name).join(path)));
     }
     assert_eq!(doors, [Path::new("ndauth-authority/src/change.rs")]);
+}
+
+/// Returns the files that no `mod` line names, so that they are never compiled.
+fn left_out(files: &Files) -> Vec<&Path> {
+    let is_root = |path: &Path| {
+        let name = path.file_name().unwrap_or_default();
+        name == "lib.rs" || name == "main.rs" || path.parent().is_some_and(|folder| folder.ends_with("bin"))
+    };
+    let named = |path: &&Path| {
+        let folder = path.parent().unwrap_or(Path::new(""));
+        let line = format!("mod {};", path.file_stem().unwrap_or_default().display());
+        let parents = [folder.with_extension("rs"), folder.join("lib.rs"), folder.join("main.rs")];
+        let mut texts = parents.iter().filter_map(|parent| files.get(parent));
+        texts.any(|text| text.lines().any(|named| named.ends_with(&line)))
+    };
+    files.keys().map(PathBuf::as_path).filter(|path| !is_root(path) && !named(path)).collect()
+}
+
+/// A file without its `mod` line is silent: its tests do not run, and nothing fails.
+#[test]
+fn every_file_is_a_module() {
+    for entry in
+        fs::read_dir(root().join("crates")).expect("a folder").chain(fs::read_dir(root()).expect("a folder"))
+    {
+        let folder = entry.expect("an entry").path();
+        for inner in ["src", "tests"].iter().filter(|inner| folder.join(inner).is_dir()) {
+            let mut files = Files::new();
+            read_folder(&folder, Path::new(inner), &mut files);
+            // It is included, not a module.
+            files.retain(|path, _| !path.components().any(|part| part.as_os_str() == "generated"));
+            assert_eq!(left_out(&files), [Path::new(""); 0], "{}", folder.display());
+        }
+    }
+    let files = [
+        ("src/lib.rs", "pub mod a;\nmod b;"),
+        ("src/a.rs", ""),
+        ("src/b.rs", "mod c;"),
+        ("src/b/c.rs", ""),
+        ("src/b/d.rs", ""),
+    ];
+    let files = files.map(|(path, text)| (PathBuf::from(path), text.to_owned())).into();
+    assert_eq!(left_out(&files), [Path::new("src/b/d.rs")]);
 }
 
 /// Rules that the workspace violates, each reported as a breach.

@@ -13,8 +13,7 @@ pub const DEEPEST: usize = 16;
 pub const MOST_VALUES: usize = 20_000;
 
 /// Parses a JSON text (RFC 8259). Refuses a key that an object has twice, nesting beyond [`DEEPEST`], and more than
-/// [`MOST_VALUES`]. Messages quote
-/// no values, since one may be a secret.
+/// [`MOST_VALUES`]. No message quotes a value, since one may be a secret.
 pub fn parse(text: &[u8]) -> Result<Value, Problem> {
     let mut parser = serde_json::Deserializer::from_slice(text);
     let value = Nested { depth: 0, values: &Cell::new(0) }

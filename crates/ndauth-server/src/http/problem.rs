@@ -293,7 +293,6 @@ pub(crate) struct ApiFailure {
 impl From<Problem> for ApiFailure {
     fn from(problem: Problem) -> ApiFailure {
         let status = match problem.reason {
-            Reason::DeadlineExceeded => StatusCode::GATEWAY_TIMEOUT,
             Reason::TokenLimitReached | Reason::OfferLimitReached => StatusCode::CONFLICT,
             // RFC 9470, section 3.
             Reason::LoginNotRecent => StatusCode::UNAUTHORIZED,

@@ -20,6 +20,7 @@ pub(super) const FAILURES: [(u16, &str, &str); 11] = [
     (403, "NotPermitted", "The caller may not do this."),
     (404, "NotFound", "There is no such thing, or the caller may not know of it."),
     (405, "MethodNotAllowed", "The path does not have this method. Any path answers so."),
+    (408, "TooSlow", "The body did not arrive in time."),
     (
         409,
         "Conflict",
@@ -29,16 +30,20 @@ pub(super) const FAILURES: [(u16, &str, &str); 11] = [
     (415, "UnsupportedMediaType", "The body is not `application/json`."),
     (500, "Internal", "The server failed. Nothing was decided."),
     (503, "Undecided", "It could not be decided: this is neither a yes nor a no."),
-    (504, "DeadlineExceeded", "It was not decided in time: this is neither a yes nor a no."),
 ];
 
 /// The headers of the failures: the status, the name, true if it is always there, and its description.
 const HEADERS: [(u16, &str, bool, &str); 5] = [
     (401, "WWW-Authenticate", true, "The challenge (RFC 6750). Without a credential it names no error."),
-    (403, "WWW-Authenticate", false, "What is missing (RFC 6750), if a credential that has it would do."),
+    (
+        403,
+        "WWW-Authenticate",
+        true,
+        "The challenge (RFC 6750): `scope` lists what is missing, where that is known.",
+    ),
     (405, "Allow", true, "The methods that the path has."),
     (503, "Retry-After", true, "The seconds after which to ask again."),
-    (504, "Retry-After", true, "The seconds after which to ask again."),
+    (408, "Retry-After", true, "The seconds after which to ask again."),
 ];
 
 const ABOUT: &str = "The API of an ndauth server, derived from its gRPC contract. Requests and responses are JSON. \

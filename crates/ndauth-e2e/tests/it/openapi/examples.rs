@@ -263,7 +263,7 @@ impl Walk {
         self.keep(415, &send(&self.server, text.as_bytes()));
         // The rest of the body never comes.
         let late = format!("{head}content-type: application/json\r\ncontent-length: 1000\r\n\r\n{{");
-        self.keep(504, &send(&self.server, late.as_bytes()));
+        self.keep(408, &send(&self.server, late.as_bytes()));
         let writer = writing(at);
         let other = parsed(&laptop.to_string().replace("laptop", "other"));
         self.keep(503, &ask(&self.server, new, Some(&ada), Some(&other)));
