@@ -184,6 +184,6 @@ on_both! {
                 }
             }
         }
-        assert!(answered > 60 && refused > 300, "{answered} answered, {refused} refused");
+        assert!(answered > 40 && refused > 300, "{answered} answered, {refused} refused");
     }
 }
