@@ -158,7 +158,7 @@ pub(crate) struct Serve {
     #[arg(long, value_name = "NETWORKS", env = "NDAUTHD_TRUSTED_PROXIES", value_parser = networks)]
     pub(crate) trusted_proxies: Option<Networks>,
 
-    /// Origins whose scripts may call the HTTP API, such as https://app.example.org,http://localhost:3000
+    /// Origins whose scripts may call the HTTP API, such as `https://app.example.org,http://localhost:3000`
     #[arg(long, value_name = "ORIGINS", env = "NDAUTHD_CORS_ORIGINS", value_parser = origins)]
     pub(crate) cors_origins: Option<Origins>,
 
