@@ -4,6 +4,7 @@
 //! the least affected by other work on the machine.
 
 pub mod empty;
+pub mod front;
 pub mod load;
 pub mod seed;
 pub mod server;

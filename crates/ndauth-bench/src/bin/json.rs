@@ -1,13 +1,11 @@
 //! A server that parses a question of `/v1/secrets:validate` and prints a fixed verdict, by axum and serde, behind
 //! ndauth's own HTTP front: the least that a JSON API can cost there.
 
+use axum::body::Body;
 use axum::routing::post;
 use axum::{Json, Router};
-use ndauth_server::front::{Front, Limits, Received};
+use ndauth_bench::front::serve;
 use serde::{Deserialize, Serialize};
-use tokio::net::TcpListener;
-use tonic::codegen::http::Request;
-use tower::Service;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -84,21 +82,6 @@ async fn validate(Json(question): Json<BareQuestion>) -> Json<BareVerdict> {
 
 #[tokio::main]
 async fn main() -> std::io::Result<()> {
-    let listener = TcpListener::bind("127.0.0.1:0").await?;
-    let address = listener.local_addr()?;
     let router = Router::new().route("/v1/secrets:validate", post(validate));
-    let front = Front::open(listener, None, Limits::default(), move |_| {
-        let router = router.clone();
-        move |request: Request<Received>| {
-            let answer = router.clone().call(request.map(axum::body::Body::new));
-            Box::pin(async move {
-                let Ok(response) = answer.await;
-                response
-            })
-        }
-    })?;
-    eprintln!("{{\"address\":\"{address}\"}}");
-    std::future::pending::<()>().await;
-    drop(front);
-    Ok(())
+    serve(router, Body::new).await
 }

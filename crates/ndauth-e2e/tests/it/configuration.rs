@@ -133,6 +133,7 @@ async fn the_example_is_a_configuration() {
                         && !line.contains("FILE")
                         && !line.contains("FOLDER")
                         && !line.contains("NETWORKS")
+                        && !line.contains("ORIGINS")
                 })
                 .unwrap_or(line)
         })

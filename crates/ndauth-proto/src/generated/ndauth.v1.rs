@@ -1934,7 +1934,7 @@ pub mod account_service_client {
     )]
     use tonic::codegen::*;
     use tonic::codegen::http::Uri;
-    /// The caller's own account and credential. The credential is `authorization: Bearer …` metadata.
+    /// The caller's own account and credential. The credential is the header `authorization: Bearer …`.
     #[derive(Debug, Clone)]
     pub struct AccountServiceClient<T> {
         inner: tonic::client::Grpc<T>,
@@ -2148,7 +2148,7 @@ pub mod account_service_server {
             tonic::Status,
         >;
     }
-    /// The caller's own account and credential. The credential is `authorization: Bearer …` metadata.
+    /// The caller's own account and credential. The credential is the header `authorization: Bearer …`.
     #[derive(Debug)]
     pub struct AccountServiceServer<T> {
         inner: Arc<T>,
@@ -6252,7 +6252,7 @@ pub mod token_service_client {
     )]
     use tonic::codegen::*;
     use tonic::codegen::http::Uri;
-    /// Tokens of persons and of orgs. The credential is `authorization: Bearer …` metadata.
+    /// Tokens of persons and of orgs. The credential is the header `authorization: Bearer …`.
     ///
     /// Each request names the owner of its tokens. For its own account's, a session may call everything, and a
     /// token only what each call says. For an org's, only a session of an admin of that org may call.
@@ -6854,7 +6854,7 @@ pub mod token_service_server {
             tonic::Status,
         >;
     }
-    /// Tokens of persons and of orgs. The credential is `authorization: Bearer …` metadata.
+    /// Tokens of persons and of orgs. The credential is the header `authorization: Bearer …`.
     ///
     /// Each request names the owner of its tokens. For its own account's, a session may call everything, and a
     /// token only what each call says. For an org's, only a session of an admin of that org may call.
@@ -8189,7 +8189,7 @@ pub mod validation_service_client {
     )]
     use tonic::codegen::*;
     use tonic::codegen::http::Uri;
-    /// For internal services. The credential is a service's, as `authorization: Bearer ndsvc_…` metadata.
+    /// For internal services. The credential is a service's, as the header `authorization: Bearer ndsvc_…`.
     #[derive(Debug, Clone)]
     pub struct ValidationServiceClient<T> {
         inner: tonic::client::Grpc<T>,
@@ -8379,7 +8379,7 @@ pub mod validation_service_server {
             request: tonic::Request<super::ResolveRequest>,
         ) -> std::result::Result<tonic::Response<super::ResolveResponse>, tonic::Status>;
     }
-    /// For internal services. The credential is a service's, as `authorization: Bearer ndsvc_…` metadata.
+    /// For internal services. The credential is a service's, as the header `authorization: Bearer ndsvc_…`.
     #[derive(Debug)]
     pub struct ValidationServiceServer<T> {
         inner: Arc<T>,
