@@ -10,7 +10,7 @@ use crate::{demo, package};
 
 #[derive(clap::Args)]
 pub(crate) struct TestTaskArguments {
-    /// What to pass on to `cargo nextest run`, such as a name to filter by.
+    /// Arguments for `cargo nextest run`, such as a name to filter by.
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
     filter: Vec<String>,
 }

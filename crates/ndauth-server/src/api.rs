@@ -200,7 +200,7 @@ impl ApiConnection {
     }
 }
 
-/// What the answer to a request needs.
+/// A request that is being answered: the parts of it that every answer needs.
 #[derive(Clone)]
 struct Exchange {
     api: Arc<Api>,
@@ -222,6 +222,7 @@ impl Exchange {
     ) -> Result<Request<Received>, ApiFailure> {
         let body = match body {
             [] => None,
+            // It is refused below, so it is not parsed.
             _ if matches!(route.binding.body, BodyOf::Nothing) => Some(serde_json::Value::Null),
             body => {
                 is_json(&head.headers)?;
@@ -279,12 +280,9 @@ impl Exchange {
         let status = Status::from_header_map(&head.headers).or_else(|| Status::from_header_map(&trailers));
         if let Some(status) = status.filter(|status| status.code() != tonic::Code::Ok) {
             let mut problem = problem_from_status(&status);
-            if problem.reason == Reason::DeadlineExceeded {
-                // A change may still take effect.
-                match without_response(route.call.row()).reason {
-                    Reason::Internal => {}
-                    unknown => problem.reason = unknown,
-                }
+            if problem.reason == Reason::DeadlineExceeded && route.call.row().does.changes() {
+                // The change may still take effect.
+                problem.reason = Reason::OutcomeUnknown;
             }
             let mut response = self.problem(&ApiFailure::from(renamed(route, problem)));
             response.headers_mut().extend(ours(&head.headers));

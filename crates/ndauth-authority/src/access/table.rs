@@ -86,6 +86,16 @@ pub enum Does {
     SettlesCopies,
 }
 
+impl Does {
+    /// Returns true if a call whose response is lost may have changed something.
+    pub fn changes(self) -> bool {
+        match self {
+            Does::Changes | Does::SettlesCopies => true,
+            Does::Reads | Does::ReadsCopies => false,
+        }
+    }
+}
+
 /// A row of the table.
 #[derive(Debug)]
 pub struct Row {
@@ -416,7 +426,7 @@ impl Operation {
 
     /// Returns true if the operation changes nothing.
     pub(crate) fn reads(self) -> bool {
-        matches!(self.any_row().does, Does::Reads | Does::ReadsCopies)
+        !self.any_row().does.changes()
     }
 
     /// Returns true if the operation is also allowed on a restored copy that nobody has put into service yet.

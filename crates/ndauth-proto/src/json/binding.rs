@@ -23,7 +23,7 @@ pub struct HttpBinding {
     pub method: &'static str,
     /// The segments of the path.
     pub segments: Vec<PathSegment>,
-    /// What follows the last segment and a colon, as `rotate` in `/v1/tokens/{id}:rotate`.
+    /// The verb after the last segment and a colon, such as `rotate` in `/v1/tokens/{id}:rotate`.
     pub verb: Option<String>,
     /// The part of the request that the body is.
     pub body: BodyOf,
@@ -131,23 +131,15 @@ fn binding(
         "*" => BodyOf::Request,
         name => BodyOf::Field(input.get_field_by_name(name).expect("a body is a field of the request")),
     };
-    let bound = |field: &FieldDescriptor| variables(&segments).any(|variable| variable.fields[0] == *field);
-    let constant = constant.filter(|path| !bound(&path[0]));
-    let is_set =
-        |field: &FieldDescriptor| bound(field) || constant.as_ref().is_some_and(|path| path[0] == *field);
-    let parameters = match &body {
+    let (rpc, parameters) = (rpc.clone(), Vec::new());
+    let mut binding = HttpBinding { rpc, method, segments, verb, body, parameters, constant: None };
+    binding.constant = constant.filter(|path| !binding.path_sets(&path[0]));
+    binding.parameters = match &binding.body {
         BodyOf::Request => Vec::new(),
-        BodyOf::Field(body) => parameters(&input, |field| is_set(field) || field == body),
-        BodyOf::Nothing => parameters(&input, is_set),
+        BodyOf::Field(body) => query_parameters(&input, |field| binding.path_sets(field) || field == body),
+        BodyOf::Nothing => query_parameters(&input, |field| binding.path_sets(field)),
     };
-    HttpBinding { rpc: rpc.clone(), method, segments, verb, body, parameters, constant }
-}
-
-fn variables(segments: &[PathSegment]) -> impl Iterator<Item = &Parameter> {
-    segments.iter().filter_map(|segment| match segment {
-        PathSegment::Literal(_) => None,
-        PathSegment::Variable(parameter) => Some(parameter),
-    })
+    binding
 }
 
 /// Finds the fields of a path such as `which.id`.
@@ -164,7 +156,10 @@ fn fields(message: &MessageDescriptor, path: &str) -> Vec<FieldDescriptor> {
 
 /// Returns the parameters of a query: the fields that have a text and are not set otherwise, and the members of the
 /// messages that are one `oneof`.
-fn parameters(request: &MessageDescriptor, is_set: impl Fn(&FieldDescriptor) -> bool) -> Vec<Parameter> {
+fn query_parameters(
+    request: &MessageDescriptor,
+    is_set: impl Fn(&FieldDescriptor) -> bool,
+) -> Vec<Parameter> {
     let mut parameters = Vec::new();
     for field in request.fields().filter(|field| !field.is_list() && !is_set(field)) {
         match field.kind() {
@@ -181,7 +176,10 @@ fn parameters(request: &MessageDescriptor, is_set: impl Fn(&FieldDescriptor) -> 
 impl HttpBinding {
     /// Returns the variables of the path, in its order.
     pub fn variables(&self) -> impl Iterator<Item = &Parameter> {
-        variables(&self.segments)
+        self.segments.iter().filter_map(|segment| match segment {
+            PathSegment::Literal(_) => None,
+            PathSegment::Variable(parameter) => Some(parameter),
+        })
     }
 
     /// Returns true if the path sets a field of the request, so that neither the query nor the body may.

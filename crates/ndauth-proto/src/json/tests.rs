@@ -20,7 +20,7 @@ fn written(message: &DynamicMessage) -> Result<Value, String> {
     serde_json::from_str(&text).map_err(|why| format!("{why}: {text}"))
 }
 
-/// What a value is after it was read and written. The field holds the sum type.
+/// Reads a value as a message, and writes the message again.
 fn round(message: &str, value: &Value) -> Result<Value, String> {
     let read = dynamic(message, value)?;
     written(&read)

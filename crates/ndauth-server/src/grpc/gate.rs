@@ -18,7 +18,7 @@ use axum::http::header::{ALLOW, AUTHORIZATION, CONTENT_TYPE};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Version};
 use metrics::{Counter, Histogram};
 use ndauth_authority::Credential;
-use ndauth_authority::access::{Does, Operation, Row, Rule, TABLE};
+use ndauth_authority::access::{Operation, Row, Rule, TABLE};
 use ndauth_authority::limits::{CALLS, ClientNetwork, CountedAs, OPEN_STREAMS, Share, Shares, network};
 use ndauth_core::{Networks, Problem, Reason};
 use ndauth_proto::status_from_problem;
@@ -397,7 +397,7 @@ impl ConnectionGate {
         };
         let (reply, id) = match call_route.row.operation {
             // A log span costs more than it is worth here: failures log a line of their own.
-            operation @ (Operation::ValidateToken | Operation::ValidateTokens | Operation::Resolve) => {
+            operation if call_route.is_answered_from_memory() => {
                 let id = given.map(|_| gate.id(given));
                 (self.validate(operation, request), id)
             }
@@ -620,6 +620,8 @@ impl ConnectionGate {
     ) -> Pin<Box<dyn Future<Output = Response<ResponseBody>> + Send>> {
         let (gate, client) = (Arc::clone(&self.gate), self.client(request.headers()));
         let from = self.network(request.headers());
+        // The rows of pages are of forms: showing one changes nothing.
+        let changes = request.method() == Method::POST;
         Box::pin(async move {
             let taken = gate.take_in(request, http::MAX_BODY, &Credential::Nothing, from).await;
             let (mut request, call) = match taken {
@@ -642,7 +644,11 @@ impl ConnectionGate {
             let response = match answer.await {
                 Ok(Ok(response)) => response,
                 Ok(Err(never)) => match never {},
-                Err(_) => http::refused(call_route.rpc, &without_response(call_route.row)),
+                Err(_) if changes => http::refused(call_route.rpc, &without_response(call_route.row)),
+                Err(_) => {
+                    let problem = Problem::new(Reason::Internal, "the page was not made");
+                    http::refused(call_route.rpc, &problem)
+                }
             };
             tonic_response(response.map(Body::new))
         })
@@ -816,10 +822,7 @@ fn span(call_route: &CallRoute, id: &HeaderValue) -> tracing::Span {
 
 /// Returns the problem of a call whose response was lost: a change may have been made.
 pub(crate) fn without_response(row: &Row) -> Problem {
-    let reason = match row.does {
-        Does::Reads | Does::ReadsCopies => Reason::Internal,
-        Does::Changes | Does::SettlesCopies => Reason::OutcomeUnknown,
-    };
+    let reason = if row.does.changes() { Reason::OutcomeUnknown } else { Reason::Internal };
     Problem::new(reason, "the call ended without a response")
 }
 

@@ -1,6 +1,7 @@
 //! Every path of the API, with every kind of caller, answers as its RPC does.
 
 use bytes::Bytes;
+use ndauth_authority::access::TABLE;
 use ndauth_core::{Problem, Secret};
 use ndauth_proto::json::{HttpBinding, bindings, write};
 use ndauth_proto::problem_from_status;
@@ -163,6 +164,9 @@ on_both! {
         let (mut answered, mut refused) = (0, 0);
         for binding in bindings() {
             let body = body(binding.rpc.name());
+            let rpc = format!("{}/{}", binding.rpc.parent_service().full_name(), binding.rpc.name());
+            let row = TABLE.iter().find(|row| row.calls.contains(&rpc.as_str())).expect("every RPC has a row");
+            let changes = row.does.changes();
             let values: Vec<&str> = binding.variables().map(|variable| value(binding.rpc.name(), variable.field().name())).collect();
             let request = binding.request(body.as_ref(), &values, &[]).expect("a request");
             let mut path = binding.to_string();
@@ -175,6 +179,9 @@ on_both! {
                 let by_http = ask(&server, &path, secret.as_deref(), body.as_ref());
                 let expected = by_grpc.as_ref().map(drop).map_err(outcome_of).or_else(|problem| problem);
                 assert_eq!(outcome_of_answer(&by_http), expected, "{path} by {caller}: {by_http:?}");
+                // SEC-04: no token changes anything but itself, on any path.
+                let is_token = caller.contains("token");
+                assert!(!(is_token && changes && by_http.status == 200), "{path} by {caller}: {by_http:?}");
                 match by_grpc {
                     Ok(response) => {
                         assert_eq!(settled(by_http.json()), settled(response), "{path} by {caller}");

@@ -8,7 +8,7 @@ use super::{committed, root};
 use crate::installation::{Running, path, run, test_path};
 use crate::on_both;
 
-/// What each client prints.
+/// The output of each client.
 const EXPECTED: &str = "created: ACTIVE RW\nrotated: RW SECRET_REPLACED\nrevoked: REVOKED TOKEN_REVOKED\n\
                         failed: 404 NOT_FOUND\n";
 
