@@ -1,7 +1,8 @@
 """A registry of assets behind ndauth.
 
     pip install ndauth fastapi uvicorn
-    NDAUTH_URL=http://127.0.0.1:7711 NDAUTH_SECRET_FILE=service-secret PORT=8000 python fastapi_app.py
+    export NDAUTH_ADDRESS=https://ndauth.example.org NDAUTH_SERVICE_SECRET_FILE=service-secret PORT=8000
+    python fastapi_app.py
 
 The file holds the secret that `ndauthd admin service create` printed.
 """
@@ -14,7 +15,7 @@ from fastapi import FastAPI, HTTPException, Request
 
 from ndauth import Guard, Route, Verifier
 
-verifier = Verifier(os.environ["NDAUTH_URL"], secret_file=os.environ["NDAUTH_SECRET_FILE"])
+verifier = Verifier(os.environ["NDAUTH_ADDRESS"], secret_file=os.environ["NDAUTH_SERVICE_SECRET_FILE"])
 routes = [
     Route.open("GET /healthz"),
     Route.needs("GET /orgs/{org}/assets/{asset}", "RO", "read:assets:{asset}"),
@@ -54,4 +55,4 @@ async def publish(org: str, asset: str, request: Request):
 
 
 if __name__ == "__main__":
-    uvicorn.run(app, host="127.0.0.1", port=int(os.environ.get("PORT", "8000")))
+    uvicorn.run(app, host="127.0.0.1", port=int(os.environ["PORT"]))

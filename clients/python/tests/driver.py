@@ -24,15 +24,14 @@ async def answer(verifier: Verifier, question: dict[str, str]) -> dict[str, obje
     except InvalidQuestion as why:
         return {"invalid": why.field}
     if not isinstance(verdict, Allowed):
-        return {"refused": Reason.Name(verdict.reason)}
+        return {"refused": Reason.Name(verdict.reason).removeprefix("REASON_")}
     access = Scope.Name(verdict.effective.access).removeprefix("SCOPE_") if verdict.HasField("effective") else None
     return {"allowed": {"token_id": verdict.token_id, "token_name": verdict.token_name, "access": access}}
 
 
 async def main() -> None:
-    address = os.environ["NDAUTH_ADDRESS"]
-    url = address if "://" in address else f"http://{address}"
-    async with Verifier(url, secret=os.environ["NDAUTH_SERVICE_SECRET"]) as verifier:
+    address, secret = os.environ["NDAUTH_ADDRESS"], os.environ["NDAUTH_SERVICE_SECRET"]
+    async with Verifier(address, secret=secret) as verifier:
         # The loop stays free for the watch while a line is awaited.
         while line := await asyncio.to_thread(sys.stdin.readline):
             print(json.dumps(await answer(verifier, json.loads(line))), flush=True)

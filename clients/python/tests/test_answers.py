@@ -60,12 +60,7 @@ class AnswersTest(unittest.TestCase):
             ("a reset", answer(9, "a"), changes(reset=True), False),
             ("rules", answer(9, "a"), changes(rules=Rules()), False),
             ("nothing", answer(token="a"), changes(), True),
-            (
-                "a flood",
-                answer(token="a"),
-                changes(*(Change(sequence=n, token_id=f"{n}") for n in range(6, 6000))),
-                False,
-            ),
+            ("a flood", answer(token="a"), flood, False),
         ]:
             with self.subTest(case):
                 self.assertEqual(self.kept(made, between=message), expected)

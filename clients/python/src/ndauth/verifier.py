@@ -68,16 +68,16 @@ class Verifier:
 
     def __init__(
         self,
-        url: str,
+        address: str,
         *,
         secret: str | None = None,
         secret_file: str | os.PathLike[str] | None = None,
         ca_file: str | os.PathLike[str] | None = None,
         capacity: int = 10_000,
     ) -> None:
-        server = urlsplit(url)
+        server = urlsplit(address)
         if server.scheme not in _PORTS or not server.hostname or server.path.strip("/") or "@" in server.netloc:
-            raise ValueError(f"`{url}` is no server: expected `https://HOST:PORT`, or `http://HOST:PORT`")
+            raise ValueError(f"`{address}` is no server: expected `https://HOST:PORT`, or `http://HOST:PORT`")
         if (secret is None) == (secret_file is None):
             raise ValueError("give either `secret` or `secret_file`")
         self._target = server.netloc if server.port else f"{server.netloc}:{_PORTS[server.scheme]}"
