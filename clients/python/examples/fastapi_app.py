@@ -12,7 +12,6 @@ from contextlib import asynccontextmanager
 
 import uvicorn
 from fastapi import FastAPI, HTTPException, Request
-
 from ndauth import Guard, Route, Verifier
 
 verifier = Verifier(os.environ["NDAUTH_ADDRESS"], secret_file=os.environ["NDAUTH_SERVICE_SECRET_FILE"])

@@ -1,4 +1,5 @@
 import unittest
+from unittest import mock
 
 from ndauth.answers import Answers
 from ndauth.v1.types_pb2 import All
@@ -41,7 +42,16 @@ class AnswersTest(unittest.TestCase):
     def test_the_time_counts_from_the_sending(self):
         answers = Answers(10)
         asked = answers.ask()
-        answers.keep(b"key", asked._replace(sent=asked.sent - 61), answer(token="a"))
+        for later, expected in [(59.9, True), (60, False)]:
+            with self.subTest(later), mock.patch("ndauth.answers.now", lambda: asked.sent + 5):
+                answers.keep(b"key", asked, answer(token="a"))
+            with mock.patch("ndauth.answers.now", lambda later=later: asked.sent + later):
+                self.assertEqual(answers.find(b"key") is not None, expected)
+
+    def test_an_answer_that_arrives_too_late_is_not_kept(self):
+        answers = Answers(10)
+        asked = answers.ask()
+        answers.keep(b"key", asked._replace(sent=asked.sent - 60), answer(token="a"))
         self.assertIsNone(answers.find(b"key"))
 
     def test_a_change_drops_what_it_concerns_before_and_after_the_answer(self):

@@ -28,6 +28,7 @@ class TableTest(unittest.TestCase):
             ("GET", "/orgs/ops/assets/logo", ("ops", "RO", "read:assets:logo")),
             ("HEAD", "/orgs/ops/assets/logo", ("ops", "RO", "read:assets:logo")),
             ("PUT", "/orgs/ops/assets/logo", ("ops", "RW", "write:assets:logo")),
+            ("HEAD", "/deploy", None),
             ("put", "/orgs/ops/assets/logo", None),
             ("DELETE", "/orgs/ops/assets/logo", None),
             ("POST", "/deploy", ("ops", "RW", None)),

@@ -105,6 +105,7 @@ class Verifier:
     async def __aexit__(self, *_: object) -> None:
         self._watch_task.cancel()
         await asyncio.wait([self._watch_task])
+        self.watching = False
         await self._channel.close()
 
     async def validate(
