@@ -130,7 +130,8 @@ class Verifier:
         key = hashlib.sha256(question.SerializeToString(deterministic=True)).digest()
         answer = self._answers.find(key)
         if answer is None:
-            question.client = client
+            # No decision depends on it, so text that is not Unicode is no reason to refuse.
+            question.client = client.encode(errors="replace").decode()
             if self._calls >= _MOST_CALLS:
                 raise Undecided("RESOURCE_EXHAUSTED", "too many questions are waiting")
             self._calls += 1
