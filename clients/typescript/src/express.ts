@@ -56,8 +56,8 @@ export function guard(verifier: Pick<Verifier, "validate">, table: Row[], option
   for (const row of table) {
     const [, name, path = ""] = ROUTE.exec(row.route) ?? [];
     const method = METHODS.find((method) => method.toUpperCase() === name);
-    if (method === undefined) throw new TypeError(`\`${row.route}\` is not a route: expected \`GET /orgs/:org\``);
-    if (row.open) router[method](path, row.handler as RequestHandler);
+    if (method === undefined) throw new TypeError(`\`${row.route}\` is not a route, such as \`GET /orgs/:org\``);
+    if (row.open === true) router[method](path, row.handler as RequestHandler);
     else router[method](path, admit(verifier, row, path, options) as RequestHandler, row.handler as RequestHandler);
   }
   router.use((_request, response) => respond(response, noSuchRoute()));
@@ -75,7 +75,8 @@ function admit(
   if (new Set(parts).size < parts.length) throw new TypeError(`\`${row.route}\` names a part twice`);
   const { access, org = "{org}", permission } = row;
   for (const [part] of `${org} ${permission ?? ""}`.matchAll(/\{[^}]*\}?|\}/g)) {
-    if (!parts.some((name) => part === `{${name}}`)) throw new TypeError(`\`${row.route}\` has no part for \`${part}\``);
+    const known = parts.some((name) => part === `{${name}}`);
+    if (!known) throw new TypeError(`\`${row.route}\` has no part for \`${part}\``);
   }
   const filled = (template: string, params: Params) => template.replace(/\{(\w+)\}/g, (_, part) => params[part] ?? "");
   return async (request, response, next) => {

@@ -4,7 +4,7 @@ import { durationMs } from "@bufbuild/protobuf/wkt";
 import type { Allowed, ValidateTokenResponse } from "./gen/ndauth/v1/validation_service_pb.js";
 import type { WatchRevocationsResponse } from "./gen/ndauth/v1/watch_service_pb.js";
 
-/** An instant on two clocks, in milliseconds. Neither alone is enough: one stands still in suspend, the other is set. */
+/** An instant on two clocks, in milliseconds: one stands still during suspend, and the other can be set. */
 export interface Instant {
   monotonic: number;
   wall: number;
