@@ -3,24 +3,34 @@
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
-import { create, toBinary } from "@bufbuild/protobuf";
-import { durationMs } from "@bufbuild/protobuf/wkt";
-import { type Client, Code, ConnectError, createClient, type Interceptor } from "@connectrpc/connect";
-import { createGrpcTransport, Http2SessionManager } from "@connectrpc/connect-node";
-import { BadRequestSchema } from "./gen/google/rpc/error_details_pb.js";
-import { Access, ValidateTokenRequestSchema, ValidationService } from "./gen/ndauth/v1/validation_service_pb.js";
+import { create, type DescMethod, fromBinary, type MessageShape, toBinary } from "@bufbuild/protobuf";
+import { anyUnpack, durationMs } from "@bufbuild/protobuf/wkt";
+import { Client, credentials, Metadata, type ServiceError, status } from "@grpc/grpc-js";
+import { BadRequestSchema, StatusSchema } from "./gen/google/rpc/error_details_pb.js";
 import type { Refused } from "./gen/ndauth/v1/types_pb.js";
-import type { Allowed, ValidateTokenRequest } from "./gen/ndauth/v1/validation_service_pb.js";
+import { Access, ValidateTokenRequestSchema, ValidationService } from "./gen/ndauth/v1/validation_service_pb.js";
+import type { Allowed, ValidateTokenRequest, ValidateTokenResponse } from "./gen/ndauth/v1/validation_service_pb.js";
 import { WatchRevocationsRequestSchema, WatchService } from "./gen/ndauth/v1/watch_service_pb.js";
-import { type Instant, Kept, now } from "./kept.js";
+import { Kept, now } from "./kept.js";
 
-/** The deadline of a call, in milliseconds. */
+/** The deadline of a call, in milliseconds, and the longest time without a response to a probe. */
 const DEADLINE = 2000;
 /** The first and the longest pause before the watch is opened again, in milliseconds. */
 const PAUSE = { first: 50, longest: 2000 };
 /** The shortest and the longest time between two probes, in milliseconds. */
 const PERIOD = { shortest: 10, longest: 250 };
-const LARGEST_RESPONSE = 4 * 1024 * 1024;
+
+const CHANNEL = {
+  // A connection that died without a word is given up, and the next one is tried soon.
+  "grpc.keepalive_time_ms": 1000,
+  "grpc.keepalive_timeout_ms": 1000,
+  "grpc.initial_reconnect_backoff_ms": 100,
+  "grpc.max_reconnect_backoff_ms": 1000,
+  // The address says all that there is to know: no proxy of the environment, no configuration from DNS.
+  "grpc.enable_http_proxy": 0,
+  "grpc.service_config_disable_resolution": 1,
+  "grpc.use_local_subchannel_pool": 1,
+};
 
 /** One question: whether a secret may do something in an org, or only whose it is. */
 export type Question = {
@@ -82,29 +92,21 @@ export class InvalidQuestion extends Error {
 
 /** Asks one server, over one connection. Call `close` when the service stops: until then the connection stays open. */
 export class Verifier {
-  readonly #sessions: Http2SessionManager;
-  readonly #validation: Client<typeof ValidationService>;
-  readonly #watching: Client<typeof WatchService>;
+  readonly #client: Client;
+  readonly #secret: () => string;
   readonly #kept: Kept;
   readonly #report: (failure: Undecided | InvalidQuestion) => void;
   #closed = false;
 
+  /** The URL is `https://HOST:PORT`, or `http://HOST:PORT` for this machine. */
   constructor(url: string, options: VerifierOptions) {
     const { ca, capacity = 10_000, report = () => {} } = options;
-    const secret = secretSource(options);
-    const authorize: Interceptor = (next) => (request) => {
-      request.header.set("authorization", `Bearer ${secret()}`);
-      return next(request);
-    };
-    this.#sessions = new Http2SessionManager(url, { pingIntervalMs: 1000, pingTimeoutMs: 1000 }, ca ? { ca } : {});
-    const transport = createGrpcTransport({
-      baseUrl: url,
-      sessionManager: this.#sessions,
-      interceptors: [authorize],
-      readMaxBytes: LARGEST_RESPONSE,
-    });
-    this.#validation = createClient(ValidationService, transport);
-    this.#watching = createClient(WatchService, transport);
+    const { protocol, hostname, port } = new URL(url);
+    const tls = protocol === "https:";
+    if (!tls && protocol !== "http:") throw new TypeError(`\`${url}\` does not begin with https:// or http://`);
+    const channel = tls ? credentials.createSsl(ca ? Buffer.from(ca) : null) : credentials.createInsecure();
+    this.#secret = secretSource(options);
+    this.#client = new Client(`${hostname}:${port || (tls ? 443 : 80)}`, channel, CHANNEL);
     this.#kept = new Kept(capacity);
     this.#report = report;
     if (capacity > 0) void this.#watch();
@@ -119,69 +121,98 @@ export class Verifier {
     const kept = this.#kept.find(key, sent);
     if (kept !== undefined) return { allowed: kept };
     try {
-      const response = await this.#validation.validateToken(request, { timeoutMs: DEADLINE });
-      const { outcome } = response;
-      if (outcome.case === undefined) throw new ConnectError("the response carries no verdict", Code.Internal);
+      const response = await this.#ask(request);
       this.#kept.keep(key, response, sent);
-      return outcome.case === "allowed" ? { allowed: outcome.value } : { refused: outcome.value };
+      const { outcome } = response;
+      if (outcome.case === "allowed") return { allowed: outcome.value };
+      if (outcome.case === "refused") return { refused: outcome.value };
     } catch (error) {
-      const failure = failureOf(error);
-      if (failure instanceof Undecided && failure.code === "DEADLINE_EXCEEDED") this.#giveUpConnecting();
-      this.#report(failure);
-      throw failure;
+      throw this.#reported(failureOf(error));
     }
+    throw this.#reported(new Undecided("the response carries no verdict", "INTERNAL"));
   }
 
   /** Closes the connection. Later questions cannot be decided. */
   close(): void {
     this.#closed = true;
-    this.#sessions.abort();
+    this.#client.close();
   }
 
-  /** Lets the next call begin another connection, if this one does not come about: it may never do. */
-  #giveUpConnecting(): void {
-    if (this.#sessions.state() === "connecting") this.#sessions.abort();
+  #ask(request: ValidateTokenRequest): Promise<ValidateTokenResponse> {
+    const [path, serialize, deserialize] = rpc(ValidationService.method.validateToken);
+    const deadline = Date.now() + DEADLINE;
+    return new Promise((resolve, reject) => {
+      const done = (error: ServiceError | null, response?: ValidateTokenResponse) =>
+        response === undefined ? reject(error) : resolve(response);
+      this.#client.makeUnaryRequest(path, serialize, deserialize, request, this.#metadata(), { deadline }, done);
+    });
+  }
+
+  #metadata(): Metadata {
+    const metadata = new Metadata();
+    metadata.set("authorization", `Bearer ${this.#secret()}`);
+    return metadata;
+  }
+
+  #reported<Failure extends Undecided | InvalidQuestion>(failure: Failure): Failure {
+    this.#report(failure);
+    return failure;
   }
 
   /** Follows the changes until the verifier is closed. While this fails, answers are kept by their age alone. */
   async #watch(): Promise<void> {
     for (let pause = PAUSE.first; !this.#closed; pause = Math.min(2 * pause, PAUSE.longest)) {
-      const silence = new AbortController();
-      const stream: Stream = { open: true, period: PERIOD.longest, heard: now(), silence };
+      const begun = now();
       try {
-        for await (const news of this.#watching.watchRevocations(probes(stream), { signal: silence.signal })) {
-          this.#kept.apply(news);
-          stream.heard = now();
-          const bound = news.confirmed?.bound;
-          if (bound) stream.period = Math.min(Math.max(durationMs(bound) / 8, PERIOD.shortest), PERIOD.longest);
-          pause = PAUSE.first;
-        }
+        await this.#follow();
       } catch (error) {
-        if (!this.#closed) this.#report(failureOf(error));
+        if (!this.#closed) this.#reported(failureOf(error));
       }
-      stream.open = false;
+      if (now().monotonic - begun.monotonic > PAUSE.longest) pause = PAUSE.first;
       await sleep(pause * (0.5 + Math.random() / 2), undefined, { ref: false });
     }
   }
-}
 
-/** One stream of the watch. */
-interface Stream {
-  open: boolean;
-  period: number;
-  heard: Instant;
-  silence: AbortController;
-}
-
-/** Sends the probes of a watch for as long as it is open. A stream on which they are not answered is given up. */
-async function* probes(stream: Stream) {
-  for (let probe = 1n; stream.open; probe += 1n) {
-    yield create(WatchRevocationsRequestSchema, { probe });
-    await sleep(stream.period, undefined, { ref: false });
-    if (now().monotonic - stream.heard.monotonic > DEADLINE) {
-      stream.silence.abort(new ConnectError("the server does not answer probes", Code.Unavailable));
+  /** Follows one stream until it ends. */
+  async #follow(): Promise<void> {
+    const stream = this.#client.makeBidiStreamRequest(...rpc(WatchService.method.watchRevocations), this.#metadata());
+    // Errors are thrown by the loop below. One that comes later is none of it.
+    stream.on("error", () => {});
+    let period = PERIOD.longest;
+    let heard = now();
+    let probe = 0n;
+    let next: NodeJS.Timeout | undefined;
+    const ask = () => {
+      if (now().monotonic - heard.monotonic > DEADLINE) {
+        stream.destroy(new Undecided("the server does not answer probes", "UNAVAILABLE"));
+        return;
+      }
+      probe += 1n;
+      stream.write(create(WatchRevocationsRequestSchema, { probe }));
+      next = setTimeout(ask, period).unref();
+    };
+    ask();
+    try {
+      for await (const news of stream) {
+        this.#kept.apply(news);
+        heard = now();
+        const bound = news.confirmed?.bound;
+        if (bound) period = Math.min(Math.max(durationMs(bound) / 8, PERIOD.shortest), PERIOD.longest);
+      }
+    } finally {
+      clearTimeout(next);
+      stream.cancel();
     }
   }
+}
+
+/** Returns the path of an RPC, and the conversions of its messages. */
+function rpc<Method extends DescMethod>({ parent, name, input, output }: Method) {
+  return [
+    `/${parent.typeName}/${name}`,
+    (request: MessageShape<Method["input"]>) => Buffer.from(toBinary(input, request)),
+    (response: Buffer) => fromBinary(output, response) as MessageShape<Method["output"]>,
+  ] as const;
 }
 
 function messageOf({ secret, access, org, permission, clientAddress, client }: Question): ValidateTokenRequest {
@@ -224,14 +255,19 @@ function secretSource({ secret, secretFile }: VerifierOptions): () => string {
 
 /** Returns the failure that a failed call stands for. It never says anything about the secret in question. */
 function failureOf(error: unknown): Undecided | InvalidQuestion {
-  const failed = ConnectError.from(error);
-  if (failed.code === Code.InvalidArgument || failed.code === Code.OutOfRange) {
-    const [fault] = failed.findDetails(BadRequestSchema).flatMap((bad) => bad.fieldViolations);
-    return new InvalidQuestion(failed.rawMessage, fault?.field ?? "", error);
+  if (error instanceof Undecided) return error;
+  const { code = status.UNKNOWN, details = String(error), metadata } = error as Partial<ServiceError>;
+  if (code === status.INVALID_ARGUMENT || code === status.OUT_OF_RANGE) {
+    return new InvalidQuestion(details, invalidField(metadata), error);
   }
-  // `DeadlineExceeded` is `DEADLINE_EXCEEDED` in gRPC.
-  const code = failed.code === Code.Canceled ? "CANCELLED" : Code[failed.code].replace(/(?<=[a-z])(?=[A-Z])/g, "_");
-  const own = failed.code === Code.Unauthenticated || failed.code === Code.PermissionDenied;
-  const message = own ? `this service may not validate: ${failed.rawMessage}` : failed.rawMessage;
-  return new Undecided(message, code.toUpperCase(), error);
+  const own = code === status.UNAUTHENTICATED || code === status.PERMISSION_DENIED;
+  return new Undecided(own ? `this service may not validate: ${details}` : details, status[code], error);
+}
+
+/** Returns the field that the details of a failed call name. */
+function invalidField(metadata: Metadata | undefined): string {
+  const [bytes] = metadata?.get("grpc-status-details-bin") ?? [];
+  if (!(bytes instanceof Buffer)) return "";
+  const { details } = fromBinary(StatusSchema, bytes);
+  return details.map((detail) => anyUnpack(detail, BadRequestSchema)?.fieldViolations[0]?.field).find(Boolean) ?? "";
 }
