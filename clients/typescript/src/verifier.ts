@@ -97,13 +97,16 @@ export class Verifier {
   readonly #kept: Kept;
   readonly #report: (failure: Undecided | InvalidQuestion) => void;
   #closed = false;
+  #endWatch = () => {};
 
   /** The URL is `https://HOST:PORT`, or `http://HOST:PORT` for this machine. */
   constructor(url: string, options: VerifierOptions) {
     const { ca, capacity = 10_000, report = () => {} } = options;
-    const { protocol, hostname, port } = new URL(url);
+    const { protocol, hostname, port, origin, href } = new URL(url);
     const tls = protocol === "https:";
-    if (!tls && protocol !== "http:") throw new TypeError(`\`${url}\` does not begin with https:// or http://`);
+    if (!(tls || protocol === "http:") || href !== `${origin}/`) {
+      throw new TypeError(`expected \`https://HOST:PORT\`, or \`http://HOST:PORT\` for this machine: \`${url}\``);
+    }
     const channel = tls ? credentials.createSsl(ca ? Buffer.from(ca) : null) : credentials.createInsecure();
     this.#secret = secretSource(options);
     this.#client = new Client(`${hostname}:${port || (tls ? 443 : 80)}`, channel, CHANNEL);
@@ -135,6 +138,7 @@ export class Verifier {
   /** Closes the connection. Later questions cannot be decided. */
   close(): void {
     this.#closed = true;
+    this.#endWatch();
     this.#client.close();
   }
 
@@ -176,7 +180,8 @@ export class Verifier {
   /** Follows one stream until it ends. */
   async #follow(): Promise<void> {
     const stream = this.#client.makeBidiStreamRequest(...rpc(WatchService.method.watchRevocations), this.#metadata());
-    // Errors are thrown by the loop below. One that comes later is none of it.
+    this.#endWatch = () => stream.cancel();
+    // The loop below throws errors. This is for those that come after it.
     stream.on("error", () => {});
     let period = PERIOD.longest;
     let heard = now();
