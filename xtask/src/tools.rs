@@ -106,6 +106,22 @@ pub(crate) fn debian() -> anyhow::Result<PathBuf> {
     Ok(archive)
 }
 
+/// Returns the folder of the TypeScript client, compiled with its tests and its example.
+pub(crate) fn typescript_client() -> anyhow::Result<PathBuf> {
+    let sources = root().join("clients/typescript");
+    let packages = node("typescript", "clients/typescript/package.json")?;
+    let folder = packages.parent().context("it is in a folder")?;
+    for part in ["src", "examples", "tests", "tsconfig.json"] {
+        let mut copy = command("cp", &["--recursive", "--no-target-directory"]);
+        copy.arg(sources.join(part)).arg(folder.join(part));
+        run(copy)?;
+    }
+    let mut compile = command(packages.join(".bin/tsc"), &["--project"]);
+    compile.arg(folder);
+    run(compile)?;
+    Ok(folder.to_owned())
+}
+
 /// Returns the folder of the packages that a Node program needs; the file at `needs` lists them.
 pub(crate) fn node(name: &str, needs: &str) -> anyhow::Result<PathBuf> {
     let folder = root().join("target/tools").join(name);

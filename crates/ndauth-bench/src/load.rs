@@ -27,7 +27,8 @@ pub struct RpcCall {
     pub credential: Option<String>,
     /// The encoded requests, one of which is drawn for each call.
     pub bodies: Rc<Vec<Bytes>>,
-    /// The sixth byte of every correct response, which is the first of a gRPC message; `None` accepts any.
+    /// The byte that tells a correct response: the sixth, which is the first of a gRPC message, or that after `"active":`.
+    /// `None` accepts any.
     pub expected: Option<u8>,
 }
 
@@ -108,6 +109,14 @@ impl LoadCall {
         matches!(self, LoadCall::Rpc(call) if call.is_grpc())
     }
 
+    /// Returns the index of the byte that tells a correct response.
+    fn telling(&self) -> usize {
+        match self {
+            LoadCall::Rpc(call) if call.is_form() => br#"{"active":"#.len(),
+            LoadCall::Rpc(_) | LoadCall::Proxy(_) => 5,
+        }
+    }
+
     fn expected(&self) -> Option<u8> {
         match self {
             LoadCall::Rpc(call) => call.expected,
@@ -121,10 +130,14 @@ impl RpcCall {
         self.content_type() == "application/grpc"
     }
 
+    fn is_form(&self) -> bool {
+        self.path.contains("/introspect")
+    }
+
     fn content_type(&self) -> &'static str {
         match self.path {
             path if path.starts_with("/v1/") => "application/json",
-            path if path.contains("/introspect") => "application/x-www-form-urlencoded",
+            _ if self.is_form() => "application/x-www-form-urlencoded",
             _ => "application/grpc",
         }
     }
@@ -324,7 +337,7 @@ async fn ask(
         let mut first = None;
         while let Some(bytes) = body.data().await {
             let bytes = bytes?;
-            first = first.or_else(|| bytes.get(5).copied());
+            first = first.or_else(|| bytes.get(call.telling()).copied());
             let _ = body.flow_control().release_capacity(bytes.len());
         }
         let status = body.trailers().await?;

@@ -48,5 +48,5 @@ fn its_own_tests_pass() {
 async fn fastapi_is_guarded() {
     let mut app = python();
     app.arg(root().join("clients/python/examples/fastapi_app.py"));
-    check_example(&Installation::new(Engine::Sqlite).await, app);
+    check_example(&Installation::new(Engine::Sqlite).await, app, "\"published_by\":\"ada\"");
 }

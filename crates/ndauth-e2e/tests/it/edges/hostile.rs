@@ -242,12 +242,13 @@ async fn a_yes_sets_every_identity_header() {
     }
     assert_eq!(answer.header("cache-control"), "no-store");
     let of_org = json!({
-        "name": "bot", "grants": "all", "expiry": "24h", "services": "all", "networks": "all",
+        "name": "bot", "grants": [{ "resource_type": "assets", "resource_id": "*", "actions": ["read"] }],
+        "expiry": "24h", "services": "all", "networks": "all",
     });
     let made =
         crate::api::ask(&door.server, "POST /v1/orgs/ops/tokens", Some(session.expose()), Some(&of_org));
     door.token = made.json()["secret"].as_str().expect("a secret").to_owned();
-    let answer = door.send("GET /edge/verify?org=ops", BOTH);
+    let answer = door.send("GET /edge/verify?org=ops&access=RO&permission=read:assets", BOTH);
     assert_eq!(answer.headers("x-auth-account"), [""], "it is there, and empty: {answer:?}");
     assert_eq!((answer.header("x-auth-token-name"), answer.header("x-auth-role")), ("bot", "ADMIN"));
 }

@@ -13,8 +13,8 @@ use crate::installation::{Installation, Running};
 use crate::on_both;
 
 /// The clients in other languages, by name.
-fn drivers(_: &Installation) -> Vec<(&'static str, Command)> {
-    vec![("Python", clients::python_driver())]
+fn drivers() -> Vec<(&'static str, Command)> {
+    vec![("Python", clients::python_driver()), ("TypeScript", clients::typescript_driver())]
 }
 
 /// Makes secrets of every kind and state. Returns each with a name for messages.
@@ -73,6 +73,8 @@ fn secrets(at: &Installation, server: &Running) -> Vec<(&'static str, String)> {
             all.push((new, secret));
         }
         if name == "retired" {
+            let used = ask(server, "GET /v1/whoami", Some(&all.last().expect("a secret").1), None);
+            assert_eq!(used.status, 200, "{used:?}");
             call(&format!("{path}:retireSecret"), &ada, json!({}));
         }
     }
@@ -129,7 +131,7 @@ on_both! {
         let narrow: Secret = at.run_admin("service create narrow --org dev").parse().expect("a secret");
         let (mut allowed, mut reasons) = (0, BTreeSet::new());
         for (service_name, service) in [("all orgs", at.service()), ("one org", narrow)] {
-            let mut channels = Channels::open(&server, &service, drivers(at)).await;
+            let mut channels = Channels::open(&server, &service, drivers()).await;
             for (name, secret) in &secrets {
                 for (org, access, permission, address) in QUESTIONS {
                     let asked = Asked { org, access, permission, address };
@@ -184,7 +186,7 @@ async fn near_misses_are_refused_alike() {
     at.people();
     let server = at.serve();
     let live = create(&server, at.session().expose(), &new_token("ci"));
-    let mut channels = Channels::open(&server, &at.service(), drivers(&at)).await;
+    let mut channels = Channels::open(&server, &at.service(), drivers()).await;
     let asked = Asked { org: "ops", access: Scope::Ro, permission: None, address: None };
     let told = channels.ask(&live, asked).await;
     assert!(told.iter().all(|(_, told)| matches!(told, Told::Allowed(_))), "{told:?}");
@@ -228,7 +230,7 @@ on_both! {
         let (server, session) = (at.serve(), at.session());
         let service = at.service();
         let asked = Asked { org: "ops", access: Scope::Rw, permission: None, address: None };
-        let mut channels = Channels::open(&server, &service, drivers(at)).await;
+        let mut channels = Channels::open(&server, &service, drivers()).await;
         for round in 0..3 {
             let secret = create(&server, session.expose(), &new_token(&format!("ci-{round}")));
             let told = channels.ask(&secret, asked).await;
