@@ -129,6 +129,8 @@ pub enum Effective {
 /// An allowed verdict, with everything that the caller receives.
 #[derive(Clone, Debug)]
 pub struct Allowed<'a> {
+    /// The secret that was presented.
+    pub secret: &'a SecretRecord,
     /// Its token.
     pub token: &'a Token,
     /// The token's owner.

@@ -4,7 +4,8 @@ use std::time::Duration;
 use ndauth_core::{
     Account, AccountId, Actions, Allowed, Concern, Effective, Expiry, ExpiryChoice, Factor, Grant, Grants,
     Lifetime, Networks, Org, OrgId, OrgPolicy, Orgs, Owner, OwnerView, Permission, Problem, Reason, Refusal,
-    Requirement, Role, Scope, SecretKind, ServiceId, Services, SessionId, Timestamp, Token, TokenId,
+    Requirement, Role, Scope, SecretId, SecretKind, SecretRecord, ServiceId, Services, SessionId, Timestamp,
+    Token, TokenId,
 };
 use prost::Message;
 use prost_types::field_descriptor_proto::Type;
@@ -50,10 +51,10 @@ fn no_secret_shows_an_end_later_than_its_token_s() {
     let at = |seconds: i64| Timestamp::from_micros(seconds * 1_000_000).expect("an instant");
     let account = AccountId::from_uuid(Uuid::nil());
     let secret = |ends_at| ndauth_core::SecretView {
-        record: ndauth_core::SecretRecord {
+        record: SecretRecord {
             ends_at,
-            ..ndauth_core::SecretRecord::first(
-                ndauth_core::SecretId::from_uuid(Uuid::nil()),
+            ..SecretRecord::first(
+                SecretId::from_uuid(Uuid::nil()),
                 "ndpat_Jj8IYR".parse().expect("a prefix"),
                 at(1),
             )
@@ -425,6 +426,8 @@ fn encoders_match_the_generated_types() {
             _ => Actions::Only(["read", "write"].map(|name| name.parse().expect("an action")).into()),
         },
     };
+    let prefix = "ndpat_Jj8IYR".parse().expect("a prefix");
+    let secret = SecretRecord::pending(SecretId::from_uuid(id(4)), prefix, now);
     let many = Grants::only((0..40).map(grant)).expect("grants");
     let access = |access, role, grants| Effective::Access { org: org.id, access, role, grants };
     for effective in [
@@ -455,7 +458,8 @@ fn encoders_match_the_generated_types() {
                     suspensions: [].into(),
                 };
                 let place = (effective != Effective::Identity).then_some(&org.slug);
-                let allowed = Allowed { token: &token, owner, effective: effective.clone(), org: place };
+                let (token, effective) = (&token, effective.clone());
+                let allowed = Allowed { secret: &secret, token, owner, effective, org: place };
                 let mut written = Vec::new();
                 write_outcome(&mut written, &Ok(allowed.clone()), None);
                 write_timestamp(&mut written, 4, now);

@@ -104,7 +104,7 @@ fn build(to: &mut Vec<u8>, message: &impl Message) {
 }
 
 fn write_allowed(to: &mut Vec<u8>, allowed: &Allowed<'_>) {
-    let Allowed { token, owner, effective, org } = allowed;
+    let Allowed { secret: _, token, owner, effective, org } = allowed;
     write_id(to, 1, token.id.uuid());
     write_text(to, 2, token.name.as_str());
     write_message(to, 3, |to| match owner {

@@ -315,7 +315,7 @@ impl Exchange {
     }
 
     fn problem(&self, failure: &ApiFailure) -> Response<Bytes> {
-        failure.response(&self.api.issuer, self.presented.as_ref().and_then(credential_kind), &self.id)
+        failure.response(Some(&self.api.issuer), self.presented.as_ref().and_then(credential_kind), &self.id)
     }
 
     /// Answers a method that the path does not support. `OPTIONS` asks which it does.

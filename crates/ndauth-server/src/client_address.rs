@@ -29,6 +29,14 @@ pub(crate) fn client_address(peer: IpAddr, headers: &HeaderMap, trusted: Option<
     address
 }
 
+/// Returns the last address of the last `X-Forwarded-For`: the peer of the proxy that sent the request. An error if that is
+/// no address.
+pub(crate) fn last_forwarded(headers: &HeaderMap) -> Result<Option<IpAddr>, ()> {
+    let Some(last) = headers.get_all(FORWARDED_FOR).iter().next_back() else { return Ok(None) };
+    let last = last.to_str().ok().and_then(|text| text.rsplit(',').next());
+    last.and_then(read).map(Some).ok_or(())
+}
+
 /// Parses an address, with or without a port.
 fn read(text: &str) -> Option<IpAddr> {
     let text = text.trim();

@@ -2,7 +2,6 @@
 
 mod accounts;
 mod fields;
-mod gate;
 mod orgs;
 mod permissions;
 mod service;
@@ -11,6 +10,12 @@ mod trailers;
 mod unary;
 mod validation;
 mod watching;
+
+mod routing;
+
+mod pending;
+
+mod gate;
 
 use std::sync::Arc;
 
@@ -27,9 +32,9 @@ use tonic::service::Routes;
 use tonic_health::server::HealthReporter;
 
 use crate::front::Limits;
-pub(crate) use gate::{
-    CallPermit, CallRoute, ConnectionGate, Gate, PAGE_WITHIN, PendingCall, SMALL, without_response,
-};
+pub(crate) use gate::{CallPermit, ConnectionGate, Gate, PAGE_WITHIN, SMALL, without_response};
+pub(crate) use pending::PendingCall;
+pub(crate) use routing::CallRoute;
 pub(crate) use service::credential_kind;
 use service::{GrpcService, MAX_NAME, MAX_REPORT, MAX_REQUEST};
 pub(crate) use trailers::CREDENTIAL_HEADERS;
@@ -42,7 +47,7 @@ pub(crate) fn gate(
     authority: Arc<Authority>,
     pages: axum::Router,
     limits: &Limits,
-    is_secure: bool,
+    issuer: String,
     stopped: watch::Receiver<bool>,
 ) -> Result<(Arc<Gate>, HealthReporter), tonic_reflection::server::Error> {
     let service = GrpcService { authority, client_timeout: limits.client_timeout, stopped };
@@ -61,7 +66,7 @@ pub(crate) fn gate(
         .add_service(PermissionServiceServer::new(service.clone()).max_decoding_message_size(MAX_REQUEST))
         .add_service(WatchServiceServer::new(service.clone()).max_decoding_message_size(MAX_REPORT))
         .add_service(AccountServiceServer::new(service.clone()).max_decoding_message_size(MAX_REQUEST));
-    Ok((Gate::new(routes, pages, service, limits.trusted_proxies.clone(), is_secure), health))
+    Ok((Gate::new(routes, pages, service, limits.trusted_proxies.clone(), issuer), health))
 }
 
 /// Sets the health of every service.

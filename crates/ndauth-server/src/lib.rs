@@ -9,6 +9,9 @@ mod connection;
 mod received;
 mod unsent;
 
+mod bearer;
+mod verdict;
+
 pub mod front;
 
 mod options;
@@ -17,6 +20,7 @@ mod check;
 
 mod http;
 
+mod edges;
 mod first_login;
 mod grpc;
 mod health;

@@ -156,7 +156,7 @@ pub async fn serve(options: &ServeOptions, on_ready: impl FnOnce(Serving)) -> Re
 
     let (stop, stopped) = watch::channel(false);
     let (gate, health) =
-        grpc::gate(Arc::clone(&authority), pages, &options.limits, is_secure, stopped.clone())?;
+        grpc::gate(Arc::clone(&authority), pages, &options.limits, issuer.clone(), stopped.clone())?;
     // Connections wait in the backlog from here on, and are served once the health is set.
     let listener = listen(&options.listen, socket)?;
     phase.send_replace(Phase::Serving);

@@ -28,6 +28,9 @@ pub enum Credential {
         /// The period in which the secret is valid. It is set once the caller is identified, for the surface
         /// that sends the response.
         life: Arc<OnceLock<Life>>,
+        /// The name that the caller gives its service, which must be its own. `None` where the surface has no place
+        /// for a name.
+        service: Option<String>,
     },
     /// The console: a person at the database's machine who may open the database.
     Console,
@@ -36,7 +39,20 @@ pub enum Credential {
 impl Credential {
     /// Returns the credential of a presented secret whose client is unknown.
     pub fn secret(secret: Secret, from: Option<IpAddr>) -> Credential {
-        Credential::Secret { secret, from, client: None, life: Arc::default() }
+        Credential::Secret { secret, from, client: None, life: Arc::default(), service: None }
+    }
+
+    /// Returns the credential of a service that presents its name with its secret.
+    pub fn named_service(name: String, secret: Secret, from: Option<IpAddr>) -> Credential {
+        Credential::Secret { secret, from, client: None, life: Arc::default(), service: Some(name) }
+    }
+
+    /// Returns the name that the caller gives its service, if the surface has a place for it.
+    pub(crate) fn service_name(&self) -> Option<&str> {
+        match self {
+            Credential::Secret { service, .. } => service.as_deref(),
+            Credential::Nothing | Credential::Console => None,
+        }
     }
 
     /// Returns the address that the secret was presented from, if known.

@@ -252,7 +252,9 @@ operations! {
     ListPermissions Reads ["ndauth.v1.PermissionService/ListPermissions"] {
         Mine   "list permissions"                      [No,  Yes, Yes,      Yes,          Yes,          Yes]
     }
-    ValidateToken Reads ["ndauth.v1.ValidationService/ValidateToken"] {
+    // The same question at every door: as an RPC, to OAuth's resource servers, to proxies, and to Envoy.
+    ValidateToken Reads ["ndauth.v1.ValidationService/ValidateToken", "POST /oauth2/introspect", "GET /edge/verify",
+                         "envoy.service.auth.v3.Authorization/Check"] {
         Anyone "validate secrets"                      [No,  No,  No,       No,           No,           Yes]
     }
     ValidateTokens Reads ["ndauth.v1.ValidationService/ValidateTokens"] {

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use ndauth_clock::SinceBoot;
 use ndauth_core::{
-    Allowed, Asker, ClientName, Expiry, Inputs, LastUse, OrgView, Reason, Refusal, Requirement, RulesVersion,
-    Scope, Secret, SecretHash, SecretKind, SecretRecord, Service, Timestamp, decide,
+    Allowed, Asker, ClientName, Expiry, Inputs, Label, LastUse, OrgView, Reason, Refusal, Requirement,
+    RulesVersion, Scope, Secret, SecretHash, SecretKind, SecretRecord, Service, Timestamp, decide,
 };
 use ndauth_store::StoreError;
 
@@ -39,6 +39,8 @@ pub struct CacheableVerdict<'a> {
     pub outcome: Result<Allowed<'a>, Refusal>,
     /// The kind of the secret; `None` where the text is none.
     pub kind: Option<SecretKind>,
+    /// The name of the service that asks.
+    pub service: &'a Label,
     /// The time for which it may be kept, counted from the sending of the question.
     pub max_cache_age: Duration,
 }
@@ -330,6 +332,10 @@ impl ValidationWing<'_> {
                 Err(error @ AuthorityError::Refused(Refusal::Unknown)) => return Found::Missed(Err(error)),
                 Err(error) => return Found::Held(Err(error)),
             };
+            if credential.service_name().is_some_and(|stated| stated != service.name.as_str()) {
+                let why = "the secret is that of another service than the one it is named with".to_owned();
+                return Found::Held(Err(AuthorityError::Invalid { field: "authorization", why }));
+            }
             let (value, missed) = ask(view, service, effects);
             let answer = Answer { value, sequence: view.sequence, evaluated_at: view.now, stale: view.stale };
             if missed { Found::Missed(Ok(answer)) } else { Found::Held(Ok(answer)) }
@@ -372,12 +378,12 @@ impl ValidationWing<'_> {
         effects: &mut Effects<'v>,
     ) -> Result<(CacheableVerdict<'a>, Option<Reason>), AuthorityError> {
         let ParsedQuestion { question, secret, kind } = asked;
+        let (kind, service_name) = (*kind, &service.name);
         let refused = |refusal: Refusal| {
-            let reason = refusal.reason();
-            Ok((
-                CacheableVerdict { outcome: Err(refusal), kind: *kind, max_cache_age: self.keepable(view) },
-                Some(reason),
-            ))
+            let (reason, max_cache_age) = (refusal.reason(), self.keepable(view));
+            let verdict =
+                CacheableVerdict { outcome: Err(refusal), kind, service: service_name, max_cache_age };
+            Ok((verdict, Some(reason)))
         };
         let hash = match secret {
             Ok(hash) => hash,
@@ -432,8 +438,8 @@ impl ValidationWing<'_> {
             Err(refusal) => effects.add_refused(record.id, refusal, view.now, about.address),
         }
         let reason = outcome.as_ref().err().map(Refusal::reason);
-        let outcome = outcome.map(|effective| Allowed { token, owner, effective, org });
-        Ok((CacheableVerdict { outcome, kind: *kind, max_cache_age }, reason))
+        let outcome = outcome.map(|effective| Allowed { secret: record, token, owner, effective, org });
+        Ok((CacheableVerdict { outcome, kind, service: service_name, max_cache_age }, reason))
     }
 }
 

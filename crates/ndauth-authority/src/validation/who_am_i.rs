@@ -39,7 +39,7 @@ pub enum CallerIdentity {
 impl ValidationWing<'_> {
     /// Returns the identity of the caller.
     pub async fn who_am_i(self, credential: &Credential) -> Result<WhoAmI, AuthorityError> {
-        if let Credential::Secret { secret, from, client, life } = credential
+        if let Credential::Secret { secret, from, client, life, .. } = credential
             && matches!(secret.kind(), SecretKind::Personal | SecretKind::Org | SecretKind::Service)
         {
             let (who, known) = self.identify_presented(&secret.hash(), *from, client.as_ref()).await?;

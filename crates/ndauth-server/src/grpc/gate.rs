@@ -5,25 +5,23 @@
 //! Calls that are answered from memory run on the core of their connection. Calls that query the database run
 //! on the runtime that the database's connections live on, within a limit.
 
-use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use axum::body::{Bytes, HttpBody};
 use axum::http::header::{ALLOW, AUTHORIZATION, CONTENT_TYPE};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Version};
-use metrics::{Counter, Histogram};
+use axum::http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version};
+use axum::response::IntoResponse;
+use envoy_types::pb::envoy::service::auth::v3::CheckRequest;
 use ndauth_authority::Credential;
-use ndauth_authority::access::{Operation, Row, Rule, TABLE};
+use ndauth_authority::access::{Operation, Row, Rule};
 use ndauth_authority::limits::{CALLS, ClientNetwork, CountedAs, OPEN_STREAMS, Share, Shares, network};
 use ndauth_core::{Networks, Problem, Reason};
 use ndauth_proto::status_from_problem;
 use tokio::runtime::Handle;
-use tokio::time::{Sleep, sleep};
 use tonic::Status;
 use tonic::body::Body;
 use tonic::service::Routes;
@@ -31,14 +29,17 @@ use tonic::transport::server::TcpConnectInfo;
 use tower::Service as _;
 use tracing::Instrument;
 
+use super::pending::{Deadline, PendingCall, Protocol, REQUEST_ID, Reply, deadline, refused_by_http};
+use super::routing::{CallRoute, CallRouter};
 use super::service::{
     GrpcService, MAX_BATCH, MAX_NAME, MAX_REQUEST, ReportedLife, presented, presents, refused, status,
 };
-use super::unary::{self, RequestReader, ResponseBody, overloaded};
+use super::unary::{self, Framed, RequestReader, ResponseBody, overloaded};
 use super::validation;
 use crate::client_address::client_address;
+use crate::edges::{self, CHECK, EdgeAnswer, VERIFY};
 use crate::front::Received;
-use crate::http::{self, Peer};
+use crate::http::{self, OAuthError, Peer};
 
 /// The state that all connections share.
 pub(crate) struct Gate {
@@ -53,8 +54,8 @@ pub(crate) struct Gate {
     request_reader: RequestReader,
     /// The proxies whose `X-Forwarded-For` is trusted.
     trusted_proxies: Option<Networks>,
-    /// True if browsers reach the server by `https`.
-    is_secure: bool,
+    /// The URL at which clients reach the server.
+    issuer: String,
     call_router: CallRouter,
     /// The two parts of a request id: one of the process, and one of the call.
     ids: (u64, AtomicU64),
@@ -68,46 +69,6 @@ pub(crate) struct ConnectionGate {
     is_proxy: bool,
     /// The credential of the last validation. The next one nearly always presents the same.
     presented: Option<Credential>,
-}
-
-/// The router: every call in the access table, by `package.Service/Method`, or by `package.Service/` if the
-/// row has a `*`. A page is found by its method and path.
-pub(super) struct CallRouter {
-    calls: HashMap<&'static str, &'static CallRoute>,
-    pages: HashMap<(&'static str, &'static str), &'static CallRoute>,
-}
-
-/// The route of a call, and its metrics.
-pub(crate) struct CallRoute {
-    row: &'static Row,
-    /// The label in the metrics. It comes from the table, so that unauthenticated callers cannot create new
-    /// labels.
-    rpc: &'static str,
-    answered: Counter,
-    seconds: Histogram,
-}
-
-/// A call in flight.
-pub(crate) struct PendingCall {
-    reply: Reply,
-    deadline: Deadline,
-    begun: Instant,
-    /// `None` for an unknown call.
-    call_route: Option<&'static CallRoute>,
-    /// True for a request that is not gRPC. `is_secure` is true if such a request is encrypted on the
-    /// network.
-    page: bool,
-    is_secure: bool,
-    /// The request id in the response. A validation has one only if its caller sent one.
-    id: Option<HeaderValue>,
-}
-
-/// The response to a call.
-enum Reply {
-    /// The response is there; `None` once it was taken.
-    Now(Option<Response<ResponseBody>>),
-    /// The response will be there later.
-    Later(Pin<Box<dyn Future<Output = Response<ResponseBody>> + Send>>),
 }
 
 /// A permit of a call that is answered on the database's runtime. It is given back when the last copy is dropped.
@@ -126,25 +87,13 @@ enum Admission {
     Stream(Option<Share<IpAddr>>),
 }
 
-/// Until when a call must be answered.
-enum Deadline {
-    Never,
-    /// This long after the call began. A timer is set only for calls that are not answered at once.
-    After(Duration),
-    Set(Pin<Box<Sleep>>),
-}
-
 /// The largest request that is decoded before its credential is recognized, in bytes: decoding takes far more
 /// memory.
 pub(crate) const SMALL: u64 = 4 * 1024;
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// The longest request id that is taken from a caller, in bytes.
 const LONGEST_ID: usize = 64;
-const TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
 /// The deadline of a page, and of a call of the HTTP API.
 pub(crate) const PAGE_WITHIN: Duration = Duration::from_secs(30);
-/// The methods of pages.
-const METHODS: [&str; 3] = ["GET", "HEAD", "POST"];
 
 impl Gate {
     /// Creates the gate. Must be called on the runtime that the database's connections live on.
@@ -153,7 +102,7 @@ impl Gate {
         pages: axum::Router,
         service: GrpcService,
         trusted_proxies: Option<Networks>,
-        is_secure: bool,
+        issuer: String,
     ) -> Arc<Gate> {
         Arc::new(Gate {
             routes: routes.prepare(),
@@ -164,7 +113,7 @@ impl Gate {
             request_reader: RequestReader::new(service.client_timeout),
             service,
             trusted_proxies,
-            is_secure,
+            issuer,
             call_router: CallRouter::new(),
             ids: (uuid::Uuid::new_v4().as_u64_pair().0, AtomicU64::new(0)),
         })
@@ -268,82 +217,6 @@ impl Gate {
     }
 }
 
-impl CallRoute {
-    pub(crate) fn row(&self) -> &'static Row {
-        self.row
-    }
-
-    /// Returns true if the call is answered on the core of its connection.
-    pub(crate) fn is_answered_from_memory(&self) -> bool {
-        matches!(
-            self.row.operation,
-            Operation::ValidateToken | Operation::ValidateTokens | Operation::Resolve
-        )
-    }
-
-    /// Returns the size of the largest request in bytes, in an encoding that is not gRPC's. Callers without a
-    /// credential get little.
-    pub(crate) fn largest_request(&self) -> usize {
-        match self.row.operation {
-            Operation::ValidateTokens => MAX_BATCH,
-            _ if self.row.nobody == Rule::Yes => MAX_NAME,
-            _ => MAX_REQUEST,
-        }
-    }
-}
-
-impl CallRouter {
-    /// Builds a route for each call in the access table.
-    pub(super) fn new() -> CallRouter {
-        let call_route = |row: &'static Row, label: &'static str| {
-            let call_route = CallRoute {
-                row,
-                rpc: label,
-                answered: metrics::counter!("ndauth_rpcs_total", "rpc" => label, "code" => "0"),
-                seconds: metrics::histogram!("ndauth_rpc_seconds", "rpc" => label),
-            };
-            &*Box::leak(Box::new(call_route))
-        };
-        let (mut calls, mut pages) = (HashMap::new(), HashMap::new());
-        // A call about the caller's items and an org's has two rows, and one route.
-        for (row, call) in TABLE.iter().flat_map(|row| row.calls.iter().map(move |call| (row, *call))) {
-            let _: &CallRoute = match call.split_once(' ') {
-                Some(page) => pages.entry(page).or_insert_with(|| call_route(row, call)),
-                None => {
-                    let label = if call.ends_with('*') { row.calls[0] } else { call };
-                    calls.entry(call.trim_end_matches('*')).or_insert_with(|| call_route(row, label))
-                }
-            };
-        }
-        CallRouter { calls, pages }
-    }
-
-    /// Finds the route of a call by its path `/package.Service/Method`.
-    pub(super) fn find(&self, path: &str) -> Option<&'static CallRoute> {
-        let call = path.strip_prefix('/')?;
-        let (service, method) = call.split_at(call.find('/')? + 1);
-        if method.is_empty() || method.contains('/') {
-            return None;
-        }
-        self.calls.get(call).or_else(|| self.calls.get(service)).copied()
-    }
-
-    /// Finds the route of a page. `HEAD` finds that of `GET`.
-    pub(super) fn page(&self, method: &Method, path: &str) -> Option<&'static CallRoute> {
-        let method = if *method == Method::HEAD { "GET" } else { method.as_str() };
-        self.pages.get(&(method, path)).copied()
-    }
-
-    /// Returns the methods that the pages at a path support. Where there is a `GET`, there is a `HEAD`.
-    pub(super) fn allowed(&self, path: &str) -> Vec<&'static str> {
-        let supported = |method: &&str| {
-            let method = if *method == "HEAD" { "GET" } else { *method };
-            self.pages.contains_key(&(method, path))
-        };
-        METHODS.into_iter().filter(supported).collect()
-    }
-}
-
 fn plain(id: &HeaderValue) -> bool {
     (1..=LONGEST_ID).contains(&id.len())
         && id.as_bytes().iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
@@ -370,36 +243,29 @@ impl ConnectionGate {
         if !is_grpc(&request) {
             let id = gate.id(given);
             let call_route = gate.call_router.page(request.method(), request.uri().path());
+            let protocol = Protocol::Http { is_secure: gate.issuer.starts_with("https://") };
             let reply = match call_route {
-                Some(call_route) => {
-                    Reply::Later(self.answer_page(request, call_route, span(call_route, &id)))
-                }
+                Some(call_route) if call_route.rpc == VERIFY => self.verify(request, &id),
+                Some(call_route) if call_route.is_answered_from_memory() => self.introspect(request),
+                Some(call_route) => Reply::Later(self.answer_page(request, call_route, id.clone())),
                 None => Reply::Now(Some(unknown_page(&gate.call_router.allowed(request.uri().path())))),
             };
             let deadline = Deadline::After(PAGE_WITHIN);
-            let is_secure = gate.is_secure;
-            return PendingCall { reply, deadline, begun, call_route, page: true, is_secure, id: Some(id) };
+            return PendingCall { reply, deadline, begun, call_route, protocol, id: Some(id) };
         }
         let deadline = deadline(request.headers());
         let Some(call_route) = gate.call_router.find(request.uri().path()) else {
             let problem = Problem::new(Reason::CallUnknown, "this server has no such RPC");
             let reply = Reply::Now(Some(tonic_response(status_from_problem(&problem).into_http())));
-            let id = Some(gate.id(given));
-            return PendingCall {
-                reply,
-                deadline,
-                begun,
-                call_route: None,
-                page: false,
-                is_secure: false,
-                id,
-            };
+            let (protocol, id) = (Protocol::Grpc, Some(gate.id(given)));
+            return PendingCall { reply, deadline, begun, call_route: None, protocol, id };
         };
         let (reply, id) = match call_route.row.operation {
             // A log span costs more than it is worth here: failures log a line of their own.
             operation if call_route.is_answered_from_memory() => {
                 let id = given.map(|_| gate.id(given));
-                (self.validate(operation, request), id)
+                let is_envoy = call_route.rpc == CHECK;
+                (if is_envoy { self.check(request) } else { self.validate(operation, request) }, id)
             }
             _ => {
                 let id = gate.id(given);
@@ -413,15 +279,7 @@ impl ConnectionGate {
                 (reply, Some(id))
             }
         };
-        PendingCall {
-            reply,
-            deadline,
-            begun,
-            call_route: Some(call_route),
-            page: false,
-            is_secure: false,
-            id,
-        }
+        PendingCall { reply, deadline, begun, call_route: Some(call_route), protocol: Protocol::Grpc, id }
     }
 
     /// Answers a validation: at once, if the request is there and the mirror is fresh enough.
@@ -455,6 +313,77 @@ impl ConnectionGate {
         let from = self.network(request.headers());
         let gate = Arc::clone(&self.gate);
         Reply::Later(Box::pin(validate(gate, credential, operation, request.into_body(), from)))
+    }
+
+    /// Answers an Envoy as [`validate`](ConnectionGate::validate) answers a service.
+    fn check(&mut self, mut request: Request<Received>) -> Reply {
+        let proxy = self.credential(request.headers());
+        let given = request.headers().get(REQUEST_ID).cloned();
+        let from = self.network(request.headers());
+        let gate = Arc::clone(&self.gate);
+        let respond = move |gate: &Gate, answer: EdgeAnswer| {
+            unary::response(Ok(Framed::of(&edges::check_response(answer, || gate.id(given.as_ref())))))
+        };
+        match request.body_mut().whole().filter(|whole| whole.len() <= MAX_REQUEST) {
+            Some(whole) => match unary::message::<CheckRequest>(&whole) {
+                Ok(request) => {
+                    let question = edges::envoy_question(proxy, &request);
+                    let Some(answer) = question.answer_now(&gate.service.authority) else {
+                        return Reply::Later(Box::pin(async move {
+                            respond(&gate, question.answer(&gate.service.authority).await)
+                        }));
+                    };
+                    self.presented = question.into_proxy();
+                    Reply::Now(Some(respond(&gate, answer)))
+                }
+                Err(status) => Reply::Now(Some(unary::response(Err(status)))),
+            },
+            None => Reply::Later(Box::pin(async move {
+                let body = request.into_body();
+                match gate.request_reader.read::<CheckRequest>(body, MAX_REQUEST, from).await {
+                    Ok(request) => {
+                        let question = edges::envoy_question(proxy, &request);
+                        respond(&gate, question.answer(&gate.service.authority).await)
+                    }
+                    Err(status) => unary::response(Err(status)),
+                }
+            })),
+        }
+    }
+
+    /// Answers a proxy.
+    fn verify(&self, request: Request<Received>, id: &HeaderValue) -> Reply {
+        let (head, _) = request.into_parts();
+        let question = edges::proxy_question(&head, self.client(&head.headers));
+        let (gate, id) = (Arc::clone(&self.gate), id.clone());
+        let is_head = head.method == Method::HEAD;
+        let respond = move |answer: EdgeAnswer| {
+            let response = edges::verify_response(answer, &id);
+            response.map(|body| if is_head { ResponseBody::default() } else { ResponseBody::Whole(body) })
+        };
+        match question.answer_now(&gate.service.authority) {
+            Some(answer) => Reply::Now(Some(respond(answer))),
+            None => {
+                Reply::Later(Box::pin(async move { respond(question.answer(&gate.service.authority).await) }))
+            }
+        }
+    }
+
+    /// Answers a resource server of OAuth.
+    fn introspect(&self, request: Request<Received>) -> Reply {
+        let (head, body) = request.into_parts();
+        let (client, from) = (self.client(&head.headers), self.network(&head.headers));
+        let gate = Arc::clone(&self.gate);
+        Reply::Later(Box::pin(async move {
+            let answer = match gate.request_reader.whole(body, edges::MAX_FORM, from).await {
+                Ok(form) => {
+                    let authority = &gate.service.authority;
+                    edges::introspect(authority, &gate.issuer, &head, &form, client).await
+                }
+                Err(problem) => Err(OAuthError::from(&problem)),
+            };
+            tonic_response(answer.into_response().map(Body::new))
+        }))
     }
 
     /// Returns the credential of a validation.
@@ -616,8 +545,9 @@ impl ConnectionGate {
         &self,
         request: Request<Received>,
         call_route: &'static CallRoute,
-        span: tracing::Span,
+        id: HeaderValue,
     ) -> Pin<Box<dyn Future<Output = Response<ResponseBody>> + Send>> {
+        let span = span(call_route, &id);
         let (gate, client) = (Arc::clone(&self.gate), self.client(request.headers()));
         let from = self.network(request.headers());
         // The rows of pages are of forms: showing one changes nothing.
@@ -626,9 +556,7 @@ impl ConnectionGate {
             let taken = gate.take_in(request, http::MAX_BODY, &Credential::Nothing, from).await;
             let (mut request, call) = match taken {
                 Ok(taken) => taken,
-                Err(problem) => {
-                    return tonic_response(http::refused(call_route.rpc, &problem).map(Body::new));
-                }
+                Err(problem) => return tonic_response(refused_by_http(call_route, &problem, &id)),
             };
             request.extensions_mut().insert(Peer(client));
             let mut pages = gate.pages.clone();
@@ -641,117 +569,15 @@ impl ConnectionGate {
                 }
                 .instrument(span),
             );
-            let response = match answer.await {
-                Ok(Ok(response)) => response,
+            let lost = |problem: &Problem| tonic_response(refused_by_http(call_route, problem, &id));
+            match answer.await {
+                Ok(Ok(response)) => tonic_response(response.map(Body::new)),
                 Ok(Err(never)) => match never {},
-                Err(_) if changes => http::refused(call_route.rpc, &without_response(call_route.row)),
-                Err(_) => {
-                    let problem = Problem::new(Reason::Internal, "the page was not made");
-                    http::refused(call_route.rpc, &problem)
-                }
-            };
-            tonic_response(response.map(Body::new))
+                Err(_) if changes => lost(&without_response(call_route.row)),
+                Err(_) => lost(&Problem::new(Reason::Internal, "the page was not made")),
+            }
         })
     }
-}
-
-impl Future for PendingCall {
-    type Output = Response<ResponseBody>;
-
-    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let call = self.get_mut();
-        let answer = match &mut call.reply {
-            Reply::Now(answer) => Poll::Ready(answer.take().expect("it is polled until it is ready")),
-            Reply::Later(answer) => answer.as_mut().poll(context),
-        };
-        let response = match answer {
-            Poll::Ready(response) => response,
-            Poll::Pending => {
-                std::task::ready!(call.deadline.poll(call.begun, context));
-                match call.call_route.filter(|_| call.page) {
-                    Some(call_route) => {
-                        let late = http::refused(call_route.rpc, &deadline_exceeded());
-                        tonic_response(late.map(Body::new))
-                    }
-                    None => tonic_response(status_from_problem(&deadline_exceeded()).into_http()),
-                }
-            }
-        };
-        Poll::Ready(call.end(response))
-    }
-}
-
-impl PendingCall {
-    /// Counts a response, and adds the request id to it.
-    fn end(&mut self, response: Response<ResponseBody>) -> Response<ResponseBody> {
-        let elapsed = self.begun.elapsed().as_secs_f64();
-        if self.page {
-            self.count_page(&response, elapsed);
-            let mut response = response;
-            http::guard(response.headers_mut(), self.is_secure);
-            return self.sign(response);
-        }
-        let code = response.headers().get("grpc-status").and_then(|code| code.to_str().ok());
-        match (&self.call_route, code) {
-            (Some(call_route), None | Some("0")) => {
-                call_route.answered.increment(1);
-                call_route.seconds.record(elapsed);
-            }
-            (call_route, code) => {
-                let rpc = call_route.as_ref().map_or("unknown", |call_route| call_route.rpc);
-                let code = code.unwrap_or("-").to_owned();
-                metrics::counter!("ndauth_rpcs_total", "rpc" => rpc, "code" => code).increment(1);
-                metrics::histogram!("ndauth_rpc_seconds", "rpc" => rpc).record(elapsed);
-            }
-        }
-        self.sign(response)
-    }
-
-    /// Counts the response of a page, by its HTTP status.
-    fn count_page(&self, response: &Response<ResponseBody>, elapsed: f64) {
-        let route = self.call_route.map_or("unknown", |call_route| call_route.rpc);
-        let status = response.status().as_str().to_owned();
-        metrics::counter!("ndauth_http_requests_total", "route" => route, "status" => status).increment(1);
-        metrics::histogram!("ndauth_http_seconds", "route" => route).record(elapsed);
-    }
-
-    fn sign(&mut self, mut response: Response<ResponseBody>) -> Response<ResponseBody> {
-        if let Some(id) = self.id.take() {
-            response.headers_mut().insert(REQUEST_ID, id);
-        }
-        response
-    }
-}
-
-impl Deadline {
-    fn poll(&mut self, begun: Instant, context: &mut Context<'_>) -> Poll<()> {
-        if let Deadline::After(after) = self {
-            *self = Deadline::Set(Box::pin(sleep(after.saturating_sub(begun.elapsed()))));
-        }
-        match self {
-            Deadline::Set(sleep) => sleep.as_mut().poll(context),
-            Deadline::Never | Deadline::After(_) => Poll::Pending,
-        }
-    }
-}
-
-/// Reads the timeout of a call: up to 8 digits and a unit (gRPC over HTTP/2, "Timeout").
-fn deadline(headers: &HeaderMap) -> Deadline {
-    let header = headers.get(TIMEOUT).and_then(|value| value.to_str().ok());
-    let parsed = header.and_then(|text| {
-        let (digits, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
-        let count: u64 = digits.parse().ok().filter(|_| digits.len() <= 8)?;
-        Some(match unit {
-            "H" => Duration::from_secs(count * 60 * 60),
-            "M" => Duration::from_secs(count * 60),
-            "S" => Duration::from_secs(count),
-            "m" => Duration::from_millis(count),
-            "u" => Duration::from_micros(count),
-            "n" => Duration::from_nanos(count),
-            _ => return None,
-        })
-    });
-    parsed.map_or(Deadline::Never, Deadline::After)
 }
 
 /// Answers a validation.
@@ -824,9 +650,4 @@ fn span(call_route: &CallRoute, id: &HeaderValue) -> tracing::Span {
 pub(crate) fn without_response(row: &Row) -> Problem {
     let reason = if row.does.changes() { Reason::OutcomeUnknown } else { Reason::Internal };
     Problem::new(reason, "the call ended without a response")
-}
-
-fn deadline_exceeded() -> Problem {
-    let why = "the caller's deadline passed; the call may still take effect";
-    Problem::new(Reason::DeadlineExceeded, why)
 }

@@ -13,6 +13,8 @@ use tokio::sync::watch;
 use tonic::metadata::MetadataValue;
 use tonic::{Request, Response, Status};
 
+use crate::bearer::{InvalidAuthorizationHeader, bearer};
+
 /// The state behind the services.
 #[derive(Clone)]
 pub(super) struct GrpcService {
@@ -108,26 +110,19 @@ pub(super) async fn answer<T>(work: impl Future<Output = Result<T, Failed>>) -> 
 
 /// Returns the credential of the only `authorization: Bearer …` header (RFC 6750, section 2.1).
 pub(super) fn presented<'a>(
-    mut values: impl Iterator<Item = &'a [u8]>,
+    values: impl Iterator<Item = &'a [u8]>,
     from: Option<IpAddr>,
 ) -> Result<Credential, Status> {
-    let Some(value) = values.next() else { return Ok(Credential::Nothing) };
-    let malformed =
-        |why: &str| status(&AuthorityError::Invalid { field: "authorization", why: why.to_owned() });
-    if values.next().is_some() {
-        return Err(malformed("it is given more than once"));
-    }
-    let text = std::str::from_utf8(value).map_err(|_| malformed("it is not plain text"))?;
-    let (scheme, secret) = text.split_once(' ').map_or((text, None), |(scheme, rest)| (scheme, Some(rest)));
-    if !scheme.eq_ignore_ascii_case("bearer") {
-        // Another scheme presents no credential: RFC 6750, section 3.1.
-        return Ok(Credential::Nothing);
-    }
-    let secret =
-        secret.ok_or_else(|| malformed("expected `Bearer` and the secret, with a space between them"))?;
-    match secret.trim_start_matches(' ').parse::<Secret>() {
-        Ok(secret) => Ok(Credential::secret(secret, from)),
-        Err(why) => Err(status(&Refusal::Malformed(why).into())),
+    let malformed = |why: InvalidAuthorizationHeader| AuthorityError::Invalid {
+        field: "authorization",
+        why: why.to_string(),
+    };
+    match bearer(values).map_err(|why| status(&malformed(why)))? {
+        None => Ok(Credential::Nothing),
+        Some(text) => match text.parse::<Secret>() {
+            Ok(secret) => Ok(Credential::secret(secret, from)),
+            Err(why) => Err(status(&Refusal::Malformed(why).into())),
+        },
     }
 }
 

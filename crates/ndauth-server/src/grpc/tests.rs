@@ -1,7 +1,8 @@
 use axum::http::Method;
 use ndauth_authority::access::TABLE;
 
-use super::gate::CallRouter;
+use super::routing::CallRouter;
+use crate::edges::CHECK;
 use ndauth_proto::DESCRIPTOR;
 use prost::Message;
 use prost_types::FileDescriptorSet;
@@ -24,6 +25,7 @@ fn rpcs() -> Vec<String> {
             let name = format!("{package}.{}", service.name());
             service.method.into_iter().map(move |method| format!("/{name}/{}", method.name()))
         })
+        .chain([format!("/{CHECK}")])
         .collect()
 }
 

@@ -9,8 +9,7 @@ use ndauth_proto::v1::{
     self, ResolveRequest, ValidateTokenRequest, ValidateTokensRequest, ValidatedToken, validated_token,
 };
 use ndauth_proto::{
-    inputs_to_proto, requirement_from_proto, write_duration, write_fixed, write_message, write_number,
-    write_outcome, write_timestamp,
+    inputs_to_proto, requirement_from_proto, write_fixed, write_message, write_number, write_timestamp,
 };
 use prost::Message;
 use tonic::Status;
@@ -18,11 +17,8 @@ use tonic::Status;
 use crate::grpc::fields::address_from_proto;
 use crate::grpc::service::{GrpcService, refused, status};
 use crate::grpc::unary::{Framed, count_fields, message, unframed};
+use crate::verdict::{STATE_SIZE, VERDICT_SIZE, write_state, write_verdict};
 
-/// The approximate size of a verdict, in bytes.
-const VERDICT_SIZE: usize = 320;
-/// The approximate size of the fields that describe the state it is of, in bytes.
-const STATE_SIZE: usize = 32;
 /// The most questions of a batch.
 const MOST_QUESTIONS: usize = 1000;
 /// The largest response to a batch, in bytes. Clients accept 4 MiB; the rest is reserved for the results that
@@ -164,13 +160,6 @@ fn too_many(count: usize) -> Status {
     refused(Problem::invalid("questions", why))
 }
 
-/// Writes the state that a verdict is of, as fields of `ValidateTokenResponse`.
-fn write_state<T>(fields: &mut Vec<u8>, answer: &Answer<T>) {
-    write_number(fields, 3, answer.sequence);
-    write_timestamp(fields, 4, answer.evaluated_at);
-    write_number(fields, 6, answer.stale.into());
-}
-
 /// Frames a verdict at once, since the data that it borrows does not outlive the call.
 #[expect(clippy::needless_pass_by_value, reason = "it is passed on by name")]
 fn frame_verdict(verdict: CacheableVerdict<'_>) -> Framed {
@@ -183,13 +172,6 @@ fn response(answer: Result<Answer<Framed>, AuthorityError>) -> Result<Framed, St
     let (mut framed, state) = answer.map_err(|error| status(&error))?.split();
     write_state(framed.fields(), &state);
     Ok(framed)
-}
-
-/// Writes the fields of a verdict. `age` is the number of the field for the longest time that it may be
-/// cached.
-fn write_verdict(fields: &mut Vec<u8>, verdict: &CacheableVerdict<'_>, age: u32) {
-    write_outcome(fields, &verdict.outcome, verdict.kind);
-    write_duration(fields, age, verdict.max_cache_age);
 }
 
 /// Reads a question: its requirement, and the address and the name of the client that presented the secret.

@@ -43,7 +43,7 @@ pub(super) struct PageError {
 
 /// An error for a program (RFC 6749, section 5.2).
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct OAuthError {
+pub(crate) struct OAuthError {
     pub(super) status: StatusCode,
     pub(super) error: &'static str,
     pub(super) description: String,
@@ -177,12 +177,20 @@ impl OAuthError {
         OAuthError { status: StatusCode::BAD_REQUEST, error, description, retry: None, challenge: false }
     }
 
-    pub(super) fn request(description: impl Into<String>) -> OAuthError {
+    pub(crate) fn request(description: impl Into<String>) -> OAuthError {
         OAuthError::new("invalid_request", description)
     }
 
+    /// Returns the error of a server that failed internally.
+    pub(crate) fn server(description: &str) -> OAuthError {
+        OAuthError {
+            status: StatusCode::INTERNAL_SERVER_ERROR,
+            ..OAuthError::new("server_error", description)
+        }
+    }
+
     /// Returns the error for an unknown client, or one that is not the client that it claims to be.
-    pub(super) fn client(description: &str, challenge: bool) -> OAuthError {
+    pub(crate) fn client(description: &str, challenge: bool) -> OAuthError {
         OAuthError {
             status: StatusCode::UNAUTHORIZED,
             challenge,
@@ -309,14 +317,20 @@ impl ApiFailure {
         ApiFailure { status, hint: false, problem }
     }
 
+    /// Returns the failure of a request that was not decided, whatever the reason.
+    pub(crate) fn undecided(problem: Problem) -> ApiFailure {
+        ApiFailure::with_status(StatusCode::SERVICE_UNAVAILABLE, problem)
+    }
+
     pub(crate) fn problem(&self) -> &Problem {
         &self.problem
     }
 
-    /// Returns the response: its hint is for the kind of secret that was presented.
+    /// Returns the response: its hint is for the kind of secret that was presented. `issuer` is this server, if it is the
+    /// resource that was requested.
     pub(crate) fn response(
         &self,
-        issuer: &str,
+        issuer: Option<&str>,
         kind: Option<SecretKind>,
         id: &HeaderValue,
     ) -> Response<Bytes> {
@@ -357,7 +371,7 @@ impl ApiFailure {
 
     /// Returns the challenge of a failure that another credential might not have (RFC 6750, section 3; RFC 9470). Without a
     /// credential it names no error. `resource_metadata` is that of RFC 9728, section 5.1.
-    fn challenge(&self, issuer: &str, missing: &[String]) -> Option<HeaderValue> {
+    fn challenge(&self, issuer: Option<&str>, missing: &[String]) -> Option<HeaderValue> {
         let problem = &self.problem;
         let (error, scope) = match (self.status, problem.reason) {
             (StatusCode::UNAUTHORIZED, Reason::CredentialMissing) => (None, None),
@@ -386,15 +400,22 @@ impl ApiFailure {
         if let Some(scope) = scope {
             text += &format!(", scope=\"{}\"", plain(&scope));
         }
-        text += &format!(", resource_metadata=\"{issuer}{PROTECTED_RESOURCE}\"");
+        if let Some(issuer) = issuer {
+            text += &format!(", resource_metadata=\"{issuer}{PROTECTED_RESOURCE}\"");
+        }
         HeaderValue::try_from(text).ok()
     }
 }
 
 /// Returns a JSON response that must not be cached (RFC 6749, section 5.1).
-pub(super) fn uncached_json(status: StatusCode, body: &serde_json::Value) -> Response {
+pub(crate) fn uncached_json(status: StatusCode, body: &serde_json::Value) -> Response {
+    uncached_text(status, body.to_string())
+}
+
+/// As [`uncached_json`], of JSON as text.
+pub(crate) fn uncached_text(status: StatusCode, body: String) -> Response {
     let json = [("content-type", "application/json")];
-    let mut response = (status, json, body.to_string()).into_response();
+    let mut response = (status, json, body).into_response();
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response.headers_mut().insert(PRAGMA, HeaderValue::from_static("no-cache"));
     response

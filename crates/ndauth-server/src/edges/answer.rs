@@ -1,0 +1,151 @@
+//! The question of a proxy about the request in front of it, and the answer, whatever the protocol.
+
+use std::net::IpAddr;
+
+use ndauth_authority::access::Operation;
+use ndauth_authority::{Answer, Authority, AuthorityError, CacheableVerdict, Credential, Question};
+use ndauth_core::{
+    Causes, Class, ClientName, Effective, OwnerView, Problem, Reason, Requirement, SecretKind,
+};
+use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
+
+use crate::http::ApiFailure;
+
+/// The headers that tell the application behind a proxy who calls. A yes sets each of them, empty where there is nothing
+/// to say, so that none that a client sent reaches the application.
+pub(super) const IDENTITY: [&str; 7] = [
+    "x-auth-token-id",
+    "x-auth-token-name",
+    "x-auth-subject",
+    "x-auth-account",
+    "x-auth-org",
+    "x-auth-access",
+    "x-auth-role",
+];
+
+/// The characters of a name that are encoded: a header's value is visible ASCII.
+const ENCODED: &AsciiSet = &CONTROLS.add(b'%');
+
+/// A proxy's question.
+pub(crate) struct EdgeQuestion {
+    /// The proxy's own credential.
+    pub(super) proxy: Result<Credential, ApiFailure>,
+    pub(super) asked: Result<ClientQuestion, ApiFailure>,
+}
+
+/// The question about the client of a proxy.
+pub(super) struct ClientQuestion {
+    pub(super) secret: String,
+    pub(super) requirement: Requirement,
+    /// The client's address, as the proxy states it.
+    pub(super) client_address: Option<IpAddr>,
+    pub(super) client: Option<ClientName>,
+}
+
+/// The values of the [`IDENTITY`] headers, or the failure.
+pub(crate) type EdgeAnswer = Result<[String; IDENTITY.len()], EdgeFailure>;
+
+/// The failure of a request, for its client.
+#[derive(Debug)]
+pub(crate) struct EdgeFailure {
+    pub(super) failure: ApiFailure,
+    /// The kind of the secret that the client presented.
+    pub(super) kind: Option<SecretKind>,
+}
+
+impl From<ApiFailure> for EdgeFailure {
+    fn from(failure: ApiFailure) -> EdgeFailure {
+        EdgeFailure { failure, kind: None }
+    }
+}
+
+impl ClientQuestion {
+    fn question(&self) -> Question<'_> {
+        Question {
+            secret: &self.secret,
+            requirement: &self.requirement,
+            client_address: self.client_address,
+            client: self.client.clone(),
+        }
+    }
+}
+
+impl EdgeQuestion {
+    /// Answers the question if it can be answered at once. `None` if it takes a fresher state, or if it is not known yet
+    /// that the proxy may ask.
+    pub(crate) fn answer_now(&self, authority: &Authority) -> Option<EdgeAnswer> {
+        let (Ok(proxy), Ok(asked)) = (&self.proxy, &self.asked) else { return None };
+        authority.validation().validate_now(proxy, &asked.question(), answer).map(settle)
+    }
+
+    /// Returns the proxy's credential, if it presented one.
+    pub(crate) fn into_proxy(self) -> Option<Credential> {
+        self.proxy.ok()
+    }
+
+    /// Answers the question. Only a proxy that may ask is told what is wrong with its question.
+    pub(crate) async fn answer(self, authority: &Authority) -> EdgeAnswer {
+        let validation = authority.validation();
+        let proxy = self.proxy?;
+        match self.asked {
+            Ok(asked) => settle(validation.validate(&proxy, &asked.question(), answer).await),
+            Err(invalid) => {
+                let admitted = validation.admit(&proxy, Operation::ValidateToken).await;
+                Err(admitted.err().map_or(invalid, |error| undecided(&error)).into())
+            }
+        }
+    }
+}
+
+fn settle(answer: Result<Answer<EdgeAnswer>, AuthorityError>) -> EdgeAnswer {
+    answer.map_err(|error| EdgeFailure::from(undecided(&error)))?.value
+}
+
+/// Turns a verdict into the answer to the proxy.
+#[expect(clippy::needless_pass_by_value, reason = "it is passed on by name")]
+fn answer(verdict: CacheableVerdict<'_>) -> EdgeAnswer {
+    let kind = verdict.kind;
+    let allowed = match &verdict.outcome {
+        Ok(allowed) => allowed,
+        Err(refusal) => {
+            return Err(EdgeFailure { failure: ApiFailure::from(Problem::from(refusal)), kind });
+        }
+    };
+    // The question names an org; a verdict without one would be about an identity, which confers nothing.
+    let (Effective::Access { access, role, .. }, Some(org)) = (&allowed.effective, allowed.org) else {
+        let problem = Problem::new(Reason::Internal, "the verdict names no org");
+        return Err(ApiFailure::undecided(problem).into());
+    };
+    let (subject, account) = match allowed.owner {
+        OwnerView::Account(account) => (account.id.to_string(), account.handle.to_string()),
+        OwnerView::Org(org) => (org.id.to_string(), String::new()),
+    };
+    Ok([
+        allowed.token.id.to_string(),
+        utf8_percent_encode(allowed.token.name.as_str(), ENCODED).to_string(),
+        subject,
+        account,
+        org.to_string(),
+        access.to_string(),
+        role.to_string(),
+    ])
+}
+
+/// Returns the failure of a question that was not decided. A proxy that may not ask is among these: its client's secret
+/// was not judged, so the client must not be told that it is invalid.
+fn undecided(error: &AuthorityError) -> ApiFailure {
+    if error.is_internal() {
+        tracing::error!(error = %Causes(error), "the request failed");
+    }
+    let problem = Problem::from(error);
+    match problem.class() {
+        Class::NotAuthenticated | Class::NotPermitted | Class::Invalid => unaccepted(&problem.message),
+        _ => ApiFailure::undecided(problem),
+    }
+}
+
+/// Returns the failure of a question from a proxy whose own secret is not accepted.
+pub(super) fn unaccepted(why: &str) -> ApiFailure {
+    let text = format!("the secret of the proxy in front of this service is not accepted: {why}");
+    ApiFailure::undecided(Problem::new(Reason::Unavailable, text))
+}

@@ -1,0 +1,228 @@
+//! `POST /oauth2/introspect`: an OAuth resource server asks about a token (RFC 7662).
+//!
+//! With `org`, `access` and `permission`, `active` is the verdict. Without them it says that the secret lives, and
+//! `scope` is what the token offers.
+
+use std::borrow::Cow;
+use std::net::IpAddr;
+
+use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::response::Response;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use ndauth_authority::access::Operation;
+use ndauth_authority::{Authority, AuthorityError, CacheableVerdict, Credential, Question};
+use ndauth_core::{
+    Actions, Causes, Class, Effective, Expiry, Grants, OwnerView, Problem, Requirement, ResourceIds, Scope,
+    Secret, Timestamp,
+};
+use ndauth_proto::json::{descriptors, write};
+use ndauth_proto::v1::ValidateTokenResponse;
+use percent_encoding::percent_decode_str;
+use prost::Name as _;
+use serde_json::{Map, Value, json};
+
+use super::parameters::{ParameterValues, requirement, sort_form};
+use crate::bearer::only;
+use crate::http::{OAuthError, uncached_json, uncached_text};
+use crate::verdict::{STATE_SIZE, VERDICT_SIZE, write_state, write_verdict};
+
+/// The parameters of the form. `client_id` may stand beside the credential, in which it is, too.
+const NAMES: [&str; 7] =
+    ["org", "access", "permission", "token", "token_type_hint", "client_id", "client_address"];
+
+/// A question about a token.
+struct Introspected {
+    token: String,
+    requirement: Requirement,
+    /// The address of the resource server's client, as it states that.
+    client_address: Option<IpAddr>,
+}
+
+/// An active token: its members, and the verdict as fields of `ValidateTokenResponse`.
+struct Active {
+    members: Map<String, Value>,
+    verdict: Vec<u8>,
+}
+
+/// Answers a resource server at an address.
+pub(crate) async fn introspect(
+    authority: &Authority,
+    issuer: &str,
+    head: &Parts,
+    form: &[u8],
+    from: IpAddr,
+) -> Result<Response, OAuthError> {
+    let service = credential(&head.headers, from)?;
+    let validation = authority.validation();
+    let Introspected { token, requirement, client_address } = match question(head, form) {
+        Ok(question) => question,
+        Err(invalid) => {
+            let admitted = validation.admit(&service, Operation::ValidateToken).await;
+            return Err(admitted.err().map_or(invalid, |error| failed(&error)));
+        }
+    };
+    let question = Question { secret: &token, requirement: &requirement, client_address, client: None };
+    let convert = |verdict: CacheableVerdict<'_>| active(&verdict, issuer);
+    let answer = match validation.validate_now(&service, &question, convert) {
+        Some(answer) => answer,
+        None => validation.validate(&service, &question, convert).await,
+    };
+    let (active, state) = answer.map_err(|error| failed(&error))?.split();
+    let Some(Active { members, mut verdict }) = active else {
+        return Ok(uncached_json(StatusCode::OK, &json!({ "active": false })));
+    };
+    write_state(&mut verdict, &state);
+    let descriptor = descriptors().get_message_by_name(&ValidateTokenResponse::full_name());
+    let descriptor = descriptor.expect("every message has a descriptor");
+    let ours = write(&descriptor, &verdict).map_err(|error| {
+        tracing::error!(%error, "a verdict has no form in JSON");
+        OAuthError::server("the answer could not be written")
+    })?;
+    let mut text = Value::Object(members).to_string();
+    // The verdict is JSON already.
+    text.pop();
+    text += &format!(",\"ndauth\":{ours}}}");
+    Ok(uncached_text(StatusCode::OK, text))
+}
+
+/// Returns the credential of a service: its secret as a bearer token, or its name and its secret by Basic (RFC 6749, section
+/// 2.3.1).
+fn credential(headers: &HeaderMap, from: IpAddr) -> Result<Credential, OAuthError> {
+    let refused = |why: &str| OAuthError::client(why, true);
+    let header = only(headers.get_all(AUTHORIZATION).iter().map(HeaderValue::as_bytes));
+    let header = header.map_err(|why| refused(&format!("`authorization`: {why}")))?;
+    let (name, text) = match header {
+        None => return Err(refused("a service presents its secret, by `Basic` or `Bearer`")),
+        Some((scheme, Some(secret))) if scheme.eq_ignore_ascii_case("bearer") => (None, Cow::from(secret)),
+        Some((scheme, Some(pair))) if scheme.eq_ignore_ascii_case("basic") => {
+            let (name, secret) =
+                basic(pair).ok_or_else(|| refused("expected `Basic` and the base64 of `NAME:SECRET`"))?;
+            (Some(name), Cow::from(secret))
+        }
+        Some(_) => return Err(refused("a service presents its secret, by `Basic` or `Bearer`")),
+    };
+    let secret = text.parse::<Secret>().map_err(|why| refused(&format!("the service's secret: {why}")))?;
+    Ok(match name {
+        Some(name) => Credential::named_service(name, secret, Some(from)),
+        None => Credential::secret(secret, Some(from)),
+    })
+}
+
+/// Returns the two parts of a credential by Basic, each of which is encoded as in a form.
+fn basic(pair: &str) -> Option<(String, String)> {
+    let pair = String::from_utf8(STANDARD.decode(pair).ok()?).ok()?;
+    let (name, secret) = pair.split_once(':')?;
+    let decoded = |text: &str| {
+        let text = text.replace('+', " ");
+        percent_decode_str(&text).decode_utf8().ok().map(Cow::into_owned)
+    };
+    Some((decoded(name)?, decoded(secret)?))
+}
+
+fn question(head: &Parts, form: &[u8]) -> Result<Introspected, OAuthError> {
+    if head.uri.query().is_some_and(|query| !query.is_empty()) {
+        return Err(OAuthError::request("send the parameters in the body, not in the query"));
+    }
+    if !is_form(&head.headers) {
+        return Err(OAuthError::request("the body is not of the type application/x-www-form-urlencoded"));
+    }
+    let invalid = |problem: Problem| OAuthError::request(problem.message);
+    let [org, access, permission, token, _, _, address]: ParameterValues<'_, 7> =
+        sort_form(NAMES, form).map_err(invalid)?;
+    let token = token.ok_or_else(|| OAuthError::request("token is missing"))?;
+    let requirement = if org.is_none() && access.is_none() && permission.is_none() {
+        Requirement::Identity
+    } else {
+        let method = || Err(Problem::invalid("access", "expected `RO` or `RW`"));
+        requirement(&[org, access, permission], method).map_err(invalid)?
+    };
+    let address = address.map(|address| address.parse::<IpAddr>()).transpose();
+    let address = address.map_err(|_| OAuthError::request("client_address is not an IP address"))?;
+    let client_address = address.map(|address| address.to_canonical());
+    Ok(Introspected { token: token.into_owned(), requirement, client_address })
+}
+
+fn is_form(headers: &HeaderMap) -> bool {
+    let kind = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    let kind = kind.split(';').next().unwrap_or_default().trim();
+    kind.eq_ignore_ascii_case("application/x-www-form-urlencoded")
+}
+
+/// Returns the error of a service that may not ask, or of a question that was not decided.
+fn failed(error: &AuthorityError) -> OAuthError {
+    if error.is_internal() {
+        tracing::error!(error = %Causes(error), "the request failed");
+    }
+    let problem = Problem::from(error);
+    match problem.class() {
+        Class::NotAuthenticated | Class::NotPermitted | Class::Invalid => {
+            OAuthError::client(&problem.message, true)
+        }
+        _ => OAuthError::from(&problem),
+    }
+}
+
+/// Returns the members of an active token (RFC 7662, section 2.2). `None` for every refusal: its reason is not the resource
+/// server's business.
+fn active(verdict: &CacheableVerdict<'_>, issuer: &str) -> Option<Active> {
+    let allowed = verdict.outcome.as_ref().ok()?;
+    let (token, secret) = (allowed.token, allowed.secret);
+    let id = token.id.to_string();
+    let (subject, username) = match allowed.owner {
+        OwnerView::Account(account) => (account.id.to_string(), Some(account.handle.to_string())),
+        OwnerView::Org(org) => (org.id.to_string(), None),
+    };
+    let scope = match &allowed.effective {
+        Effective::Identity => scope(token.scope, &token.grants),
+        Effective::Access { access, grants, .. } => scope(*access, grants),
+    };
+    let mut members = Map::new();
+    let mut add = |name: &str, value: Value| members.insert(name.to_owned(), value);
+    add("active", true.into());
+    add("sub", subject.into());
+    if let Some(username) = username {
+        add("username", username.into());
+    }
+    add("client_id", id.clone().into());
+    add("scope", scope.into());
+    if let Expiry::At(end) = token.expires_at.min(secret.ends_at) {
+        add("exp", seconds(end).into());
+    }
+    add("iat", seconds(secret.minted_at).into());
+    add("iss", issuer.into());
+    add("aud", verdict.service.as_str().into());
+    add("jti", id.into());
+    add("token_type", "Bearer".into());
+    let mut fields = Vec::with_capacity(VERDICT_SIZE + STATE_SIZE);
+    write_verdict(&mut fields, verdict, 5);
+    Some(Active { members, verdict: fields })
+}
+
+fn seconds(instant: Timestamp) -> i64 {
+    instant.micros().div_euclid(1_000_000)
+}
+
+/// Returns access and permissions as a scope (RFC 6749, section 3.3). `RW` includes `RO`. A permission on a resource
+/// whose id has a character that no scope may have is left out.
+fn scope(access: Scope, grants: &Grants) -> String {
+    let mut scope = match access {
+        Scope::Ro => "RO".to_owned(),
+        Scope::Rw => "RO RW".to_owned(),
+    };
+    let Grants::Only(set) = grants else { return scope };
+    for (resource_type, ids, actions) in set.iter() {
+        let ids = if *ids == ResourceIds::all() { String::new() } else { format!(":{ids}") };
+        if ids.contains(['"', '\\']) {
+            continue;
+        }
+        let mut add = |action: &str| scope += &format!(" {action}:{resource_type}{ids}");
+        match actions {
+            Actions::Any => add("*"),
+            Actions::Only(actions) => actions.iter().for_each(|action| add(action.as_str())),
+        }
+    }
+    scope
+}
