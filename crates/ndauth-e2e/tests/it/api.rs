@@ -5,7 +5,7 @@ mod matrix;
 mod real_clients;
 
 use std::io::{Read, Write};
-use std::net::TcpStream;
+use std::net::{TcpStream, ToSocketAddrs};
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -42,8 +42,12 @@ impl Answered {
 
 /// Sends bytes to a server, and returns its response to them.
 pub(crate) fn send(server: &Running, bytes: &[u8]) -> Answered {
-    let url = server.url.to_string();
-    let mut stream = TcpStream::connect(url.trim_start_matches("http://")).expect("connected");
+    send_to(server.url.to_string().trim_start_matches("http://"), bytes)
+}
+
+/// Sends bytes to an address, and returns the response to them, which ends with the connection.
+pub(crate) fn send_to(address: impl ToSocketAddrs, bytes: &[u8]) -> Answered {
+    let mut stream = TcpStream::connect(address).expect("connected");
     stream.set_read_timeout(Some(Duration::from_secs(30))).expect("a limit is set");
     // A server that refuses the head may close before everything is written.
     let _ = stream.write_all(bytes);

@@ -10,6 +10,7 @@ mod dev;
 mod disk;
 mod documents;
 mod durability;
+mod edges;
 mod endless;
 mod failover;
 mod faults;

@@ -1,0 +1,3 @@
+//! The edges from outside: real proxies and OAuth resource servers, each with its own configuration.
+
+mod proxies;
