@@ -32,6 +32,24 @@ pub(super) struct Proxy {
     folder: TempDir,
 }
 
+/// The values that take the place of those in a proxy's file.
+struct Site<'a> {
+    address: SocketAddr,
+    ndauthd: &'a str,
+    app: SocketAddr,
+    /// A permission to ask for, which the file only describes.
+    permission: Option<&'a str>,
+}
+
+impl Site<'_> {
+    fn query(&self) -> String {
+        self.permission.map_or(QUERY.to_owned(), |asked| format!("{QUERY}&permission={asked}"))
+    }
+}
+
+/// The query of `/edge/verify` in the files.
+const QUERY: &str = "?org=ops&access=method";
+
 impl Kind {
     /// Returns the name of its service at ndauth.
     pub(super) fn service(self) -> String {
@@ -49,15 +67,22 @@ impl Kind {
 
 impl Proxy {
     /// Starts a proxy that asks a server with a service's secret, and waits until it accepts connections.
-    pub(super) fn start(kind: Kind, ndauthd: &str, app: SocketAddr, secret: &Secret) -> Proxy {
+    pub(super) fn start(
+        kind: Kind,
+        ndauthd: &str,
+        app: SocketAddr,
+        permission: Option<&str>,
+        secret: &Secret,
+    ) -> Proxy {
         // Nobody else listens on this address, so the port may be the one in the file.
         let [_, b, c, d] = rand::random::<[u8; 4]>();
         let address = SocketAddr::from((Ipv4Addr::new(127, b | 1, c, d.clamp(1, 254)), 8000));
         let folder = tempfile::tempdir().expect("a folder");
+        let site = Site { address, ndauthd, app, permission };
         let command = match kind {
-            Kind::Nginx => nginx(folder.path(), address, ndauthd, app),
-            Kind::DebianCaddy | Kind::Caddy => caddy(kind, folder.path(), address, ndauthd, app),
-            Kind::Envoy => envoy(folder.path(), address, ndauthd, app),
+            Kind::Nginx => nginx(folder.path(), &site),
+            Kind::DebianCaddy | Kind::Caddy => caddy(kind, folder.path(), &site),
+            Kind::Envoy => envoy(folder.path(), &site),
         };
         write_secret(kind, folder.path(), secret);
         let log = fs::File::create(folder.path().join("log")).expect("a file");
@@ -142,23 +167,26 @@ pub(in crate::edges) fn shown_line(file: &str) -> String {
     format!("{}\n", line.trim_start_matches(['#', ' ', '\t']))
 }
 
-fn nginx(folder: &Path, address: SocketAddr, ndauthd: &str, app: SocketAddr) -> Command {
+fn nginx(folder: &Path, site: &Site) -> Command {
     let path = |name: &str| folder.join(name).display().to_string();
-    let site = adapted(
+    let text = adapted(
         "nginx.conf",
         &[
-            ("listen 8000;", format!("listen {address};")),
-            ("127.0.0.1:7711", ndauthd.to_owned()),
-            ("127.0.0.1:8080", app.to_string()),
+            ("listen 8000;", format!("listen {};", site.address)),
+            ("127.0.0.1:7711", site.ndauthd.to_owned()),
+            (QUERY, site.query()),
+            ("127.0.0.1:8080", site.app.to_string()),
             ("/etc/nginx/ndauth-service.conf", service_file(folder).display().to_string()),
         ],
     );
-    fs::write(path("site.conf"), site).expect("written");
+    fs::write(path("site.conf"), text).expect("written");
     let temporary: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
         .map(|kind| format!("{kind}_temp_path {};\n", path(kind)))
         .concat();
+    // What surrounds a site on a user's machine.
     let main = format!(
-        "user root;\ndaemon off;\nworker_processes 1;\npid {};\nevents {{}}\nhttp {{\naccess_log off;\n{temporary}include {};\n}}\n",
+        "user root;\ndaemon off;\nworker_processes 1;\npid {};\nevents {{}}\n\
+         http {{\naccess_log off;\n{temporary}include {};\n}}\n",
         path("pid"),
         path("site.conf"),
     );
@@ -170,13 +198,14 @@ fn nginx(folder: &Path, address: SocketAddr, ndauthd: &str, app: SocketAddr) -> 
     command
 }
 
-fn caddy(kind: Kind, folder: &Path, address: SocketAddr, ndauthd: &str, app: SocketAddr) -> Command {
+fn caddy(kind: Kind, folder: &Path, site: &Site) -> Command {
     let text = adapted(
         "Caddyfile",
         &[
-            ("\n:8000 {\n", format!("\n:8000 {{\n\tbind {}\n", address.ip())),
-            ("127.0.0.1:7711", ndauthd.to_owned()),
-            ("127.0.0.1:8080", app.to_string()),
+            ("\n:8000 {\n", format!("\n:8000 {{\n\tbind {}\n", site.address.ip())),
+            ("127.0.0.1:7711", site.ndauthd.to_owned()),
+            (QUERY, site.query()),
+            ("127.0.0.1:8080", site.app.to_string()),
             ("/etc/caddy/ndauth-service", service_file(folder).display().to_string()),
             ("/var/lib/caddy/admin.sock", folder.join("admin.sock").display().to_string()),
         ],
@@ -192,14 +221,17 @@ fn caddy_command(kind: Kind, folder: &Path, verb: &str) -> Command {
     command
 }
 
-fn envoy(folder: &Path, address: SocketAddr, ndauthd: &str, app: SocketAddr) -> Command {
+fn envoy(folder: &Path, site: &Site) -> Command {
     let port = |address: &str| format!("port_value: {}", address.rsplit_once(':').expect("a port").1);
+    let permission = site.permission.map(|asked| format!(", permission: {asked}")).unwrap_or_default();
+    let question = format!("{{ org: ops, access: method{permission} }}");
     let text = adapted(
         "envoy.yaml",
         &[
-            ("address: 0.0.0.0,", format!("address: {},", address.ip())),
-            ("port_value: 7711", port(ndauthd)),
-            ("port_value: 8080", port(&app.to_string())),
+            ("address: 0.0.0.0,", format!("address: {},", site.address.ip())),
+            ("port_value: 7711", port(site.ndauthd)),
+            ("{ org: ops, access: method }", question),
+            ("port_value: 8080", port(&site.app.to_string())),
             ("/etc/envoy/ndauth-service.yaml", service_file(folder).display().to_string()),
         ],
     );
