@@ -47,7 +47,7 @@ async fn the_references_are_fresh() {
 }
 
 /// The pages with commands or code, and the languages of their blocks. A test below plays each page.
-const PLAYED: [(&str, &[&str]); 24] = [
+const PLAYED: [(&str, &[&str]); 25] = [
     ("CONTRIBUTING.md", &["sh"]),
     ("README.md", &["sh", "yaml"]),
     ("crates/ndauth-client/examples/asset-registry/README.md", &["sh"]),
@@ -59,6 +59,7 @@ const PLAYED: [(&str, &[&str]); 24] = [
     // `cargo test --doc` compiles its Rust.
     ("docs/integrate.md", &["rust,no_run", "sh", "toml"]),
     ("docs/integrations/README.md", &["sh"]),
+    ("docs/introspection.md", &["sh"]),
     ("docs/life.md", &["console"]),
     ("docs/logins.md", &["sh"]),
     ("docs/operations.md", &["sh"]),
