@@ -38,6 +38,7 @@ fn run_some(filter: &[String], packaged: Option<&Path>) -> anyhow::Result<()> {
     let logins = tools::node("node-logins", "crates/ndauth-e2e/tests/logins/package.json")?;
     let recipes = tools::node("node-recipes", "crates/ndauth-e2e/tests/recipes/package.json")?;
     let openapi = tools::node("node-openapi", "crates/ndauth-e2e/tests/openapi/package.json")?;
+    let servers = tools::servers()?;
     let binaries = build_binaries()?;
     let needs_packages = filter.is_empty() || filter.iter().any(|word| word.contains(PACKAGES));
     let packaged = match packaged {
@@ -62,6 +63,9 @@ fn run_some(filter: &[String], packaged: Option<&Path>) -> anyhow::Result<()> {
         .env("NDAUTH_TEST_GRPCURL", python.join("grpcurl"))
         .env("NDAUTH_TEST_PYTHON", python.join("python"))
         .env("NDAUTH_TEST_TYPESCRIPT", typescript)
+        .env("NDAUTH_TEST_CADDY", python.join("caddy"))
+        .env("NDAUTH_TEST_ENVOY", python.join("envoy"))
+        .env("NDAUTH_TEST_SERVERS", servers)
         .env("NDAUTH_TEST_LOGIN_NODE_MODULES", logins)
         .env("NDAUTH_TEST_RECIPE_NODE_MODULES", recipes)
         .env("NDAUTH_TEST_OPENAPI_NODE_MODULES", openapi)

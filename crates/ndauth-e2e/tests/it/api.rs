@@ -5,7 +5,7 @@ mod matrix;
 mod real_clients;
 
 use std::io::{Read, Write};
-use std::net::TcpStream;
+use std::net::{TcpStream, ToSocketAddrs};
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -45,18 +45,31 @@ pub(crate) fn send(server: &Running, bytes: &[u8]) -> Answered {
     send_to(server.url.to_string().trim_start_matches("http://"), bytes)
 }
 
-/// Sends bytes to an address, and returns the response to them.
-pub(crate) fn send_to(address: &str, bytes: &[u8]) -> Answered {
+/// Sends bytes to an address, and returns the response to them. Without a length, it ends with the connection.
+pub(crate) fn send_to(address: impl ToSocketAddrs, bytes: &[u8]) -> Answered {
     let mut stream = TcpStream::connect(address).expect("connected");
     stream.set_read_timeout(Some(Duration::from_secs(30))).expect("a limit is set");
     // A server that refuses the head may close before everything is written.
     let _ = stream.write_all(bytes);
-    let mut answer = Vec::new();
-    let _ = stream.read_to_end(&mut answer);
+    let (mut answer, mut part) = (Vec::new(), vec![0; 64 << 10]);
+    while let Ok(read @ 1..) = stream.read(&mut part) {
+        answer.extend_from_slice(&part[..read]);
+        if is_whole(&answer) {
+            break;
+        }
+    }
     let answer = String::from_utf8(answer).expect("text");
     let (head, text) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
     let status = head.split(' ').nth(1).and_then(|status| status.parse().ok());
     Answered { status: status.unwrap_or_default(), head: head.replace('\r', ""), text: text.to_owned() }
+}
+
+/// Returns true if a response says how long its body is, and the body is there.
+fn is_whole(answer: &[u8]) -> bool {
+    let Some(head) = answer.windows(4).position(|end| end == b"\r\n\r\n") else { return false };
+    let lines = String::from_utf8_lossy(&answer[..head]).to_lowercase();
+    let length = lines.lines().find_map(|line| line.strip_prefix("content-length: ")?.parse::<usize>().ok());
+    length.is_some_and(|length| answer.len() >= head + 4 + length)
 }
 
 /// Sends a request with a credential and a body, if there are any.

@@ -47,7 +47,7 @@ async fn the_references_are_fresh() {
 }
 
 /// The pages with commands or code, and the languages of their blocks. A test below plays each page.
-const PLAYED: [(&str, &[&str]); 23] = [
+const PLAYED: [(&str, &[&str]); 27] = [
     ("CONTRIBUTING.md", &["sh"]),
     ("README.md", &["sh", "yaml"]),
     ("crates/ndauth-client/examples/asset-registry/README.md", &["sh"]),
@@ -58,10 +58,14 @@ const PLAYED: [(&str, &[&str]); 23] = [
     ("docs/install.md", &["sh"]),
     // `cargo test --doc` compiles its Rust.
     ("docs/integrate.md", &["rust,no_run", "sh", "toml"]),
+    ("docs/integrations/README.md", &["sh"]),
+    ("docs/introspection.md", &["sh"]),
     ("docs/life.md", &["console"]),
     ("docs/logins.md", &["sh"]),
     ("docs/operations.md", &["sh"]),
     ("docs/permissions.md", &["console"]),
+    // Those of clients are played with the clients.
+    ("docs/python.md", &["python"]),
     ("docs/runbooks/certificate.md", &["sh"]),
     ("docs/runbooks/database-gone.md", &["sh"]),
     ("docs/runbooks/failover.md", &["sh"]),
@@ -71,6 +75,7 @@ const PLAYED: [(&str, &[&str]); 23] = [
     ("docs/runbooks/lost-operator.md", &["sh"]),
     ("docs/runbooks/restore.md", &["sh"]),
     ("docs/scripts.md", &["console"]),
+    ("docs/typescript.md", &["ts"]),
     ("docs/upgrade.md", &["sh"]),
 ];
 
@@ -83,6 +88,7 @@ fn every_page_with_commands_is_played() {
         "docs/",
         "docs/adr/",
         "docs/ci/",
+        "docs/integrations/",
         "docs/runbooks/",
     ] {
         for entry in std::fs::read_dir(root().join(folder)).expect("a folder") {
@@ -184,6 +190,16 @@ async fn a_service_is_made_as_it_is_shown() {
     let (_, dependency) = blocks(&text).find(|(language, _)| *language == "toml").expect("the dependency");
     let shown = dependency.split_once("version = \"").and_then(|(_, rest)| rest.split('"').next());
     assert_eq!(shown, env!("CARGO_PKG_VERSION").rsplit_once('.').map(|(version, _)| version));
+}
+
+#[tokio::test]
+async fn a_proxy_s_secret_is_made_and_rotated_as_it_is_shown() {
+    let mut page = Page::open("docs/integrations/README.md").await;
+    page.at.people();
+    for _secret in ["the first", "the next"] {
+        assert_eq!(page.play().matches("ndsvc_").count(), 1);
+    }
+    page.close();
 }
 
 #[tokio::test]

@@ -287,14 +287,7 @@ async fn requests_are_read_after_their_caller_is_authorized() {
             assert_eq!(status(batch, who, &many).await.as_deref(), Some(expected));
         }
     }
-    assert!(memory(&server) < 100 * 1024 * 1024, "it took {}", memory(&server));
-}
-
-/// Returns the resident memory of the server, in bytes.
-fn memory(server: &Running) -> u64 {
-    let process = std::fs::read_to_string(format!("/proc/{}/status", server.pid())).expect("it runs");
-    let now = process.lines().find_map(|line| line.strip_prefix("VmRSS:")?.trim().strip_suffix(" kB"));
-    now.and_then(|now| now.trim().parse::<u64>().ok()).expect("a size") * 1024
+    assert!(server.memory() < 100 * 1024 * 1024, "it took {}", server.memory());
 }
 
 /// A response that its client does not read is dropped, and takes little memory until then.
@@ -304,7 +297,7 @@ async fn unread_responses_are_dropped() {
     at.people();
     let server = at.serve_as(at.command("NDAUTH_TEST_NDAUTHD"), &["--client-timeout-seconds", "1"]);
     let good = server.client(&at.session()).await;
-    let before = memory(&server);
+    let before = server.memory();
     let mut untaken = Vec::new();
     for _ in 0..10 {
         let client = raw_that_takes_nothing(&server).await;
@@ -318,7 +311,7 @@ async fn unread_responses_are_dropped() {
     for answer in untaken {
         bodies.push(answer.await.expect("answered").into_body());
     }
-    let during = memory(&server);
+    let during = server.memory();
     assert!(during - before < 64 * 1024 * 1024, "{before} -> {during}");
     good.who_am_i().await.expect("it is served");
     for mut body in bodies {

@@ -269,6 +269,13 @@ impl Running {
         self.child.0.id()
     }
 
+    /// Returns its resident memory, in bytes.
+    pub(crate) fn memory(&self) -> u64 {
+        let process = fs::read_to_string(format!("/proc/{}/status", self.pid())).expect("it runs");
+        let now = process.lines().find_map(|line| line.strip_prefix("VmRSS:")?.trim().strip_suffix(" kB"));
+        now.and_then(|now| now.trim().parse::<u64>().ok()).expect("a size") * 1024
+    }
+
     /// Kills the server, as in a crash.
     pub(crate) fn kill(mut self) {
         self.child.0.kill().expect("killed");

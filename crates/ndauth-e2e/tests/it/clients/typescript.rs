@@ -5,6 +5,7 @@ use std::process::Command;
 use ndauth_store::Engine;
 
 use super::{check_example, files, root};
+use crate::documents::{blocks, read};
 use crate::installation::{Installation, run, test_path};
 
 /// Returns the command of a compiled program of the client.
@@ -50,4 +51,24 @@ fn its_own_tests_pass() {
 async fn express_is_guarded() {
     let at = Installation::new(Engine::Sqlite).await;
     check_example(&at, node("examples/express-app.js"), "\"stored_by\":\"whole\"");
+}
+
+#[test]
+fn the_programs_on_its_page_compile() {
+    let client = test_path("NDAUTH_TEST_TYPESCRIPT");
+    // The package is found from within it.
+    let folder = tempfile::tempdir_in(&client).expect("a folder");
+    let mut compile = Command::new(client.join("node_modules/.bin/tsc"));
+    compile.args(["--noEmit", "--strict", "--module", "nodenext", "--target", "es2022", "--types", "node"]);
+    let page = read("docs/typescript.md");
+    let programs = blocks(&page).filter(|(language, _)| *language == "ts");
+    let mut count = 0;
+    for (number, (_, program)) in programs.enumerate() {
+        let file = folder.path().join(format!("page-{number}.ts"));
+        std::fs::write(&file, program).expect("written");
+        compile.arg(file);
+        count += 1;
+    }
+    let ended = run(compile, "");
+    assert!(ended.code == 0 && count == 2, "{count}: {ended:?}");
 }
