@@ -60,6 +60,7 @@ fn the_programs_on_its_page_compile() {
     let folder = tempfile::tempdir_in(&client).expect("a folder");
     let mut compile = Command::new(client.join("node_modules/.bin/tsc"));
     compile.args(["--noEmit", "--strict", "--module", "nodenext", "--target", "es2022", "--types", "node"]);
+    compile.current_dir(&client);
     let page = read("docs/typescript.md");
     let programs = blocks(&page).filter(|(language, _)| *language == "ts");
     let mut count = 0;

@@ -23,10 +23,6 @@ struct Door {
     token: String,
 }
 
-async fn door() -> Door {
-    door_of(&Installation::new(Engine::Sqlite).await)
-}
-
 fn door_of(at: &Installation) -> Door {
     at.people();
     let server = at.serve();
@@ -91,7 +87,8 @@ async fn a_proxy_is_known_by_one_secret_in_its_own_header() {
 /// SEC-18: the token is in one header alone.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_client_s_token_is_in_one_header_alone() {
-    let door = door().await;
+    let at = Installation::new(Engine::Sqlite).await;
+    let door = door_of(&at);
     let verify = "GET /edge/verify?org=ops";
     for (request, headers, status, reason) in [
         (verify, "x-ndauth-service: {S}", 401, "CREDENTIAL_MISSING"),
@@ -122,7 +119,8 @@ async fn the_client_s_token_is_in_one_header_alone() {
 /// SEC-27: no path but the endpoint's own is the endpoint's.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_path_is_compared_as_it_was_sent() {
-    let door = door().await;
+    let at = Installation::new(Engine::Sqlite).await;
+    let door = door_of(&at);
     for path in [
         "/edge/verify/",
         "//edge/verify",
@@ -256,7 +254,8 @@ async fn a_yes_sets_every_identity_header() {
 /// SEC-26: the largest requests cost little, and are refused.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn large_requests_are_refused() {
-    let door = door().await;
+    let at = Installation::new(Engine::Sqlite).await;
+    let door = door_of(&at);
     let many = "a=b&".repeat(4000);
     let answer = door.send(&format!("GET /edge/verify?org=ops&{many}"), BOTH);
     assert!(matches!(answer.status, 400 | 414 | 431), "{answer:?}");

@@ -73,9 +73,7 @@ fn secrets(at: &Installation, server: &Running) -> Vec<(&'static str, String)> {
             all.push((new, secret));
         }
         if name == "retired" {
-            let used = ask(server, "GET /v1/whoami", Some(&all.last().expect("a secret").1), None);
-            assert_eq!(used.status, 200, "{used:?}");
-            call(&format!("{path}:retireSecret"), &ada, json!({}));
+            call(&format!("{path}:retireSecret"), &ada, json!({ "anyway": true }));
         }
     }
     let of_org = json!({
