@@ -104,20 +104,33 @@ impl Proxy {
         }
     }
 
+    fn signal(&self, signal: Signal) {
+        let pid = i32::try_from(self.process.0.id()).ok().and_then(Pid::from_raw);
+        // It may have ended, if its configuration is wrong.
+        let _ = kill_process(pid.expect("a process id"), signal);
+    }
+
     /// Gives it another secret, as its page describes.
     pub(super) fn rotate(&self, secret: &Secret) {
         write_secret(self.kind, self.folder.path(), secret);
         match self.kind {
-            Kind::Nginx => {
-                let pid = i32::try_from(self.process.0.id()).ok().and_then(Pid::from_raw);
-                kill_process(pid.expect("a process id"), Signal::HUP).expect("signalled");
-            }
+            Kind::Nginx => self.signal(Signal::HUP),
             Kind::DebianCaddy | Kind::Caddy => {
                 let ended = run(caddy_command(self.kind, self.folder.path(), "reload"), "");
                 assert_eq!(ended.code, 0, "{ended:?}");
             }
             // Envoy watches the file.
             Kind::Envoy => {}
+        }
+    }
+}
+
+impl Drop for Proxy {
+    /// Ends nginx's workers too, which would outlive a killed master.
+    fn drop(&mut self) {
+        if self.kind == Kind::Nginx {
+            self.signal(Signal::TERM);
+            let _ = self.process.0.wait();
         }
     }
 }
