@@ -74,9 +74,10 @@ impl Proxy {
         permission: Option<&str>,
         secret: &Secret,
     ) -> Proxy {
-        // Nobody else listens on this address, so the port may be the one in the file.
-        let [_, b, c, d] = rand::random::<[u8; 4]>();
-        let address = SocketAddr::from((Ipv4Addr::new(127, b | 1, c, d.clamp(1, 254)), 8000));
+        // No other program is given this address, nor a port below those of outgoing connections.
+        let [b, c, d] = rand::random::<[u8; 3]>();
+        let port = rand::random_range(10_000..30_000);
+        let address = SocketAddr::from((Ipv4Addr::new(127, b | 1, c, d.clamp(1, 254)), port));
         let folder = tempfile::tempdir().expect("a folder");
         let site = Site { address, ndauthd, app, permission };
         let command = match kind {
@@ -215,7 +216,7 @@ fn caddy(kind: Kind, folder: &Path, site: &Site) -> Command {
     let text = adapted(
         "Caddyfile",
         &[
-            ("\n:8000 {\n", format!("\n:8000 {{\n\tbind {}\n", site.address.ip())),
+            ("\n:8000 {\n", format!("\n:{} {{\n\tbind {}\n", site.address.port(), site.address.ip())),
             ("127.0.0.1:7711", site.ndauthd.to_owned()),
             (QUERY, site.query()),
             ("127.0.0.1:8080", site.app.to_string()),
@@ -241,7 +242,10 @@ fn envoy(folder: &Path, site: &Site) -> Command {
     let text = adapted(
         "envoy.yaml",
         &[
-            ("address: 0.0.0.0,", format!("address: {},", site.address.ip())),
+            (
+                "0.0.0.0, port_value: 8000",
+                format!("{}, {}", site.address.ip(), port(&site.address.to_string())),
+            ),
             ("port_value: 7711", port(site.ndauthd)),
             ("{ org: ops, access: method }", question),
             ("port_value: 8080", port(&site.app.to_string())),
