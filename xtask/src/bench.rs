@@ -4,6 +4,7 @@
 use crate::cargo::{command, root, run};
 use crate::packages::{self, Job};
 use crate::postgres::Cluster;
+use crate::tools;
 
 #[derive(clap::Args)]
 pub(crate) struct BenchTaskArguments {
@@ -13,7 +14,7 @@ pub(crate) struct BenchTaskArguments {
     /// Ten million tokens, too.
     #[arg(long)]
     full: bool,
-    /// Only the groups of rows whose name holds this: start, validate, json, revocation, client, create, scale.
+    /// Only the groups of rows whose name holds this: start, validate, json, edges, revocation, client, create, scale.
     #[arg(long, value_name = "TEXT")]
     only: Option<String>,
 }
@@ -31,10 +32,16 @@ pub(crate) fn measure(arguments: &BenchTaskArguments) -> anyhow::Result<()> {
     run(command("cargo", &build))?;
     let metadata = cargo_metadata::MetadataCommand::new().no_deps().current_dir(root()).exec()?;
     let binaries = metadata.target_directory.join("release");
+    let oidc_provider = "crates/ndauth-bench/oidc-provider";
+    let packages = tools::node("node-oidc-provider", &format!("{oidc_provider}/package.json"))?;
+    // Node looks for packages beside a program.
+    let program = packages.with_file_name("server.mjs");
+    std::fs::copy(root().join(oidc_provider).join("server.mjs"), &program)?;
     let cluster = Cluster::start()?;
     // `setsid` gives it a session of its own, whose scheduling priority it can raise.
     let mut bench = command("setsid", &["--wait", binaries.join("ndauth-bench").as_str()]);
     bench.args(["--binaries", binaries.as_str()]).arg("--pgbench").arg(cluster.program("pgbench"));
+    bench.arg("--oidc-provider").arg(program);
     bench.args(["--json", metadata.target_directory.join("bench.json").as_str()]);
     bench.env("NDAUTH_TEST_POSTGRES", cluster.url());
     if arguments.quick {

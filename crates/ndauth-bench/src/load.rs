@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, ensure};
 use bytes::{BufMut, Bytes, BytesMut};
 use h2::client::SendRequest;
-use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue, TE};
+use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue, TE, USER_AGENT};
 use http::{Method, Request, StatusCode, Version};
 use ndauth_core::Secret;
 use ndauth_proto::v1;
@@ -21,20 +21,125 @@ use tokio::task::LocalSet;
 /// A call that is made repeatedly.
 #[derive(Clone, Debug)]
 pub struct RpcCall {
-    /// The path of the RPC, or a path of the HTTP API.
+    /// The path of the RPC, or that of an HTTP request.
     pub path: &'static str,
     /// The value of the `authorization` header, if there is one.
     pub credential: Option<String>,
     /// The encoded requests, one of which is drawn for each call.
     pub bodies: Rc<Vec<Bytes>>,
-    /// The sixth byte of every correct response, which is the first of a gRPC message; `None` accepts any.
+    /// The byte that tells a correct response: the sixth, which is the first of a gRPC message, or that after `"active":`.
+    /// `None` accepts any.
     pub expected: Option<u8>,
 }
 
+/// An HTTP request of a proxy about a client's, whose token is in a header.
+#[derive(Clone, Debug)]
+pub struct ProxyCall {
+    /// The secret of the proxy.
+    pub service: String,
+    /// The paths, each with the `authorization` of the client, one of which is drawn for each call.
+    pub questions: Rc<Vec<(String, String)>>,
+}
+
+/// A call of either kind.
+#[derive(Clone, Debug)]
+pub enum LoadCall {
+    /// One whose requests differ in their bodies.
+    Rpc(RpcCall),
+    /// One whose requests differ in their headers.
+    Proxy(ProxyCall),
+}
+
+impl From<RpcCall> for LoadCall {
+    fn from(call: RpcCall) -> LoadCall {
+        LoadCall::Rpc(call)
+    }
+}
+
+impl From<ProxyCall> for LoadCall {
+    fn from(call: ProxyCall) -> LoadCall {
+        LoadCall::Proxy(call)
+    }
+}
+
+impl LoadCall {
+    /// Returns the number of requests that differ.
+    fn count(&self) -> usize {
+        match self {
+            LoadCall::Rpc(call) => call.bodies.len(),
+            LoadCall::Proxy(call) => call.questions.len(),
+        }
+    }
+
+    /// Builds the request of this index.
+    fn request(&self, index: usize) -> anyhow::Result<(Request<()>, Bytes)> {
+        let request = Request::builder().version(Version::HTTP_2);
+        match self {
+            LoadCall::Rpc(call) => {
+                let body = call.bodies[index].clone();
+                let method = if call.is_grpc() || !body.is_empty() { Method::POST } else { Method::GET };
+                let mut request = request
+                    .method(method)
+                    .uri(format!("http://bench{}", call.path))
+                    .header(TE, "trailers")
+                    .header(CONTENT_TYPE, call.content_type())
+                    .body(())?;
+                if let Some(credential) = &call.credential {
+                    request.headers_mut().insert(AUTHORIZATION, HeaderValue::from_str(credential)?);
+                }
+                Ok((request, body))
+            }
+            LoadCall::Proxy(call) => {
+                let (path, authorization) = &call.questions[index];
+                let request = request
+                    .uri(format!("http://bench{path}"))
+                    .header("x-ndauth-service", &call.service)
+                    .header("x-forwarded-method", "PUT")
+                    .header("x-forwarded-for", "192.0.2.7")
+                    .header(USER_AGENT, "curl/8.5.0")
+                    .header(AUTHORIZATION, authorization)
+                    .body(())?;
+                Ok((request, Bytes::new()))
+            }
+        }
+    }
+
+    /// Returns true if a response without a gRPC status may be correct.
+    fn is_grpc(&self) -> bool {
+        matches!(self, LoadCall::Rpc(call) if call.is_grpc())
+    }
+
+    /// Returns the index of the byte that tells a correct response.
+    fn telling(&self) -> usize {
+        match self {
+            LoadCall::Rpc(call) if call.is_form() => br#"{"active":"#.len(),
+            LoadCall::Rpc(_) | LoadCall::Proxy(_) => 5,
+        }
+    }
+
+    fn expected(&self) -> Option<u8> {
+        match self {
+            LoadCall::Rpc(call) => call.expected,
+            LoadCall::Proxy(_) => None,
+        }
+    }
+}
+
 impl RpcCall {
-    /// Returns true if it is a call of the HTTP API.
-    fn is_json(&self) -> bool {
-        self.path.starts_with("/v1/")
+    fn is_grpc(&self) -> bool {
+        self.content_type() == "application/grpc"
+    }
+
+    fn is_form(&self) -> bool {
+        self.path.contains("/introspect")
+    }
+
+    fn content_type(&self) -> &'static str {
+        match self.path {
+            path if path.starts_with("/v1/") => "application/json",
+            _ if self.is_form() => "application/x-www-form-urlencoded",
+            _ => "application/grpc",
+        }
     }
 }
 
@@ -118,12 +223,12 @@ struct Pace {
 }
 
 /// Runs one load, on this thread.
-pub fn run(address: SocketAddr, call: &RpcCall, shape: Shape) -> anyhow::Result<LoadResult> {
+pub fn run(address: SocketAddr, call: &LoadCall, shape: Shape) -> anyhow::Result<LoadResult> {
     run_all(address, &[(call.clone(), shape)]).map(|mut outcomes| outcomes.remove(0))
 }
 
 /// Runs several loads concurrently, on this thread.
-pub fn run_all(address: SocketAddr, calls: &[(RpcCall, Shape)]) -> anyhow::Result<Vec<LoadResult>> {
+pub fn run_all(address: SocketAddr, calls: &[(LoadCall, Shape)]) -> anyhow::Result<Vec<LoadResult>> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let local = LocalSet::new();
     let outcomes = local.block_on(&runtime, async {
@@ -140,7 +245,7 @@ pub fn run_all(address: SocketAddr, calls: &[(RpcCall, Shape)]) -> anyhow::Resul
     Ok(outcomes)
 }
 
-async fn one(address: SocketAddr, call: RpcCall, shape: Shape) -> anyhow::Result<LoadResult> {
+async fn one(address: SocketAddr, call: LoadCall, shape: Shape) -> anyhow::Result<LoadResult> {
     let outcome = Rc::new(RefCell::new(LoadResult::default()));
     let pace = shape.rate.map(|_| Rc::new(Pace::default()));
     let mut connections = Vec::new();
@@ -198,13 +303,12 @@ async fn one(address: SocketAddr, call: RpcCall, shape: Shape) -> anyhow::Result
 /// Makes one call after the other.
 async fn ask(
     client: SendRequest<Bytes>,
-    call: RpcCall,
+    call: LoadCall,
     seed: u64,
     end: Instant,
     pace: Option<Rc<Pace>>,
     outcome: Rc<RefCell<LoadResult>>,
 ) -> anyhow::Result<()> {
-    let credential = call.credential.as_deref().map(HeaderValue::from_str).transpose()?;
     let mut draw = seed;
     let mut client = client.ready().await?;
     loop {
@@ -223,23 +327,8 @@ async fn ask(
             },
         };
         draw = draw.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        let which = usize::try_from(draw >> 33).expect("31 bits") % call.bodies.len();
-        let body = call.bodies[which].clone();
-        let (method, content_type) = match (call.is_json(), body.is_empty()) {
-            (false, _) => (Method::POST, "application/grpc"),
-            (true, false) => (Method::POST, "application/json"),
-            (true, true) => (Method::GET, "application/json"),
-        };
-        let mut request = Request::builder()
-            .method(method)
-            .version(Version::HTTP_2)
-            .uri(format!("http://bench{}", call.path))
-            .header(TE, "trailers")
-            .header(CONTENT_TYPE, content_type)
-            .body(())?;
-        if let Some(credential) = &credential {
-            request.headers_mut().insert(AUTHORIZATION, credential.clone());
-        }
+        let which = usize::try_from(draw >> 33).expect("31 bits") % call.count();
+        let (request, body) = call.request(which)?;
         let (answer, mut sending) = client.send_request(request, body.is_empty())?;
         if !body.is_empty() {
             sending.send_data(body, true)?;
@@ -248,60 +337,77 @@ async fn ask(
         let mut first = None;
         while let Some(bytes) = body.data().await {
             let bytes = bytes?;
-            first = first.or_else(|| bytes.get(5).copied());
+            first = first.or_else(|| bytes.get(call.telling()).copied());
             let _ = body.flow_control().release_capacity(bytes.len());
         }
         let status = body.trailers().await?;
-        let well = (call.is_json() && head.status == StatusCode::OK)
+        let well = (!call.is_grpc() && head.status == StatusCode::OK)
             || status
                 .as_ref()
                 .and_then(|trailers| trailers.get("grpc-status"))
                 .is_some_and(|code| code == "0");
-        let good = well && (call.expected.is_none() || first == call.expected);
+        let good = well && (call.expected().is_none() || first == call.expected());
         outcome.borrow_mut().note(good, meant.elapsed());
         client = client.ready().await?;
     }
 }
 
-/// A service's connection, which makes one call after the other.
-pub struct ServiceConnection {
-    client: SendRequest<Bytes>,
-    credential: HeaderValue,
-}
+/// A connection that makes one call after the other.
+pub struct BareConnection(SendRequest<Bytes>);
 
-impl ServiceConnection {
-    /// Connects with the secret of a service.
-    pub async fn connect(address: SocketAddr, service: &Secret) -> anyhow::Result<ServiceConnection> {
+impl BareConnection {
+    /// Connects to a server.
+    pub async fn connect(address: SocketAddr) -> anyhow::Result<BareConnection> {
         let stream = TcpStream::connect(address).await?;
         stream.set_nodelay(true)?;
         let (client, connection) = h2::client::handshake(stream).await?;
         tokio::task::spawn_local(connection);
-        Ok(ServiceConnection {
-            client,
-            credential: HeaderValue::from_str(&format!("Bearer {}", service.expose()))?,
-        })
+        Ok(BareConnection(client))
     }
 
-    /// Returns true if the request is allowed; `None` if the server could not decide.
-    pub async fn ask(&mut self, request: &v1::ValidateTokenRequest) -> anyhow::Result<Option<bool>> {
-        let mut client = self.client.clone().ready().await?;
-        let head = Request::builder()
-            .method(Method::POST)
-            .version(Version::HTTP_2)
-            .uri("http://bench/ndauth.v1.ValidationService/ValidateToken")
-            .header(TE, "trailers")
-            .header(CONTENT_TYPE, "application/grpc")
-            .header(AUTHORIZATION, self.credential.clone())
-            .body(())?;
-        let (answer, mut sending) = client.send_request(head, false)?;
-        sending.send_data(framed(request), true)?;
-        let mut body = answer.await?.into_body();
+    /// Makes the only call of a kind. Returns the status and the body of the response.
+    pub async fn call(&mut self, call: &LoadCall) -> anyhow::Result<(StatusCode, Bytes)> {
+        let (head, body) = call.request(0)?;
+        let mut client = self.0.clone().ready().await?;
+        let (answer, mut sending) = client.send_request(head, body.is_empty())?;
+        if !body.is_empty() {
+            sending.send_data(body, true)?;
+        }
+        let (head, mut body) = answer.await?.into_parts();
         let mut whole = BytesMut::new();
         while let Some(bytes) = body.data().await {
             let bytes = bytes?;
             let _ = body.flow_control().release_capacity(bytes.len());
             whole.extend_from_slice(&bytes);
         }
+        Ok((head.status, whole.freeze()))
+    }
+}
+
+/// A service's connection, which validates one secret after the other.
+pub struct ServiceConnection {
+    connection: BareConnection,
+    service: Option<String>,
+}
+
+impl ServiceConnection {
+    /// Connects with the secret of a service.
+    pub async fn connect(address: SocketAddr, service: &Secret) -> anyhow::Result<ServiceConnection> {
+        Ok(ServiceConnection {
+            connection: BareConnection::connect(address).await?,
+            service: bearer(service),
+        })
+    }
+
+    /// Returns true if the request is allowed; `None` if the server could not decide.
+    pub async fn ask(&mut self, request: &v1::ValidateTokenRequest) -> anyhow::Result<Option<bool>> {
+        let call = RpcCall {
+            path: "/ndauth.v1.ValidationService/ValidateToken",
+            credential: self.service.clone(),
+            bodies: Rc::new(vec![framed(request)]),
+            expected: None,
+        };
+        let (_, whole) = self.connection.call(&call.into()).await?;
         let Some(message) = whole.get(5..) else { return Ok(None) };
         let answer = v1::ValidateTokenResponse::decode(message)?;
         Ok(answer.outcome.map(|outcome| matches!(outcome, v1::validate_token_response::Outcome::Allowed(_))))
@@ -315,7 +421,8 @@ pub struct BackgroundLoad {
 }
 
 /// Starts a load at this rate, within the [`LocalSet`] of this thread.
-pub fn start_load(address: SocketAddr, call: RpcCall, rate: f64) -> BackgroundLoad {
+pub fn start_load(address: SocketAddr, call: impl Into<LoadCall>, rate: f64) -> BackgroundLoad {
+    let call = call.into();
     let wanted = Rc::new(Cell::new(true));
     let still = Rc::clone(&wanted);
     let running = tokio::task::spawn_local(async move {

@@ -4,6 +4,7 @@ mod bench;
 
 mod client;
 mod create;
+mod edges;
 mod json;
 mod requests;
 mod revocation;
@@ -28,6 +29,9 @@ struct BenchArguments {
     /// PostgreSQL's `pgbench`.
     #[arg(long)]
     pgbench: PathBuf,
+    /// The program of the baseline of introspection, with its packages beside it.
+    #[arg(long)]
+    oidc_provider: PathBuf,
     /// The path of the file for programs.
     #[arg(long)]
     json: PathBuf,
@@ -44,10 +48,11 @@ struct BenchArguments {
 
 type Group = (&'static str, fn(&mut Bench) -> anyhow::Result<()>);
 
-const GROUPS: [Group; 7] = [
+const GROUPS: [Group; 8] = [
     ("start", start::measure),
     ("validate", validate::measure),
     ("json", json::measure),
+    ("edges", edges::measure),
     ("revocation", revocation::measure),
     ("client", client::measure),
     ("create", create::measure),
@@ -55,12 +60,14 @@ const GROUPS: [Group; 7] = [
 ];
 
 fn main() -> anyhow::Result<()> {
-    let BenchArguments { binaries, pgbench, json, quick, full, only } = BenchArguments::parse();
+    let BenchArguments { binaries, pgbench, oidc_provider, json, quick, full, only } =
+        BenchArguments::parse();
     load::raise_priority();
     load::pin(CLIENT_CORE)?;
     let mut bench = Bench {
         binaries,
         pgbench,
+        oidc_provider,
         folder: tempfile::tempdir()?,
         runtime: tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?,
         rounds: if quick { 3 } else { 7 },

@@ -115,7 +115,7 @@ pub(crate) fn measure(bench: &mut Bench) -> anyhow::Result<()> {
     let call = about(&seeded, TOKENS);
     let most = load::run(
         other.address,
-        &call,
+        &call.clone().into(),
         Shape { connections: 8, streams: 16, rate: None, gentle: false, time: Duration::from_secs(2) },
     )?;
     let rate = most.rate() / 2.0;

@@ -48,7 +48,7 @@ impl SeededServer {
             gentle: false,
             time: Duration::from_secs(2),
         };
-        let validate = load::run(self.server.address, &call, shape)?;
+        let validate = load::run(self.server.address, &call.into(), shape)?;
         load::ensure_all_correct(&validate)?;
         let (mut creates, mut lists) = (Vec::new(), Vec::new());
         bench.runtime.block_on(async {

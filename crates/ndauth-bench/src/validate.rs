@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use bytes::Bytes;
-use ndauth_bench::load::{self, LoadResult, RpcCall, Shape, framed};
+use ndauth_bench::load::{self, LoadCall, LoadResult, RpcCall, Shape, framed};
 use ndauth_bench::seed::{Seeded, seed};
 use ndauth_bench::server::Server;
 use ndauth_bench::table::{Bar, FigureRow, median, ratios};
@@ -97,9 +97,13 @@ fn granted(bench: &Bench, server: &Server, seeded: &Seeded) -> anyhow::Result<[R
 }
 
 /// Runs a load. Returns its result, and the server's CPU time for each call in microseconds.
-pub(crate) fn cost(server: &Server, call: &RpcCall, shape: Shape) -> anyhow::Result<(LoadResult, f64)> {
+pub(crate) fn cost(
+    server: &Server,
+    call: &(impl Clone + Into<LoadCall>),
+    shape: Shape,
+) -> anyhow::Result<(LoadResult, f64)> {
     let before = server.cpu()?;
-    let outcome = load::run(server.address, call, shape)?;
+    let outcome = load::run(server.address, &call.clone().into(), shape)?;
     let cpu = server.cpu()?.checked_sub(before).context("time goes on")?;
     load::ensure_all_correct(&outcome)?;
     #[expect(clippy::cast_precision_loss, reason = "a count")]
@@ -220,7 +224,8 @@ fn unknown(
         let bodies = (0..(rate * 4.0) as usize).map(|_| drawn()).collect::<anyhow::Result<Vec<_>>>()?;
         let bad = unary(&seeded.service, bodies, REFUSED);
         let before = head_queries(ndauthd)?;
-        let mut outcomes = load::run_all(ndauthd.address, &[(good.clone(), shape), (bad, shape)])?;
+        let mut outcomes =
+            load::run_all(ndauthd.address, &[(good.clone().into(), shape), (bad.into(), shape)])?;
         let asked = head_queries(ndauthd)? - before;
         load::ensure_all_correct(&outcomes[0])?;
         load::ensure_all_correct(&outcomes[1])?;

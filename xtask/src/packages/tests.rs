@@ -20,7 +20,7 @@ fn a_package_stands_in_one_row() {
 fn a_job_needs_its_rows_only() {
     let packages = |job| prerequisites(job).flat_map(|need| need.packages).copied().collect::<Vec<_>>();
     assert_eq!(packages(Demo), ["gcc", "libc6-dev"]);
-    assert_eq!(packages(Bench), ["gcc", "libc6-dev", "postgresql", "util-linux"]);
+    assert_eq!(packages(Bench), ["gcc", "libc6-dev", "postgresql", "util-linux", "nodejs", "npm"]);
     assert_eq!(prerequisites(Test).count(), PREREQUISITES.len());
 }
 

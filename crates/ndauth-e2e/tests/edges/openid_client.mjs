@@ -15,10 +15,14 @@ globalThis.crypto ??= webcrypto;
 const [issuer, service] = process.argv.slice(2);
 const secret = process.env.ASSETS_NDAUTH_SECRET;
 
+const methods = {
+  ClientSecretBasic: client.ClientSecretBasic(secret),
+  Bearer: (_server, _client, _body, headers) => headers.set("authorization", `Bearer ${secret}`),
+};
+
 // Without a method, the library chooses one itself.
 async function discovered(method) {
-  const authentication = method === undefined ? undefined : client[method](secret);
-  return await client.discovery(new URL(issuer), service, secret, authentication, {
+  return await client.discovery(new URL(issuer), service, secret, methods[method], {
     algorithm: "oauth2",
     execute: [client.allowInsecureRequests],
     timeout: 2,

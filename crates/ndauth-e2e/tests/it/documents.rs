@@ -47,7 +47,7 @@ async fn the_references_are_fresh() {
 }
 
 /// The pages with commands or code, and the languages of their blocks. A test below plays each page.
-const PLAYED: [(&str, &[&str]); 24] = [
+const PLAYED: [(&str, &[&str]); 27] = [
     ("CONTRIBUTING.md", &["sh"]),
     ("README.md", &["sh", "yaml"]),
     ("crates/ndauth-client/examples/asset-registry/README.md", &["sh"]),
@@ -59,10 +59,13 @@ const PLAYED: [(&str, &[&str]); 24] = [
     // `cargo test --doc` compiles its Rust.
     ("docs/integrate.md", &["rust,no_run", "sh", "toml"]),
     ("docs/integrations/README.md", &["sh"]),
+    ("docs/introspection.md", &["sh"]),
     ("docs/life.md", &["console"]),
     ("docs/logins.md", &["sh"]),
     ("docs/operations.md", &["sh"]),
     ("docs/permissions.md", &["console"]),
+    // Those of clients are played with the clients.
+    ("docs/python.md", &["python"]),
     ("docs/runbooks/certificate.md", &["sh"]),
     ("docs/runbooks/database-gone.md", &["sh"]),
     ("docs/runbooks/failover.md", &["sh"]),
@@ -72,6 +75,7 @@ const PLAYED: [(&str, &[&str]); 24] = [
     ("docs/runbooks/lost-operator.md", &["sh"]),
     ("docs/runbooks/restore.md", &["sh"]),
     ("docs/scripts.md", &["console"]),
+    ("docs/typescript.md", &["ts"]),
     ("docs/upgrade.md", &["sh"]),
 ];
 

@@ -1,3 +1,10 @@
-//! The edges from outside: real proxies and OAuth resource servers, each with its own configuration.
+//! The edges from outside: the same verdict at every door, whatever comes through it, and real proxies and OAuth resource
+//! servers, each with its own configuration.
 
+mod app;
+mod channels;
+
+mod hostile;
+mod introspection_clients;
+mod matrix;
 mod proxies;

@@ -47,7 +47,7 @@ pub(crate) struct Running {
 const TIME_LIMIT: Duration = Duration::from_secs(30);
 
 /// The default bound on how late a change takes effect.
-const BOUND: Duration = Duration::from_secs(2);
+pub(crate) const BOUND: Duration = Duration::from_secs(2);
 /// The extra time allowed for a busy machine.
 const SLACK: Duration = Duration::from_secs(2);
 

@@ -2,6 +2,7 @@
 
 mod api;
 mod cli;
+mod clients;
 mod configuration;
 mod copies;
 mod crash;
@@ -18,7 +19,6 @@ mod front;
 mod grpc;
 mod installation;
 mod instances;
-mod languages;
 mod life;
 mod logins;
 mod openapi;

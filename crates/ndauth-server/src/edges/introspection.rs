@@ -24,12 +24,13 @@ use percent_encoding::percent_decode_str;
 use prost::Name as _;
 use serde_json::{Map, Value, json};
 
-use super::parameters::{ParameterValues, requirement, sort_form};
+use super::parameters::{PARAMETERS, ParameterValues, requirement, sort, sort_form};
 use crate::bearer::only;
 use crate::http::{OAuthError, uncached_json, uncached_text};
 use crate::verdict::{STATE_SIZE, VERDICT_SIZE, write_state, write_verdict};
 
-/// The parameters of the form. `client_id` may stand beside the credential, in which it is, too.
+/// The parameters of the form. [`PARAMETERS`] may be in the query instead. `client_id` may stand beside the credential,
+/// in which it is, too.
 const NAMES: [&str; 7] =
     ["org", "access", "permission", "token", "token_type_hint", "client_id", "client_address"];
 
@@ -123,15 +124,17 @@ fn basic(pair: &str) -> Option<(String, String)> {
 }
 
 fn question(head: &Parts, form: &[u8]) -> Result<Introspected, OAuthError> {
-    if head.uri.query().is_some_and(|query| !query.is_empty()) {
-        return Err(OAuthError::request("send the parameters in the body, not in the query"));
-    }
     if !is_form(&head.headers) {
         return Err(OAuthError::request("the body is not of the type application/x-www-form-urlencoded"));
     }
     let invalid = |problem: Problem| OAuthError::request(problem.message);
+    // A resource server whose form is fixed states what is needed in the query of its URL (RFC 6749, section 3.2), as a
+    // proxy does. There is no token among those parameters.
+    let query = head.uri.query().unwrap_or_default().as_bytes();
+    sort_form(PARAMETERS, query).map_err(invalid)?;
+    let both = form_urlencoded::parse(query).chain(form_urlencoded::parse(form));
     let [org, access, permission, token, _, _, address]: ParameterValues<'_, 7> =
-        sort_form(NAMES, form).map_err(invalid)?;
+        sort(NAMES, both).map_err(invalid)?;
     let token = token.ok_or_else(|| OAuthError::request("token is missing"))?;
     let requirement = if org.is_none() && access.is_none() && permission.is_none() {
         Requirement::Identity

@@ -1,7 +1,6 @@
 //! nginx, Caddy and Envoy, each before an app, with the files of `docs/integrations`.
 
-mod app;
-mod proxy;
+pub(super) mod proxy;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Read, Write};
@@ -14,8 +13,8 @@ use ndauth_store::Engine;
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
-use self::app::{App, BEGUN, ENDED};
 use self::proxy::{KINDS, Kind, Proxy};
+use super::app::{App, BEGUN, ENDED};
 use crate::api::{self, Answered, new_token, send_to};
 use crate::documents::read;
 use crate::installation::{Installation, Running, soon};

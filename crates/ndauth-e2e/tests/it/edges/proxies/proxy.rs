@@ -143,12 +143,12 @@ fn start(mut command: Command, log: fs::File) -> KillOnDrop {
 }
 
 /// The root of the servers that Debian packages.
-fn servers() -> PathBuf {
+pub(in crate::edges) fn servers() -> PathBuf {
     test_path("NDAUTH_TEST_SERVERS")
 }
 
 /// Returns a file of `docs/integrations` with replacements, each of which must be made.
-fn adapted(file: &str, replacements: &[(&str, String)]) -> String {
+pub(in crate::edges) fn adapted(file: &str, replacements: &[(&str, String)]) -> String {
     let mut text = read(&format!("docs/integrations/{file}"));
     for (from, to) in replacements {
         assert_eq!(text.matches(from).count(), 1, "`{from}` in {file}");
@@ -175,7 +175,7 @@ fn service_file(folder: &Path) -> PathBuf {
 }
 
 /// Returns the line that a comment shows, with the place of the secret.
-fn shown_line(file: &str) -> String {
+pub(in crate::edges) fn shown_line(file: &str) -> String {
     let text = read(&format!("docs/integrations/{file}"));
     let line = text.lines().find(|line| line.contains("ndsvc_…")).expect("it is shown");
     format!("{}\n", line.trim_start_matches(['#', ' ', '\t']))

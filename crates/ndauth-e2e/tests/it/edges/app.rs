@@ -1,4 +1,4 @@
-//! The app behind the proxies: it responds with the request that it received.
+//! The app behind the proxies and the resource servers: it responds with the request that it received.
 
 use std::io::{BufRead, BufReader, Read, Write, copy, sink};
 use std::net::{SocketAddr, TcpListener, TcpStream};

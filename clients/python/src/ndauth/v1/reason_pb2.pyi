@@ -1,0 +1,186 @@
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from google.protobuf import descriptor as _descriptor
+from typing import ClassVar as _ClassVar
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class Reason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    REASON_UNSPECIFIED: _ClassVar[Reason]
+    REASON_CREDENTIAL_MISSING: _ClassVar[Reason]
+    REASON_SECRET_MALFORMED: _ClassVar[Reason]
+    REASON_SECRET_UNKNOWN: _ClassVar[Reason]
+    REASON_SECRET_REPLACED: _ClassVar[Reason]
+    REASON_SECRET_EXPIRED: _ClassVar[Reason]
+    REASON_SECRET_KIND_NOT_ACCEPTED: _ClassVar[Reason]
+    REASON_TOKEN_EXPIRED: _ClassVar[Reason]
+    REASON_TOKEN_REVOKED: _ClassVar[Reason]
+    REASON_SESSION_EXPIRED: _ClassVar[Reason]
+    REASON_SESSION_REVOKED: _ClassVar[Reason]
+    REASON_SERVICE_REVOKED: _ClassVar[Reason]
+    REASON_ACCOUNT_DISABLED: _ClassVar[Reason]
+    REASON_SERVICE_NOT_FOR_ORG: _ClassVar[Reason]
+    REASON_PERMISSION_UNKNOWN: _ClassVar[Reason]
+    REASON_SCOPE_TOO_NARROW: _ClassVar[Reason]
+    REASON_PERMISSION_NOT_NAMED: _ClassVar[Reason]
+    REASON_PERMISSION_NOT_GRANTED: _ClassVar[Reason]
+    REASON_ORG_NOT_COVERED: _ClassVar[Reason]
+    REASON_ORG_DELETED: _ClassVar[Reason]
+    REASON_NOT_A_MEMBER: _ClassVar[Reason]
+    REASON_ROLE_TOO_LOW: _ClassVar[Reason]
+    REASON_SESSION_REQUIRED: _ClassVar[Reason]
+    REASON_NOT_PERMITTED: _ClassVar[Reason]
+    REASON_INVALID_ARGUMENT: _ClassVar[Reason]
+    REASON_NAME_TAKEN: _ClassVar[Reason]
+    REASON_TOKEN_LIMIT_REACHED: _ClassVar[Reason]
+    REASON_NOT_FOUND: _ClassVar[Reason]
+    REASON_CALL_UNKNOWN: _ClassVar[Reason]
+    REASON_OVERLOADED: _ClassVar[Reason]
+    REASON_UNAVAILABLE: _ClassVar[Reason]
+    REASON_INTERNAL: _ClassVar[Reason]
+    REASON_GRANTS_REQUIRED: _ClassVar[Reason]
+    REASON_OVERLAP_RUNS: _ClassVar[Reason]
+    REASON_SERVICE_NOT_COVERED: _ClassVar[Reason]
+    REASON_NETWORK_NOT_COVERED: _ClassVar[Reason]
+    REASON_ADDRESS_UNKNOWN: _ClassVar[Reason]
+    REASON_PERSONAL_BARRED: _ClassVar[Reason]
+    REASON_LOGIN_TOO_OLD: _ClassVar[Reason]
+    REASON_LIFETIME_TOO_LONG: _ClassVar[Reason]
+    REASON_NETWORK_BARRED: _ClassVar[Reason]
+    REASON_LAST_ADMIN: _ClassVar[Reason]
+    REASON_CHANGED_MEANWHILE: _ClassVar[Reason]
+    REASON_LOGIN_NOT_RECENT: _ClassVar[Reason]
+    REASON_REQUEST_TOO_LARGE: _ClassVar[Reason]
+    REASON_DEADLINE_EXCEEDED: _ClassVar[Reason]
+    REASON_TOKEN_SUSPENDED: _ClassVar[Reason]
+    REASON_SUSPENDED_IN_ORG: _ClassVar[Reason]
+    REASON_REVOKED_IN_ORG: _ClassVar[Reason]
+    REASON_ORG_FROZEN: _ClassVar[Reason]
+    REASON_ROTATION_PENDING: _ClassVar[Reason]
+    REASON_NO_ROTATION: _ClassVar[Reason]
+    REASON_NOT_SAFE_YET: _ClassVar[Reason]
+    REASON_TOKEN_DEAD: _ClassVar[Reason]
+    REASON_NOT_RENEWABLE: _ClassVar[Reason]
+    REASON_SIGN_IN_REFUSED: _ClassVar[Reason]
+    REASON_TOO_MANY_TRIES: _ClassVar[Reason]
+    REASON_LINK_SPENT: _ClassVar[Reason]
+    REASON_COMMITTED_UNCONFIRMED: _ClassVar[Reason]
+    REASON_OUTCOME_UNKNOWN: _ClassVar[Reason]
+    REASON_NAME_AMBIGUOUS: _ClassVar[Reason]
+    REASON_ALL_ORGS_BARRED: _ClassVar[Reason]
+    REASON_OFFER_LIMIT_REACHED: _ClassVar[Reason]
+
+class Factor(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    FACTOR_UNSPECIFIED: _ClassVar[Factor]
+    FACTOR_SECRET: _ClassVar[Factor]
+    FACTOR_LIFE: _ClassVar[Factor]
+    FACTOR_OWNER: _ClassVar[Factor]
+    FACTOR_SERVICE: _ClassVar[Factor]
+    FACTOR_CATALOGUE: _ClassVar[Factor]
+    FACTOR_SCOPE: _ClassVar[Factor]
+    FACTOR_GRANTS: _ClassVar[Factor]
+    FACTOR_ORGS: _ClassVar[Factor]
+    FACTOR_ROLE: _ClassVar[Factor]
+    FACTOR_NOT_BEFORE: _ClassVar[Factor]
+    FACTOR_AUDIENCE: _ClassVar[Factor]
+    FACTOR_NETWORK: _ClassVar[Factor]
+    FACTOR_POLICY: _ClassVar[Factor]
+    FACTOR_SUSPENSION: _ClassVar[Factor]
+    FACTOR_LOCKDOWN: _ClassVar[Factor]
+
+class Who(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    WHO_UNSPECIFIED: _ClassVar[Who]
+    WHO_CALLER: _ClassVar[Who]
+    WHO_OWNER: _ClassVar[Who]
+    WHO_ORG_ADMIN: _ClassVar[Who]
+    WHO_OPERATOR: _ClassVar[Who]
+    WHO_SERVICE: _ClassVar[Who]
+    WHO_NOBODY: _ClassVar[Who]
+REASON_UNSPECIFIED: Reason
+REASON_CREDENTIAL_MISSING: Reason
+REASON_SECRET_MALFORMED: Reason
+REASON_SECRET_UNKNOWN: Reason
+REASON_SECRET_REPLACED: Reason
+REASON_SECRET_EXPIRED: Reason
+REASON_SECRET_KIND_NOT_ACCEPTED: Reason
+REASON_TOKEN_EXPIRED: Reason
+REASON_TOKEN_REVOKED: Reason
+REASON_SESSION_EXPIRED: Reason
+REASON_SESSION_REVOKED: Reason
+REASON_SERVICE_REVOKED: Reason
+REASON_ACCOUNT_DISABLED: Reason
+REASON_SERVICE_NOT_FOR_ORG: Reason
+REASON_PERMISSION_UNKNOWN: Reason
+REASON_SCOPE_TOO_NARROW: Reason
+REASON_PERMISSION_NOT_NAMED: Reason
+REASON_PERMISSION_NOT_GRANTED: Reason
+REASON_ORG_NOT_COVERED: Reason
+REASON_ORG_DELETED: Reason
+REASON_NOT_A_MEMBER: Reason
+REASON_ROLE_TOO_LOW: Reason
+REASON_SESSION_REQUIRED: Reason
+REASON_NOT_PERMITTED: Reason
+REASON_INVALID_ARGUMENT: Reason
+REASON_NAME_TAKEN: Reason
+REASON_TOKEN_LIMIT_REACHED: Reason
+REASON_NOT_FOUND: Reason
+REASON_CALL_UNKNOWN: Reason
+REASON_OVERLOADED: Reason
+REASON_UNAVAILABLE: Reason
+REASON_INTERNAL: Reason
+REASON_GRANTS_REQUIRED: Reason
+REASON_OVERLAP_RUNS: Reason
+REASON_SERVICE_NOT_COVERED: Reason
+REASON_NETWORK_NOT_COVERED: Reason
+REASON_ADDRESS_UNKNOWN: Reason
+REASON_PERSONAL_BARRED: Reason
+REASON_LOGIN_TOO_OLD: Reason
+REASON_LIFETIME_TOO_LONG: Reason
+REASON_NETWORK_BARRED: Reason
+REASON_LAST_ADMIN: Reason
+REASON_CHANGED_MEANWHILE: Reason
+REASON_LOGIN_NOT_RECENT: Reason
+REASON_REQUEST_TOO_LARGE: Reason
+REASON_DEADLINE_EXCEEDED: Reason
+REASON_TOKEN_SUSPENDED: Reason
+REASON_SUSPENDED_IN_ORG: Reason
+REASON_REVOKED_IN_ORG: Reason
+REASON_ORG_FROZEN: Reason
+REASON_ROTATION_PENDING: Reason
+REASON_NO_ROTATION: Reason
+REASON_NOT_SAFE_YET: Reason
+REASON_TOKEN_DEAD: Reason
+REASON_NOT_RENEWABLE: Reason
+REASON_SIGN_IN_REFUSED: Reason
+REASON_TOO_MANY_TRIES: Reason
+REASON_LINK_SPENT: Reason
+REASON_COMMITTED_UNCONFIRMED: Reason
+REASON_OUTCOME_UNKNOWN: Reason
+REASON_NAME_AMBIGUOUS: Reason
+REASON_ALL_ORGS_BARRED: Reason
+REASON_OFFER_LIMIT_REACHED: Reason
+FACTOR_UNSPECIFIED: Factor
+FACTOR_SECRET: Factor
+FACTOR_LIFE: Factor
+FACTOR_OWNER: Factor
+FACTOR_SERVICE: Factor
+FACTOR_CATALOGUE: Factor
+FACTOR_SCOPE: Factor
+FACTOR_GRANTS: Factor
+FACTOR_ORGS: Factor
+FACTOR_ROLE: Factor
+FACTOR_NOT_BEFORE: Factor
+FACTOR_AUDIENCE: Factor
+FACTOR_NETWORK: Factor
+FACTOR_POLICY: Factor
+FACTOR_SUSPENSION: Factor
+FACTOR_LOCKDOWN: Factor
+WHO_UNSPECIFIED: Who
+WHO_CALLER: Who
+WHO_OWNER: Who
+WHO_ORG_ADMIN: Who
+WHO_OPERATOR: Who
+WHO_SERVICE: Who
+WHO_NOBODY: Who

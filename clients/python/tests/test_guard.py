@@ -1,0 +1,80 @@
+import unittest
+
+from ndauth import Guard, Route
+
+TABLE = [
+    Route.open("GET /healthz"),
+    Route.needs("GET /orgs/{org}/assets/{asset}", "RO", "read:assets:{asset}"),
+    Route.needs("PUT /orgs/{org}/assets/{asset}", "RW", "write:assets:{asset}"),
+    Route.needs("POST /deploy", "RW", None, org="ops"),
+]
+
+
+def need(method, path):
+    found = next((need for route in TABLE if (need := route.need(method, path)) is not None), None)
+    return found and (found["org"], found["access"], found["permission"])
+
+
+class TableTest(unittest.TestCase):
+    def test_a_request_needs_what_its_route_says(self):
+        for method, path, expected in [
+            ("GET", "/healthz", {}),
+            ("HEAD", "/healthz", {}),
+            ("POST", "/healthz", None),
+            ("GET", "/healthz/", None),
+            ("GET", "//healthz", None),
+            ("GET", "/healthz\n", None),
+            ("GET", "/HEALTHZ", None),
+            ("GET", "/orgs/ops/assets/logo", ("ops", "RO", "read:assets:logo")),
+            ("HEAD", "/orgs/ops/assets/logo", ("ops", "RO", "read:assets:logo")),
+            ("PUT", "/orgs/ops/assets/logo", ("ops", "RW", "write:assets:logo")),
+            ("HEAD", "/deploy", None),
+            ("put", "/orgs/ops/assets/logo", None),
+            ("DELETE", "/orgs/ops/assets/logo", None),
+            ("POST", "/deploy", ("ops", "RW", None)),
+            # These would match more than one asset, or another one once decoded again.
+            ("PUT", "/orgs/ops/assets/*", None),
+            ("PUT", "/orgs/ops/assets/lo%67o", None),
+            ("PUT", "/orgs/ops/assets/{org}", None),
+            ("PUT", "/orgs/ops/assets/", None),
+            ("PUT", "/orgs/ops/assets/a/b", None),
+            # A dot is no segment of its own here, and ndauth judges the name.
+            ("GET", "/orgs/ops/assets/..", ("ops", "RO", "read:assets:..")),
+        ]:
+            with self.subTest(f"{method} {path!r}"):
+                self.assertEqual(need(method, path), expected)
+
+    def test_a_route_that_makes_no_sense_is_refused(self):
+        for route, permission, org, message in [
+            ("GET healthz", "read:assets", "ops", "is no route"),
+            ("/orgs/{org}", "read:assets", "{org}", "is no route"),
+            ("GET /a{b}/{org}", "read:assets", "{org}", "is no route"),
+            ("GET /{}/{org}", "read:assets", "{org}", "is no route"),
+            ("GET /{org}/{org}", "read:assets", "{org}", "is no route"),
+            ("GET /assets", "read:assets", "{org}", "has no part `{org}`"),
+            ("GET /{org}", "read:assets:{x}", "{org}", "has no part `{x}`"),
+            ("GET /{org}", "read:assets:{", "{org}", "has no part `{`"),
+        ]:
+            with self.subTest(route), self.assertRaisesRegex(ValueError, message):
+                Route.needs(route, "RO", permission, org=org)
+        for access in ("IDENTITY", "rw", "", None):
+            with self.subTest(access), self.assertRaisesRegex(ValueError, "invalid access"):
+                Route.needs("GET /{org}", access, "read:assets")
+
+
+class GuardTest(unittest.IsolatedAsyncioTestCase):
+    async def test_a_websocket_never_reaches_the_application(self):
+        sent = []
+
+        async def application(scope, receive, send):
+            self.fail("it was reached")
+
+        async def receive():
+            return {"type": "websocket.connect"}
+
+        async def send(message):
+            sent.append(message)
+
+        guard = Guard(application, None, [Route.open("GET /")])
+        await guard({"type": "websocket", "path": "/", "headers": []}, receive, send)
+        self.assertEqual([message["type"] for message in sent], ["websocket.close"])
