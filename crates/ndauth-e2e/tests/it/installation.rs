@@ -287,6 +287,21 @@ impl Running {
         kill_process(pid, signal).expect("signalled");
     }
 
+    /// Stops every thread of the server, which accepts connections still and says nothing.
+    pub(crate) fn freeze(&self) {
+        self.signal(Signal::STOP);
+        let runs = |thread: &PathBuf| {
+            let status = fs::read_to_string(thread.join("status")).expect("its state");
+            !status.contains("\nState:\tT")
+        };
+        let begun = Instant::now();
+        let threads = || fs::read_dir(format!("/proc/{}/task", self.pid())).expect("its threads");
+        while threads().map(|thread| thread.expect("a thread").path()).any(|thread| runs(&thread)) {
+            assert!(begun.elapsed() < TIME_LIMIT, "it does not stop");
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+
     /// Waits until the server has exited.
     pub(crate) fn ended(mut self) -> ExitStatus {
         let begun = Instant::now();

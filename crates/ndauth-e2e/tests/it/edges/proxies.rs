@@ -2,7 +2,7 @@
 
 pub(super) mod proxy;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
@@ -110,6 +110,11 @@ fn bearer(token: &str) -> String {
 fn received(answered: &Answered) -> Vec<(String, String)> {
     assert_eq!(answered.status, 200, "{answered:?}");
     serde_json::from_value(answered.json()["headers"].clone()).expect("headers")
+}
+
+/// Returns the names of the headers that the app received, in lower case.
+fn names(answered: &Answered) -> BTreeSet<String> {
+    received(answered).into_iter().map(|(name, _)| name.to_lowercase()).collect()
 }
 
 /// Returns the identity that the app received. A header that an app could take for one of its headers counts too.
@@ -281,12 +286,23 @@ async fn clients_forge_nothing() {
             let connection = format!("Connection: {named}, close");
             let answered = ask(proxy, "POST /x", &[&writer, &connection, "X-Auth-Org: forged"], b"");
             assert_eq!(identity(&answered), writes, "{kind:?} {connection}");
+            // An app may drop what `Connection` names, too.
+            assert!(!names(&answered).contains("connection"), "{kind:?} {connection}: {answered:?}");
             let refused = edge.refused(proxy, "POST /x", &[&reader, &connection], b"");
             assert_eq!(refused.status, 403, "{kind:?} {connection}");
         }
         let unnamed = "Connection: X-Forwarded-For, close";
         let unnamed = edge.refused(proxy, "GET /x", &[&far, unnamed, "X-Forwarded-For: 203.0.113.9"], b"");
         assert_eq!(unnamed.status, if kind == Kind::Envoy { 400 } else { 403 }, "{kind:?}: {unnamed:?}");
+        let socket = ["Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13"];
+        let socket = ask(proxy, "GET /x", &[&[&*writer], socket.as_slice()].concat(), b"");
+        match kind {
+            Kind::Envoy => assert_eq!(socket.status, 403, "{socket:?}"),
+            _ => assert!(
+                identity(&socket) == writes && !names(&socket).contains("connection"),
+                "{kind:?}: {socket:?}"
+            ),
+        }
         let hidden = ask(proxy, "GET /x", &[&writer, "Connection: Authorization, close"], b"");
         match kind {
             Kind::Envoy => assert_eq!(hidden.status, 401, "{hidden:?}"),
@@ -482,8 +498,7 @@ async fn clients_are_told_as_the_page_says() {
     row("401: no token", "GET /x", &[]);
     row("401: not a live token", "GET /x", &[&bearer("junk")]);
     row("403: it may not", "POST /x", &[&reader]);
-    // A stopped server accepts connections, and says nothing.
-    server.signal(Signal::STOP);
+    server.freeze();
     row("no answer in time", "GET /x", &[&writer]);
     server.signal(Signal::CONT);
     for proxy in &proxies {

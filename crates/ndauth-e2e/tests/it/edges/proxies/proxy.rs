@@ -74,9 +74,10 @@ impl Proxy {
         permission: Option<&str>,
         secret: &Secret,
     ) -> Proxy {
-        // Nobody else listens on this address, so the port may be the one in the file.
-        let [_, b, c, d] = rand::random::<[u8; 4]>();
-        let address = SocketAddr::from((Ipv4Addr::new(127, b | 1, c, d.clamp(1, 254)), 8000));
+        // No other program is given this address, nor a port below those of outgoing connections.
+        let [b, c, d] = rand::random::<[u8; 3]>();
+        let port = rand::random_range(10_000..30_000);
+        let address = SocketAddr::from((Ipv4Addr::new(127, b | 1, c, d.clamp(1, 254)), port));
         let folder = tempfile::tempdir().expect("a folder");
         let site = Site { address, ndauthd, app, permission };
         let command = match kind {
@@ -104,20 +105,33 @@ impl Proxy {
         }
     }
 
+    fn signal(&self, signal: Signal) {
+        let pid = i32::try_from(self.process.0.id()).ok().and_then(Pid::from_raw);
+        // It may have ended, if its configuration is wrong.
+        let _ = kill_process(pid.expect("a process id"), signal);
+    }
+
     /// Gives it another secret, as its page describes.
     pub(super) fn rotate(&self, secret: &Secret) {
         write_secret(self.kind, self.folder.path(), secret);
         match self.kind {
-            Kind::Nginx => {
-                let pid = i32::try_from(self.process.0.id()).ok().and_then(Pid::from_raw);
-                kill_process(pid.expect("a process id"), Signal::HUP).expect("signalled");
-            }
+            Kind::Nginx => self.signal(Signal::HUP),
             Kind::DebianCaddy | Kind::Caddy => {
                 let ended = run(caddy_command(self.kind, self.folder.path(), "reload"), "");
                 assert_eq!(ended.code, 0, "{ended:?}");
             }
             // Envoy watches the file.
             Kind::Envoy => {}
+        }
+    }
+}
+
+impl Drop for Proxy {
+    /// Ends nginx's workers too, which would outlive a killed master.
+    fn drop(&mut self) {
+        if self.kind == Kind::Nginx {
+            self.signal(Signal::TERM);
+            let _ = self.process.0.wait();
         }
     }
 }
@@ -202,7 +216,7 @@ fn caddy(kind: Kind, folder: &Path, site: &Site) -> Command {
     let text = adapted(
         "Caddyfile",
         &[
-            ("\n:8000 {\n", format!("\n:8000 {{\n\tbind {}\n", site.address.ip())),
+            ("\n:8000 {\n", format!("\n:{} {{\n\tbind {}\n", site.address.port(), site.address.ip())),
             ("127.0.0.1:7711", site.ndauthd.to_owned()),
             (QUERY, site.query()),
             ("127.0.0.1:8080", site.app.to_string()),
@@ -228,7 +242,10 @@ fn envoy(folder: &Path, site: &Site) -> Command {
     let text = adapted(
         "envoy.yaml",
         &[
-            ("address: 0.0.0.0,", format!("address: {},", site.address.ip())),
+            (
+                "0.0.0.0, port_value: 8000",
+                format!("{}, {}", site.address.ip(), port(&site.address.to_string())),
+            ),
             ("port_value: 7711", port(site.ndauthd)),
             ("{ org: ops, access: method }", question),
             ("port_value: 8080", port(&site.app.to_string())),
