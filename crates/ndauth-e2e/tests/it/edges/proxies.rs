@@ -427,7 +427,8 @@ async fn every_path_and_size_is_judged() {
         for large in [one.as_str(), many.trim_end(), &bearer(&"a".repeat(60_000))] {
             for token in ["x: x", &bearer("junk")] {
                 let refused = edge.refused(proxy, "GET /x", &[token, large], b"");
-                assert!([400, 401, 431].contains(&refused.status), "{kind:?}: {refused:?}");
+                // ndauthd may close before it has read everything, which a proxy may call a bad gateway.
+                assert!([400, 401, 431, 502].contains(&refused.status), "{kind:?}: {refused:?}");
             }
         }
     }
