@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, ensure};
 use bytes::{BufMut, Bytes, BytesMut};
 use h2::client::SendRequest;
-use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue, TE, USER_AGENT};
+use http::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, TE, USER_AGENT};
 use http::{Method, Request, StatusCode, Version};
 use ndauth_core::Secret;
 use ndauth_proto::v1;
@@ -84,6 +84,10 @@ impl LoadCall {
                     .header(TE, "trailers")
                     .header(CONTENT_TYPE, call.content_type())
                     .body(())?;
+                if call.is_form() {
+                    // `oidc-provider` takes a request without it for one without a body.
+                    request.headers_mut().insert(CONTENT_LENGTH, body.len().into());
+                }
                 if let Some(credential) = &call.credential {
                     request.headers_mut().insert(AUTHORIZATION, HeaderValue::from_str(credential)?);
                 }
