@@ -66,7 +66,9 @@ pub use warning::{
     POLICY_WARNING, policy_warning_from_proto, policy_warning_from_trailer, policy_warning_to_proto,
     policy_warning_to_trailer,
 };
-pub use wire::{write_duration, write_fixed, write_message, write_number, write_outcome, write_timestamp};
+pub use wire::{
+    write_duration, write_fixed, write_message, write_number, write_outcome, write_text, write_timestamp,
+};
 
 /// The encoded descriptors of every file of the package, as reflection serves them.
 pub const DESCRIPTOR: &[u8] = include_bytes!("generated/descriptor.bin");

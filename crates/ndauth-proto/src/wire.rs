@@ -87,7 +87,8 @@ fn write_varint(to: &mut Vec<u8>, number: u64) {
     }
 }
 
-fn write_text(to: &mut Vec<u8>, field: u32, text: &str) {
+/// Writes a text as a field, unless it is empty, which is the default.
+pub fn write_text(to: &mut Vec<u8>, field: u32, text: &str) {
     if !text.is_empty() {
         write_key(to, field, WireType::LengthDelimited);
         write_varint(to, text.len() as u64);

@@ -5,6 +5,7 @@
 //! - `envoy.service.auth.v3.Authorization/Check`, for Envoy's `ext_authz`.
 //! - `POST /oauth2/introspect` (RFC 7662).
 
+mod envoy;
 mod parameters;
 
 mod answer;
@@ -18,9 +19,9 @@ use axum::http::{HeaderValue, Response};
 use axum::response::IntoResponse;
 use ndauth_core::Problem;
 
-pub(crate) use answer::EdgeAnswer;
-pub(crate) use authorization::{CHECK, check_response, envoy_question};
-pub(crate) use introspection::introspect;
+pub(crate) use answer::{EdgeAnswer, admit};
+pub(crate) use authorization::{CHECK, envoy_question, unread, write_check_response};
+pub(crate) use introspection::{INTROSPECT, introspect};
 pub(crate) use verify::{VERIFY, proxy_question, verify_response};
 
 use crate::http::{ApiFailure, OAuthError};
@@ -28,10 +29,15 @@ use crate::http::{ApiFailure, OAuthError};
 /// The largest request of an edge in an encoding that is not gRPC's, in bytes.
 pub(crate) const MAX_FORM: usize = 4 * 1024;
 
-/// Returns the response to a request on the route of this name that was not answered in time, or not read.
+/// Returns true if a route is that of an edge.
+pub(crate) fn is_edge(name: &str) -> bool {
+    matches!(name, VERIFY | INTROSPECT)
+}
+
+/// Returns the response to a request on the route of this name that was not answered in time.
 pub(crate) fn refused(name: &str, problem: &Problem, id: &HeaderValue) -> Response<Body> {
     match name {
         VERIFY => ApiFailure::undecided(problem.clone()).response(None, None, id).map(Into::into),
-        _ => OAuthError::from(problem).into_response(),
+        _ => OAuthError::undecided(problem).into_response(),
     }
 }

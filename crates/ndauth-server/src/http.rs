@@ -38,7 +38,7 @@ use tower_http::csrf::CsrfLayer;
 use pages::POLICY;
 use problem::ClientKind;
 
-pub(crate) use problem::{ApiFailure, OAuthError, uncached_json, uncached_text};
+pub(crate) use problem::{ApiFailure, OAuthError, problem_of};
 pub(crate) use site::{MAX_BODY, Peer, Site};
 
 /// A route.

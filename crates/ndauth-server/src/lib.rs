@@ -9,7 +9,7 @@ mod connection;
 mod received;
 mod unsent;
 
-mod bearer;
+mod headers;
 mod verdict;
 
 pub mod front;

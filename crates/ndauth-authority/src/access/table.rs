@@ -252,7 +252,7 @@ operations! {
     ListPermissions Reads ["ndauth.v1.PermissionService/ListPermissions"] {
         Mine   "list permissions"                      [No,  Yes, Yes,      Yes,          Yes,          Yes]
     }
-    // The same question at every door: as an RPC, to OAuth's resource servers, to proxies, and to Envoy.
+    // One question, by four protocols: gRPC, introspection, a proxy's request, and Envoy's own.
     ValidateToken Reads ["ndauth.v1.ValidationService/ValidateToken", "POST /oauth2/introspect", "GET /edge/verify",
                          "envoy.service.auth.v3.Authorization/Check"] {
         Anyone "validate secrets"                      [No,  No,  No,       No,           No,           Yes]

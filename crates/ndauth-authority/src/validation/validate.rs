@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use ndauth_clock::SinceBoot;
 use ndauth_core::{
-    Allowed, Asker, ClientName, Expiry, Inputs, Label, LastUse, OrgView, Reason, Refusal, Requirement,
-    RulesVersion, Scope, Secret, SecretHash, SecretKind, SecretRecord, Service, Timestamp, decide,
+    Allowed, Asker, ClientName, Expiry, Inputs, LastUse, OrgView, Reason, Refusal, Requirement, RulesVersion,
+    Scope, Secret, SecretHash, SecretKind, SecretRecord, Service, Timestamp, decide,
 };
 use ndauth_store::StoreError;
 
@@ -39,8 +39,8 @@ pub struct CacheableVerdict<'a> {
     pub outcome: Result<Allowed<'a>, Refusal>,
     /// The kind of the secret; `None` where the text is none.
     pub kind: Option<SecretKind>,
-    /// The name of the service that asks.
-    pub service: &'a Label,
+    /// The service that asks.
+    pub service: &'a Service,
     /// The time for which it may be kept, counted from the sending of the question.
     pub max_cache_age: Duration,
 }
@@ -333,8 +333,8 @@ impl ValidationWing<'_> {
                 Err(error) => return Found::Held(Err(error)),
             };
             if credential.service_name().is_some_and(|stated| stated != service.name.as_str()) {
-                let why = "the secret is that of another service than the one it is named with".to_owned();
-                return Found::Held(Err(AuthorityError::Invalid { field: "authorization", why }));
+                let caller = "a service under the name of another";
+                return Found::Held(Err(AuthorityError::not_permitted(caller, operation, Kind::Anyone)));
             }
             let (value, missed) = ask(view, service, effects);
             let answer = Answer { value, sequence: view.sequence, evaluated_at: view.now, stale: view.stale };
@@ -378,11 +378,10 @@ impl ValidationWing<'_> {
         effects: &mut Effects<'v>,
     ) -> Result<(CacheableVerdict<'a>, Option<Reason>), AuthorityError> {
         let ParsedQuestion { question, secret, kind } = asked;
-        let (kind, service_name) = (*kind, &service.name);
+        let kind = *kind;
         let refused = |refusal: Refusal| {
             let (reason, max_cache_age) = (refusal.reason(), self.keepable(view));
-            let verdict =
-                CacheableVerdict { outcome: Err(refusal), kind, service: service_name, max_cache_age };
+            let verdict = CacheableVerdict { outcome: Err(refusal), kind, service, max_cache_age };
             Ok((verdict, Some(reason)))
         };
         let hash = match secret {
@@ -439,7 +438,7 @@ impl ValidationWing<'_> {
         }
         let reason = outcome.as_ref().err().map(Refusal::reason);
         let outcome = outcome.map(|effective| Allowed { secret: record, token, owner, effective, org });
-        Ok((CacheableVerdict { outcome, kind, service: service_name, max_cache_age }, reason))
+        Ok((CacheableVerdict { outcome, kind, service, max_cache_age }, reason))
     }
 }
 

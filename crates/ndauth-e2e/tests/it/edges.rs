@@ -1,4 +1,4 @@
-//! The edges from outside: the same verdict at every door, whatever comes through it, and real proxies and OAuth resource
+//! The edges from outside: the same verdict on every channel, hostile requests, and real proxies and OAuth resource
 //! servers, each with its own configuration.
 
 mod app;

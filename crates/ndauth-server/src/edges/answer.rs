@@ -4,15 +4,13 @@ use std::net::IpAddr;
 
 use ndauth_authority::access::Operation;
 use ndauth_authority::{Answer, Authority, AuthorityError, CacheableVerdict, Credential, Question};
-use ndauth_core::{
-    Causes, Class, ClientName, Effective, OwnerView, Problem, Reason, Requirement, SecretKind,
-};
+use ndauth_core::{Class, ClientName, Effective, OwnerView, Problem, Reason, Requirement, SecretKind};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
-use crate::http::ApiFailure;
+use crate::http::{ApiFailure, problem_of};
 
-/// The headers that tell the application behind a proxy who calls. A yes sets each of them, empty where there is nothing
-/// to say, so that none that a client sent reaches the application.
+/// The headers that tell the application behind a proxy who calls. A yes sets each of them, empty where there is
+/// nothing to say, so that none that a client sent reaches the application.
 pub(super) const IDENTITY: [&str; 7] = [
     "x-auth-token-id",
     "x-auth-token-name",
@@ -27,14 +25,15 @@ pub(super) const IDENTITY: [&str; 7] = [
 const ENCODED: &AsciiSet = &CONTROLS.add(b'%');
 
 /// A proxy's question.
-pub(crate) struct EdgeQuestion {
-    /// The proxy's own credential.
-    pub(super) proxy: Result<Credential, ApiFailure>,
-    pub(super) asked: Result<ClientQuestion, ApiFailure>,
+pub(crate) enum EdgeQuestion {
+    /// The proxy presents no credential.
+    Unaccepted(ApiFailure),
+    /// The proxy's credential, and the question.
+    Asked(Credential, Result<ClientQuestion, ApiFailure>),
 }
 
 /// The question about the client of a proxy.
-pub(super) struct ClientQuestion {
+pub(crate) struct ClientQuestion {
     pub(super) secret: String,
     pub(super) requirement: Requirement,
     /// The client's address, as the proxy states it.
@@ -71,30 +70,51 @@ impl ClientQuestion {
 }
 
 impl EdgeQuestion {
-    /// Answers the question if it can be answered at once. `None` if it takes a fresher state, or if it is not known yet
-    /// that the proxy may ask.
+    /// Creates the question of a proxy. `asked` is called only if the proxy presents a credential.
+    pub(super) fn new(
+        proxy: Result<Credential, ApiFailure>,
+        asked: impl FnOnce() -> Result<ClientQuestion, ApiFailure>,
+    ) -> EdgeQuestion {
+        match proxy {
+            Ok(proxy) => EdgeQuestion::Asked(proxy, asked()),
+            Err(failure) => EdgeQuestion::Unaccepted(failure),
+        }
+    }
+
+    /// Answers the question if it can be answered at once. `None` if it takes a fresher state, or if it is not known
+    /// yet that the proxy may ask.
     pub(crate) fn answer_now(&self, authority: &Authority) -> Option<EdgeAnswer> {
-        let (Ok(proxy), Ok(asked)) = (&self.proxy, &self.asked) else { return None };
+        let EdgeQuestion::Asked(proxy, Ok(asked)) = self else { return None };
         authority.validation().validate_now(proxy, &asked.question(), answer).map(settle)
     }
 
     /// Returns the proxy's credential, if it presented one.
     pub(crate) fn into_proxy(self) -> Option<Credential> {
-        self.proxy.ok()
+        match self {
+            EdgeQuestion::Unaccepted(_) => None,
+            EdgeQuestion::Asked(proxy, _) => Some(proxy),
+        }
     }
 
-    /// Answers the question. Only a proxy that may ask is told what is wrong with its question.
+    /// Answers the question. Only a proxy that may ask learns of a fault in its question.
     pub(crate) async fn answer(self, authority: &Authority) -> EdgeAnswer {
-        let validation = authority.validation();
-        let proxy = self.proxy?;
-        match self.asked {
-            Ok(asked) => settle(validation.validate(&proxy, &asked.question(), answer).await),
-            Err(invalid) => {
-                let admitted = validation.admit(&proxy, Operation::ValidateToken).await;
-                Err(admitted.err().map_or(invalid, |error| undecided(&error)).into())
+        match self {
+            EdgeQuestion::Unaccepted(failure) => Err(failure.into()),
+            EdgeQuestion::Asked(proxy, Ok(asked)) => {
+                settle(authority.validation().validate(&proxy, &asked.question(), answer).await)
+            }
+            EdgeQuestion::Asked(proxy, Err(invalid)) => {
+                admit(authority, &proxy).await?;
+                Err(invalid.into())
             }
         }
     }
+}
+
+/// Returns the failure for a proxy that may not ask.
+pub(crate) async fn admit(authority: &Authority, proxy: &Credential) -> Result<(), EdgeFailure> {
+    let admitted = authority.validation().admit(proxy, Operation::ValidateToken).await;
+    admitted.map_err(|error| undecided(&error).into())
 }
 
 fn settle(answer: Result<Answer<EdgeAnswer>, AuthorityError>) -> EdgeAnswer {
@@ -132,20 +152,19 @@ fn answer(verdict: CacheableVerdict<'_>) -> EdgeAnswer {
 }
 
 /// Returns the failure of a question that was not decided. A proxy that may not ask is among these: its client's secret
-/// was not judged, so the client must not be told that it is invalid.
+/// was not judged, so the client must not learn that it is invalid.
 fn undecided(error: &AuthorityError) -> ApiFailure {
-    if error.is_internal() {
-        tracing::error!(error = %Causes(error), "the request failed");
-    }
-    let problem = Problem::from(error);
+    let problem = problem_of(error);
     match problem.class() {
-        Class::NotAuthenticated | Class::NotPermitted | Class::Invalid => unaccepted(&problem.message),
+        Class::NotAuthenticated | Class::NotPermitted => unaccepted(&problem.message),
         _ => ApiFailure::undecided(problem),
     }
 }
 
-/// Returns the failure of a question from a proxy whose own secret is not accepted.
+/// Returns the failure of a question from a proxy whose own secret is not accepted. The cause is for the operator alone,
+/// since a proxy may pass the response on.
 pub(super) fn unaccepted(why: &str) -> ApiFailure {
-    let text = format!("the secret of the proxy in front of this service is not accepted: {why}");
+    tracing::debug!(why, "a proxy may not ask");
+    let text = "the proxy in front of this service may not ask ndauth: its own secret is not accepted";
     ApiFailure::undecided(Problem::new(Reason::Unavailable, text))
 }

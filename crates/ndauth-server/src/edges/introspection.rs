@@ -5,57 +5,60 @@
 
 use std::borrow::Cow;
 use std::net::IpAddr;
+use std::sync::LazyLock;
 
-use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
+use axum::body::Bytes;
+use axum::http::HeaderMap;
+use axum::http::header::CONTENT_TYPE;
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderValue, StatusCode};
-use axum::response::Response;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use ndauth_authority::access::Operation;
 use ndauth_authority::{Authority, AuthorityError, CacheableVerdict, Credential, Question};
 use ndauth_core::{
-    Actions, Causes, Class, Effective, Expiry, Grants, OwnerView, Problem, Requirement, ResourceIds, Scope,
-    Secret, Timestamp,
+    Actions, Class, Effective, Expiry, Grants, Orgs, OwnerView, Problem, Reason, Requirement, ResourceIds,
+    Scope, Secret, Timestamp,
 };
 use ndauth_proto::json::{descriptors, write};
 use ndauth_proto::v1::ValidateTokenResponse;
 use percent_encoding::percent_decode_str;
 use prost::Name as _;
-use serde_json::{Map, Value, json};
+use prost_reflect::MessageDescriptor;
 
 use super::parameters::{PARAMETERS, ParameterValues, requirement, sort, sort_form};
-use crate::bearer::only;
-use crate::http::{OAuthError, uncached_json, uncached_text};
+use crate::headers::{authorizations, scheme};
+use crate::http::{OAuthError, problem_of};
 use crate::verdict::{STATE_SIZE, VERDICT_SIZE, write_state, write_verdict};
 
-/// The parameters of the form. [`PARAMETERS`] may be in the query instead. `client_id` may stand beside the credential,
-/// in which it is, too.
+/// The route, as the access table names it.
+pub(crate) const INTROSPECT: &str = "POST /oauth2/introspect";
+
+/// The parameters of the form. [`PARAMETERS`] may be in the query instead. The last two are ignored.
 const NAMES: [&str; 7] =
-    ["org", "access", "permission", "token", "token_type_hint", "client_id", "client_address"];
+    ["org", "access", "permission", "token", "client_address", "token_type_hint", "client_id"];
 
 /// A question about a token.
 struct Introspected {
     token: String,
     requirement: Requirement,
-    /// The address of the resource server's client, as it states that.
+    /// The address of the resource server's client, as the resource server states it.
     client_address: Option<IpAddr>,
 }
 
-/// An active token: its members, and the verdict as fields of `ValidateTokenResponse`.
+/// An active token: the beginning of the response, and the verdict as fields of `ValidateTokenResponse`.
 struct Active {
-    members: Map<String, Value>,
+    json: Vec<u8>,
     verdict: Vec<u8>,
 }
 
-/// Answers a resource server at an address.
+/// Answers a resource server at an address. Returns JSON.
 pub(crate) async fn introspect(
     authority: &Authority,
     issuer: &str,
     head: &Parts,
     form: &[u8],
     from: IpAddr,
-) -> Result<Response, OAuthError> {
+) -> Result<Bytes, OAuthError> {
     let service = credential(&head.headers, from)?;
     let validation = authority.validation();
     let Introspected { token, requirement, client_address } = match question(head, form) {
@@ -72,28 +75,31 @@ pub(crate) async fn introspect(
         None => validation.validate(&service, &question, convert).await,
     };
     let (active, state) = answer.map_err(|error| failed(&error))?.split();
-    let Some(Active { members, mut verdict }) = active else {
-        return Ok(uncached_json(StatusCode::OK, &json!({ "active": false })));
+    let Some(Active { mut json, mut verdict }) = active else {
+        return Ok(Bytes::from_static(br#"{"active":false}"#));
     };
     write_state(&mut verdict, &state);
-    let descriptor = descriptors().get_message_by_name(&ValidateTokenResponse::full_name());
-    let descriptor = descriptor.expect("every message has a descriptor");
-    let ours = write(&descriptor, &verdict).map_err(|error| {
+    let ours = write(&RESPONSE, &verdict).map_err(|error| {
         tracing::error!(%error, "a verdict has no form in JSON");
-        OAuthError::server("the answer could not be written")
+        OAuthError::undecided(&Problem::new(Reason::Internal, "the answer was not written"))
     })?;
-    let mut text = Value::Object(members).to_string();
-    // The verdict is JSON already.
-    text.pop();
-    text += &format!(",\"ndauth\":{ours}}}");
-    Ok(uncached_text(StatusCode::OK, text))
+    json.extend_from_slice(b",\"ndauth\":");
+    json.extend_from_slice(ours.as_bytes());
+    json.push(b'}');
+    Ok(json.into())
 }
+
+/// The descriptor of the verdict.
+static RESPONSE: LazyLock<MessageDescriptor> = LazyLock::new(|| {
+    let descriptor = descriptors().get_message_by_name(&ValidateTokenResponse::full_name());
+    descriptor.expect("every message has a descriptor")
+});
 
 /// Returns the credential of a service: its secret as a bearer token, or its name and its secret by Basic (RFC 6749, section
 /// 2.3.1).
 fn credential(headers: &HeaderMap, from: IpAddr) -> Result<Credential, OAuthError> {
     let refused = |why: &str| OAuthError::client(why, true);
-    let header = only(headers.get_all(AUTHORIZATION).iter().map(HeaderValue::as_bytes));
+    let header = scheme(authorizations(headers));
     let header = header.map_err(|why| refused(&format!("`authorization`: {why}")))?;
     let (name, text) = match header {
         None => return Err(refused("a service presents its secret, by `Basic` or `Bearer`")),
@@ -133,7 +139,7 @@ fn question(head: &Parts, form: &[u8]) -> Result<Introspected, OAuthError> {
     let query = head.uri.query().unwrap_or_default().as_bytes();
     sort_form(PARAMETERS, query).map_err(invalid)?;
     let both = form_urlencoded::parse(query).chain(form_urlencoded::parse(form));
-    let [org, access, permission, token, _, _, address]: ParameterValues<'_, 7> =
+    let [org, access, permission, token, address, ..]: ParameterValues<'_, 7> =
         sort(NAMES, both).map_err(invalid)?;
     let token = token.ok_or_else(|| OAuthError::request("token is missing"))?;
     let requirement = if org.is_none() && access.is_none() && permission.is_none() {
@@ -156,56 +162,67 @@ fn is_form(headers: &HeaderMap) -> bool {
 
 /// Returns the error of a service that may not ask, or of a question that was not decided.
 fn failed(error: &AuthorityError) -> OAuthError {
-    if error.is_internal() {
-        tracing::error!(error = %Causes(error), "the request failed");
-    }
-    let problem = Problem::from(error);
+    let problem = problem_of(error);
     match problem.class() {
-        Class::NotAuthenticated | Class::NotPermitted | Class::Invalid => {
-            OAuthError::client(&problem.message, true)
-        }
-        _ => OAuthError::from(&problem),
+        Class::NotAuthenticated | Class::NotPermitted => OAuthError::client(&problem.message, true),
+        _ => OAuthError::undecided(&problem),
     }
 }
 
-/// Returns the members of an active token (RFC 7662, section 2.2). `None` for every refusal: its reason is not the resource
-/// server's business.
+/// Returns an active token (RFC 7662, section 2.2). `None` for every refusal: its reason is not for the resource server.
 fn active(verdict: &CacheableVerdict<'_>, issuer: &str) -> Option<Active> {
     let allowed = verdict.outcome.as_ref().ok()?;
-    let (token, secret) = (allowed.token, allowed.secret);
+    let (token, secret, service) = (allowed.token, allowed.secret, verdict.service);
     let id = token.id.to_string();
-    let (subject, username) = match allowed.owner {
-        OwnerView::Account(account) => (account.id.to_string(), Some(account.handle.to_string())),
-        OwnerView::Org(org) => (org.id.to_string(), None),
-    };
     let scope = match &allowed.effective {
+        // The permissions may be for orgs that the service may not ask about.
+        Effective::Identity if service.orgs != Orgs::All => scope(token.scope, &Grants::All),
         Effective::Identity => scope(token.scope, &token.grants),
         Effective::Access { access, grants, .. } => scope(*access, grants),
     };
-    let mut members = Map::new();
-    let mut add = |name: &str, value: Value| members.insert(name.to_owned(), value);
-    add("active", true.into());
-    add("sub", subject.into());
-    if let Some(username) = username {
-        add("username", username.into());
+    let mut json = Vec::with_capacity(JSON_SIZE);
+    json.extend_from_slice(br#"{"active":true"#);
+    match allowed.owner {
+        OwnerView::Account(account) => {
+            add_text(&mut json, "sub", &account.id.to_string());
+            add_text(&mut json, "username", account.handle.as_str());
+        }
+        OwnerView::Org(org) => add_text(&mut json, "sub", &org.id.to_string()),
     }
-    add("client_id", id.clone().into());
-    add("scope", scope.into());
+    add_text(&mut json, "client_id", &id);
+    add_text(&mut json, "scope", &scope);
     if let Expiry::At(end) = token.expires_at.min(secret.ends_at) {
-        add("exp", seconds(end).into());
+        add_seconds(&mut json, "exp", end);
     }
-    add("iat", seconds(secret.minted_at).into());
-    add("iss", issuer.into());
-    add("aud", verdict.service.as_str().into());
-    add("jti", id.into());
-    add("token_type", "Bearer".into());
+    add_seconds(&mut json, "iat", secret.minted_at);
+    add_text(&mut json, "iss", issuer);
+    add_text(&mut json, "aud", service.name.as_str());
+    add_text(&mut json, "jti", &id);
+    add_text(&mut json, "token_type", "Bearer");
     let mut fields = Vec::with_capacity(VERDICT_SIZE + STATE_SIZE);
     write_verdict(&mut fields, verdict, 5);
-    Some(Active { members, verdict: fields })
+    Some(Active { json, verdict: fields })
 }
 
-fn seconds(instant: Timestamp) -> i64 {
-    instant.micros().div_euclid(1_000_000)
+/// The approximate size of a response, in bytes.
+const JSON_SIZE: usize = 1024;
+
+/// Adds a member to an object that is not empty.
+fn add_text(json: &mut Vec<u8>, name: &str, value: &str) {
+    add_name(json, name);
+    serde_json::to_writer(json, value).expect("a vector grows");
+}
+
+/// Adds a member that is an instant, in seconds since 1970.
+fn add_seconds(json: &mut Vec<u8>, name: &str, instant: Timestamp) {
+    add_name(json, name);
+    json.extend_from_slice(instant.micros().div_euclid(1_000_000).to_string().as_bytes());
+}
+
+fn add_name(json: &mut Vec<u8>, name: &str) {
+    for part in [",\"", name, "\":"] {
+        json.extend_from_slice(part.as_bytes());
+    }
 }
 
 /// Returns access and permissions as a scope (RFC 6749, section 3.3). `RW` includes `RO`. A permission on a resource

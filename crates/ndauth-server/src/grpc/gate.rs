@@ -1,6 +1,6 @@
 //! The gate: it routes every call by the access table, and adds the request id, the metrics and the deadline.
-//! A call without a row in the table goes no further. Requests that are not gRPC go to the pages in the same
-//! way.
+//! A call without a row in the table goes no further. Requests that are not gRPC go to the edges or the pages in the
+//! same way.
 //!
 //! Calls that are answered from memory run on the core of their connection. Calls that query the database run
 //! on the runtime that the database's connections live on, within a limit.
@@ -12,10 +12,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use axum::body::{Bytes, HttpBody};
-use axum::http::header::{ALLOW, AUTHORIZATION, CONTENT_TYPE};
+use axum::http::header::{ALLOW, AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE};
 use axum::http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version};
 use axum::response::IntoResponse;
-use envoy_types::pb::envoy::service::auth::v3::CheckRequest;
 use ndauth_authority::Credential;
 use ndauth_authority::access::{Operation, Row, Rule};
 use ndauth_authority::limits::{CALLS, ClientNetwork, CountedAs, OPEN_STREAMS, Share, Shares, network};
@@ -37,7 +36,7 @@ use super::service::{
 use super::unary::{self, Framed, RequestReader, ResponseBody, overloaded};
 use super::validation;
 use crate::client_address::client_address;
-use crate::edges::{self, CHECK, EdgeAnswer, VERIFY};
+use crate::edges::{self, CHECK, EdgeAnswer, INTROSPECT, VERIFY};
 use crate::front::Received;
 use crate::http::{self, OAuthError, Peer};
 
@@ -90,6 +89,8 @@ enum Admission {
 /// The largest request that is decoded before its credential is recognized, in bytes: decoding takes far more
 /// memory.
 pub(crate) const SMALL: u64 = 4 * 1024;
+/// The approximate size of a response to Envoy, in bytes.
+const CHECK_SIZE: usize = 512;
 /// The longest request id that is taken from a caller, in bytes.
 const LONGEST_ID: usize = 64;
 /// The deadline of a page, and of a call of the HTTP API.
@@ -245,8 +246,8 @@ impl ConnectionGate {
             let call_route = gate.call_router.page(request.method(), request.uri().path());
             let protocol = Protocol::Http { is_secure: gate.issuer.starts_with("https://") };
             let reply = match call_route {
-                Some(call_route) if call_route.rpc == VERIFY => self.verify(request, &id),
-                Some(call_route) if call_route.is_answered_from_memory() => self.introspect(request),
+                Some(call_route) if call_route.rpc == VERIFY => self.verify(request),
+                Some(call_route) if call_route.rpc == INTROSPECT => self.introspect(request),
                 Some(call_route) => Reply::Later(self.answer_page(request, call_route, id.clone())),
                 None => Reply::Now(Some(unknown_page(&gate.call_router.allowed(request.uri().path())))),
             };
@@ -315,57 +316,64 @@ impl ConnectionGate {
         Reply::Later(Box::pin(validate(gate, credential, operation, request.into_body(), from)))
     }
 
-    /// Answers an Envoy as [`validate`](ConnectionGate::validate) answers a service.
+    /// Answers an Envoy as [`validate`](ConnectionGate::validate) answers a service. The call always succeeds.
     fn check(&mut self, mut request: Request<Received>) -> Reply {
         let proxy = self.credential(request.headers());
         let given = request.headers().get(REQUEST_ID).cloned();
         let from = self.network(request.headers());
         let gate = Arc::clone(&self.gate);
-        let respond = move |gate: &Gate, answer: EdgeAnswer| {
-            unary::response(Ok(Framed::of(&edges::check_response(answer, || gate.id(given.as_ref())))))
+        let respond = move |gate: &Gate, answer: &EdgeAnswer| {
+            let mut framed = Framed::begin(CHECK_SIZE);
+            edges::write_check_response(framed.fields(), answer, || gate.id(given.as_ref()));
+            unary::response(Ok(framed))
         };
-        match request.body_mut().whole().filter(|whole| whole.len() <= MAX_REQUEST) {
-            Some(whole) => match unary::message::<CheckRequest>(&whole) {
-                Ok(request) => {
-                    let question = edges::envoy_question(proxy, &request);
-                    let Some(answer) = question.answer_now(&gate.service.authority) else {
-                        return Reply::Later(Box::pin(async move {
-                            respond(&gate, question.answer(&gate.service.authority).await)
-                        }));
-                    };
-                    self.presented = question.into_proxy();
-                    Reply::Now(Some(respond(&gate, answer)))
-                }
-                Err(status) => Reply::Now(Some(unary::response(Err(status)))),
-            },
-            None => Reply::Later(Box::pin(async move {
-                let body = request.into_body();
-                match gate.request_reader.read::<CheckRequest>(body, MAX_REQUEST, from).await {
-                    Ok(request) => {
-                        let question = edges::envoy_question(proxy, &request);
-                        respond(&gate, question.answer(&gate.service.authority).await)
-                    }
-                    Err(status) => unary::response(Err(status)),
-                }
-            })),
+        let whole = request.body_mut().whole().filter(|whole| whole.len() <= MAX_REQUEST);
+        if let Some(Ok(message)) = whole.as_deref().map(unary::unframed) {
+            let question = edges::envoy_question(proxy, message);
+            let Some(answer) = question.answer_now(&gate.service.authority) else {
+                return Reply::Later(Box::pin(async move {
+                    respond(&gate, &question.answer(&gate.service.authority).await)
+                }));
+            };
+            self.presented = question.into_proxy();
+            return Reply::Now(Some(respond(&gate, &answer)));
         }
+        Reply::Later(Box::pin(async move {
+            let authority = &gate.service.authority;
+            let answer = async {
+                // As with a validation, the rest is read only once its caller may ask.
+                match &proxy {
+                    Ok(proxy) => edges::admit(authority, proxy).await?,
+                    Err(_) => return edges::envoy_question(proxy, &[]).answer(authority).await,
+                }
+                let whole = gate.request_reader.whole(request.into_body(), MAX_REQUEST, from).await;
+                let whole = whole.map_err(refused);
+                match whole.as_deref().map_err(Status::clone).and_then(unary::unframed) {
+                    Ok(message) => edges::envoy_question(proxy, message).answer(authority).await,
+                    Err(status) => edges::unread(&status),
+                }
+            };
+            let answer = answer.await;
+            respond(&gate, &answer)
+        }))
     }
 
     /// Answers a proxy.
-    fn verify(&self, request: Request<Received>, id: &HeaderValue) -> Reply {
+    fn verify(&self, request: Request<Received>) -> Reply {
         let (head, _) = request.into_parts();
         let question = edges::proxy_question(&head, self.client(&head.headers));
-        let (gate, id) = (Arc::clone(&self.gate), id.clone());
-        let is_head = head.method == Method::HEAD;
-        let respond = move |answer: EdgeAnswer| {
-            let response = edges::verify_response(answer, &id);
+        let gate = Arc::clone(&self.gate);
+        let respond = move |gate: &Gate, answer: EdgeAnswer| {
+            let response = edges::verify_response(answer, || gate.id(head.headers.get(REQUEST_ID)));
+            let is_head = head.method == Method::HEAD;
             response.map(|body| if is_head { ResponseBody::default() } else { ResponseBody::Whole(body) })
         };
         match question.answer_now(&gate.service.authority) {
-            Some(answer) => Reply::Now(Some(respond(answer))),
-            None => {
-                Reply::Later(Box::pin(async move { respond(question.answer(&gate.service.authority).await) }))
-            }
+            Some(answer) => Reply::Now(Some(respond(&gate, answer))),
+            None => Reply::Later(Box::pin(async move {
+                let answer = question.answer(&gate.service.authority).await;
+                respond(&gate, answer)
+            })),
         }
     }
 
@@ -382,7 +390,16 @@ impl ConnectionGate {
                 }
                 Err(problem) => Err(OAuthError::from(&problem)),
             };
-            tonic_response(answer.into_response().map(Body::new))
+            match answer {
+                Ok(json) => {
+                    let mut response = Response::new(ResponseBody::Whole(json));
+                    let headers = response.headers_mut();
+                    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+                    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+                    response
+                }
+                Err(error) => tonic_response(error.into_response().map(Body::new)),
+            }
         }))
     }
 

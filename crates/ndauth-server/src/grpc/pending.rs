@@ -4,7 +4,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Response};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use ndauth_core::{Problem, Reason};
 use ndauth_proto::status_from_problem;
 use tokio::time::{Sleep, sleep};
@@ -90,7 +90,7 @@ impl PendingCall {
             self.count_page(&response, elapsed);
             let mut response = response;
             // A proxy may pass the response of an edge on, as that of another site.
-            if self.call_route.is_none_or(|call_route| !call_route.is_answered_from_memory()) {
+            if self.call_route.is_none_or(|call_route| !edges::is_edge(call_route.rpc)) {
                 http::guard(response.headers_mut(), is_secure);
             }
             return self.sign(response);
@@ -113,6 +113,11 @@ impl PendingCall {
 
     /// Counts the response of a page, by its HTTP status.
     fn count_page(&self, response: &Response<ResponseBody>, elapsed: f64) {
+        if let (Some(call_route), StatusCode::OK) = (self.call_route, response.status()) {
+            call_route.answered.increment(1);
+            call_route.seconds.record(elapsed);
+            return;
+        }
         let route = self.call_route.map_or("unknown", |call_route| call_route.rpc);
         let status = response.status().as_str().to_owned();
         metrics::counter!("ndauth_http_requests_total", "route" => route, "status" => status).increment(1);
@@ -141,7 +146,7 @@ impl Deadline {
 
 /// Returns the response to a request that is not gRPC and was not answered.
 pub(super) fn refused_by_http(call_route: &CallRoute, problem: &Problem, id: &HeaderValue) -> Response<Body> {
-    let refused = match call_route.is_answered_from_memory() {
+    let refused = match edges::is_edge(call_route.rpc) {
         true => edges::refused(call_route.rpc, problem, id),
         false => http::refused(call_route.rpc, problem),
     };

@@ -56,12 +56,17 @@ impl CallRouter {
     /// Builds a route for each call in the access table.
     pub(super) fn new() -> CallRouter {
         let call_route = |row: &'static Row, label: &'static str| {
-            let call_route = CallRoute {
-                row,
-                rpc: label,
-                answered: metrics::counter!("ndauth_rpcs_total", "rpc" => label, "code" => "0"),
-                seconds: metrics::histogram!("ndauth_rpc_seconds", "rpc" => label),
+            let (answered, seconds) = match label.contains(' ') {
+                true => (
+                    metrics::counter!("ndauth_http_requests_total", "route" => label, "status" => "200"),
+                    metrics::histogram!("ndauth_http_seconds", "route" => label),
+                ),
+                false => (
+                    metrics::counter!("ndauth_rpcs_total", "rpc" => label, "code" => "0"),
+                    metrics::histogram!("ndauth_rpc_seconds", "rpc" => label),
+                ),
             };
+            let call_route = CallRoute { row, rpc: label, answered, seconds };
             &*Box::leak(Box::new(call_route))
         };
         let (mut calls, mut pages) = (HashMap::new(), HashMap::new());

@@ -13,7 +13,7 @@ use tokio::sync::watch;
 use tonic::metadata::MetadataValue;
 use tonic::{Request, Response, Status};
 
-use crate::bearer::{InvalidAuthorizationHeader, bearer};
+use crate::headers::{InvalidHeader, bearer};
 
 /// The state behind the services.
 #[derive(Clone)]
@@ -113,10 +113,8 @@ pub(super) fn presented<'a>(
     values: impl Iterator<Item = &'a [u8]>,
     from: Option<IpAddr>,
 ) -> Result<Credential, Status> {
-    let malformed = |why: InvalidAuthorizationHeader| AuthorityError::Invalid {
-        field: "authorization",
-        why: why.to_string(),
-    };
+    let malformed =
+        |why: InvalidHeader| AuthorityError::Invalid { field: "authorization", why: why.to_string() };
     match bearer(values).map_err(|why| status(&malformed(why)))? {
         None => Ok(Credential::Nothing),
         Some(text) => match text.parse::<Secret>() {

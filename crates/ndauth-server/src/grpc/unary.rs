@@ -216,13 +216,6 @@ impl Framed {
         framed
     }
 
-    /// Frames a message that is built already.
-    pub(super) fn of(message: &impl Message) -> Framed {
-        let mut framed = Framed::begin(message.encoded_len());
-        message.encode(&mut framed.0).expect("a vector grows");
-        framed
-    }
-
     /// Returns the buffer that its fields are written to.
     pub(super) fn fields(&mut self) -> &mut Vec<u8> {
         &mut self.0

@@ -73,8 +73,8 @@ pub(super) fn cross_site() -> PageError {
     PageError::new(StatusCode::FORBIDDEN, "Refused", text)
 }
 
-/// Logs an error, if it is ndauth's own.
-fn note(error: &AuthorityError) -> Problem {
+/// Returns the problem of an error. Logs the error, if it is ndauth's own.
+pub(crate) fn problem_of(error: &AuthorityError) -> Problem {
     if error.is_internal() {
         tracing::error!(error = %Causes(error), "the request failed");
     }
@@ -83,7 +83,7 @@ fn note(error: &AuthorityError) -> Problem {
 
 impl From<AuthorityError> for PageError {
     fn from(error: AuthorityError) -> PageError {
-        let problem = note(&error);
+        let problem = problem_of(&error);
         match error {
             AuthorityError::SignInRefused => PageError::new(
                 StatusCode::FORBIDDEN,
@@ -181,11 +181,12 @@ impl OAuthError {
         OAuthError::new("invalid_request", description)
     }
 
-    /// Returns the error of a server that failed internally.
-    pub(crate) fn server(description: &str) -> OAuthError {
+    /// Returns the error for a question that was not decided, whatever the reason.
+    pub(crate) fn undecided(problem: &Problem) -> OAuthError {
         OAuthError {
-            status: StatusCode::INTERNAL_SERVER_ERROR,
-            ..OAuthError::new("server_error", description)
+            status: StatusCode::SERVICE_UNAVAILABLE,
+            retry: Some(Duration::from_secs(1)),
+            ..OAuthError::new("temporarily_unavailable", problem.message.clone())
         }
     }
 
@@ -230,7 +231,7 @@ impl From<GrantError> for OAuthError {
 
 impl From<AuthorityError> for OAuthError {
     fn from(error: AuthorityError) -> OAuthError {
-        let problem = note(&error);
+        let problem = problem_of(&error);
         match error {
             AuthorityError::TooManyTries { after } => OAuthError {
                 status: StatusCode::TOO_MANY_REQUESTS,
@@ -326,8 +327,8 @@ impl ApiFailure {
         &self.problem
     }
 
-    /// Returns the response: its hint is for the kind of secret that was presented. `issuer` is this server, if it is the
-    /// resource that was requested.
+    /// Returns the response: its hint is for the kind of secret that was presented. `issuer` is the URL of this server, if
+    /// the request was for the server itself.
     pub(crate) fn response(
         &self,
         issuer: Option<&str>,
@@ -363,8 +364,9 @@ impl ApiFailure {
         if let Some(challenge) = self.challenge(issuer, &missing) {
             headers.insert(WWW_AUTHENTICATE, challenge);
         }
-        if let Some(after) = retry_of(problem) {
-            headers.insert(RETRY_AFTER, HeaderValue::from(seconds(after)));
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        if *status == StatusCode::SERVICE_UNAVAILABLE {
+            headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
         }
         response
     }
@@ -408,14 +410,9 @@ impl ApiFailure {
 }
 
 /// Returns a JSON response that must not be cached (RFC 6749, section 5.1).
-pub(crate) fn uncached_json(status: StatusCode, body: &serde_json::Value) -> Response {
-    uncached_text(status, body.to_string())
-}
-
-/// As [`uncached_json`], of JSON as text.
-pub(crate) fn uncached_text(status: StatusCode, body: String) -> Response {
+pub(super) fn uncached_json(status: StatusCode, body: &serde_json::Value) -> Response {
     let json = [("content-type", "application/json")];
-    let mut response = (status, json, body).into_response();
+    let mut response = (status, json, body.to_string()).into_response();
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response.headers_mut().insert(PRAGMA, HeaderValue::from_static("no-cache"));
     response

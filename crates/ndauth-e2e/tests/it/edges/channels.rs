@@ -31,7 +31,7 @@ pub(crate) struct Asked<'a> {
 
 /// The verdict: the id of the token that is allowed, or the reason of the refusal where the channel tells it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Told {
+pub(crate) enum TokenVerdict {
     Allowed(String),
     Refused(Option<String>),
     /// Neither.
@@ -66,7 +66,7 @@ impl Driver {
         Driver { _child: child, questions, verdicts }
     }
 
-    pub(crate) fn ask(&mut self, secret: &str, asked: Asked<'_>) -> Told {
+    pub(crate) fn ask(&mut self, secret: &str, asked: Asked<'_>) -> TokenVerdict {
         let question = json!({
             "secret": secret, "org": asked.org, "access": asked.access.as_str(), "permission": asked.permission,
             "client_address": asked.address,
@@ -79,9 +79,9 @@ impl Driver {
         let verdict = self.verdicts.next().expect("it answers").expect("text");
         let verdict: Value = serde_json::from_str(&verdict).expect("JSON");
         match (&verdict["allowed"]["token_id"], &verdict["refused"]) {
-            (Value::String(id), _) => Told::Allowed(id.clone()),
-            (_, Value::String(reason)) => Told::Refused(Some(reason.clone())),
-            _ => Told::Undecided(verdict.to_string()),
+            (Value::String(id), _) => TokenVerdict::Allowed(id.clone()),
+            (_, Value::String(reason)) => TokenVerdict::Refused(Some(reason.clone())),
+            _ => TokenVerdict::Undecided(verdict.to_string()),
         }
     }
 }
@@ -103,8 +103,8 @@ impl<'a> Channels<'a> {
     }
 
     /// Asks by every channel. The first is `ValidateToken`.
-    pub(crate) async fn ask(&mut self, secret: &str, asked: Asked<'_>) -> Vec<(&'static str, Told)> {
-        let mut told = vec![
+    pub(crate) async fn ask(&mut self, secret: &str, asked: Asked<'_>) -> Vec<(&'static str, TokenVerdict)> {
+        let mut verdicts = vec![
             ("gRPC", self.by_grpc(secret, asked).await),
             ("JSON", self.by_json(secret, asked)),
             ("introspection", self.by_introspection(secret, asked)),
@@ -112,8 +112,8 @@ impl<'a> Channels<'a> {
             ("Envoy", self.by_envoy(secret, asked).await),
             ("the library", self.by_library(secret, asked).await),
         ];
-        told.extend(self.drivers.iter_mut().map(|(name, driver)| (*name, driver.ask(secret, asked))));
-        told
+        verdicts.extend(self.drivers.iter_mut().map(|(name, driver)| (*name, driver.ask(secret, asked))));
+        verdicts
     }
 
     async fn call(&mut self, path: &str, message: &impl Message) -> Result<Bytes, tonic::Status> {
@@ -125,16 +125,16 @@ impl<'a> Channels<'a> {
         call_for_message(&mut self.grpc, path, &headers, &body).await.expect("answered")
     }
 
-    pub(crate) async fn by_grpc(&mut self, secret: &str, asked: Asked<'_>) -> Told {
+    pub(crate) async fn by_grpc(&mut self, secret: &str, asked: Asked<'_>) -> TokenVerdict {
         let address = asked.address.map(|address| address.parse().expect("an address"));
         let request = requirement_to_proto(secret, &requirement(asked), address).expect("a question");
         match self.call("/ndauth.v1.ValidationService/ValidateToken", &request).await {
-            Ok(message) => told_by(v1::ValidateTokenResponse::decode(message).expect("a response")),
-            Err(status) => Told::Undecided(status.to_string()),
+            Ok(message) => verdict_of(v1::ValidateTokenResponse::decode(message).expect("a response")),
+            Err(status) => TokenVerdict::Undecided(status.to_string()),
         }
     }
 
-    pub(crate) fn by_json(&self, secret: &str, asked: Asked<'_>) -> Told {
+    pub(crate) fn by_json(&self, secret: &str, asked: Asked<'_>) -> TokenVerdict {
         let mut body =
             json!({ "secret": secret, "org": asked.org, "required_access": asked.access.as_str() });
         if let Some(permission) = asked.permission {
@@ -146,13 +146,13 @@ impl<'a> Channels<'a> {
         let answer = ask(self.server, "POST /v1/secrets:validate", Some(self.service.expose()), Some(&body));
         let json = answer.json();
         match (answer.status, json["allowed"]["token_id"].as_str(), json["refused"]["reason"].as_str()) {
-            (200, Some(id), _) => Told::Allowed(id.to_owned()),
-            (200, None, Some(reason)) => Told::Refused(Some(reason.to_owned())),
-            _ => Told::Undecided(answer.text),
+            (200, Some(id), _) => TokenVerdict::Allowed(id.to_owned()),
+            (200, None, Some(reason)) => TokenVerdict::Refused(Some(reason.to_owned())),
+            _ => TokenVerdict::Undecided(answer.text),
         }
     }
 
-    fn by_introspection(&self, secret: &str, asked: Asked<'_>) -> Told {
+    fn by_introspection(&self, secret: &str, asked: Asked<'_>) -> TokenVerdict {
         let access = asked.access.as_str();
         let mut form = form_urlencoded::Serializer::new(String::new());
         form.extend_pairs([("token", secret), ("org", asked.org), ("access", access)]);
@@ -165,17 +165,17 @@ impl<'a> Channels<'a> {
                 // The verdict stands beside the members of OAuth.
                 assert_eq!(json["ndauth"]["allowed"]["token_id"], json["jti"], "{json}");
                 assert_eq!(json["ndauth"]["allowed"]["effective"]["org_slug"], asked.org, "{json}");
-                Told::Allowed(json["jti"].as_str().expect("an id").to_owned())
+                TokenVerdict::Allowed(json["jti"].as_str().expect("an id").to_owned())
             }
             (200, Some(false)) => {
                 assert_eq!(answer.text, r#"{"active":false}"#);
-                Told::Refused(None)
+                TokenVerdict::Refused(None)
             }
-            _ => Told::Undecided(answer.text),
+            _ => TokenVerdict::Undecided(answer.text),
         }
     }
 
-    pub(crate) fn by_proxy(&self, secret: &str, asked: Asked<'_>) -> Told {
+    pub(crate) fn by_proxy(&self, secret: &str, asked: Asked<'_>) -> TokenVerdict {
         let query = query(asked);
         let address = asked.address.map(|address| format!("x-forwarded-for: {address}\r\n"));
         let answer = send(
@@ -191,12 +191,12 @@ impl<'a> Channels<'a> {
         if answer.status == 200 {
             let identity = |name: &str| answer.header(&format!("x-auth-{name}")).to_owned();
             assert_eq!(identity("org"), asked.org, "{answer:?}");
-            return Told::Allowed(identity("token-id"));
+            return TokenVerdict::Allowed(identity("token-id"));
         }
         refused_with(answer.status, &answer.text)
     }
 
-    pub(crate) async fn by_envoy(&mut self, secret: &str, asked: Asked<'_>) -> Told {
+    pub(crate) async fn by_envoy(&mut self, secret: &str, asked: Asked<'_>) -> TokenVerdict {
         let token = format!("Bearer {secret}");
         let mut extensions = vec![("org", asked.org), ("access", asked.access.as_str())];
         extensions.extend(asked.permission.map(|permission| ("permission", permission)));
@@ -208,7 +208,7 @@ impl<'a> Channels<'a> {
             HttpResponse::OkResponse(allowed) => {
                 assert_eq!((code, &*allowed.headers_to_remove), (0, &["authorization".to_owned()][..]));
                 let id = header(&allowed.headers, "x-auth-token-id");
-                Told::Allowed(id.expect("every identity header is set").to_owned())
+                TokenVerdict::Allowed(id.expect("every identity header is set").to_owned())
             }
             HttpResponse::DeniedResponse(denied) => {
                 assert_ne!(code, 0, "{denied:?}");
@@ -219,16 +219,34 @@ impl<'a> Channels<'a> {
         }
     }
 
-    async fn by_library(&self, secret: &str, asked: Asked<'_>) -> Told {
+    /// Asks about an identity, by `ValidateToken` and by introspection.
+    pub(crate) async fn ask_identity(&mut self, secret: &str) -> [TokenVerdict; 2] {
+        let request = requirement_to_proto(secret, &Requirement::Identity, None).expect("a question");
+        let by_grpc = match self.call("/ndauth.v1.ValidationService/ValidateToken", &request).await {
+            Ok(message) => verdict_of(v1::ValidateTokenResponse::decode(message).expect("a response")),
+            Err(status) => TokenVerdict::Undecided(status.to_string()),
+        };
+        let form = form_urlencoded::Serializer::new(String::new()).append_pair("token", secret).finish();
+        let answer = introspect(self.server, &self.service, &form);
+        let json = answer.json();
+        let introspected = match (json["active"].as_bool(), json["jti"].as_str()) {
+            (Some(true), Some(id)) => TokenVerdict::Allowed(id.to_owned()),
+            (Some(false), None) => TokenVerdict::Refused(None),
+            _ => TokenVerdict::Undecided(answer.text),
+        };
+        [by_grpc, introspected]
+    }
+
+    async fn by_library(&self, secret: &str, asked: Asked<'_>) -> TokenVerdict {
         let client_address = asked.address.map(|address| address.parse().expect("an address"));
         let requirement = requirement(asked);
         let question = ValidationRequest { secret, requirement: &requirement, client_address, client: None };
         match self.verifier.decide(&question).await {
-            Ok(Verdict::Allowed(allowed)) => Told::Allowed(allowed.token_id().to_string()),
+            Ok(Verdict::Allowed(allowed)) => TokenVerdict::Allowed(allowed.token_id().to_string()),
             Ok(Verdict::Refused(refused)) => {
-                Told::Refused(Some(refused.reason.expect("a known reason").code().to_owned()))
+                TokenVerdict::Refused(Some(refused.reason.expect("a known reason").code().to_owned()))
             }
-            Err(problem) => Told::Undecided(problem.to_string()),
+            Err(problem) => TokenVerdict::Undecided(problem.to_string()),
         }
     }
 }
@@ -295,20 +313,20 @@ fn requirement(asked: Asked<'_>) -> Requirement {
     Requirement::Access { org: asked.org.parse().expect("a slug"), access: asked.access, permission }
 }
 
-fn told_by(response: v1::ValidateTokenResponse) -> Told {
+fn verdict_of(response: v1::ValidateTokenResponse) -> TokenVerdict {
     match response.outcome.expect("an outcome") {
-        Outcome::Allowed(allowed) => Told::Allowed(allowed.token_id),
+        Outcome::Allowed(allowed) => TokenVerdict::Allowed(allowed.token_id),
         Outcome::Refused(refused) => {
-            Told::Refused(reason_from_proto(refused.reason).map(|reason| reason.code().to_owned()))
+            TokenVerdict::Refused(reason_from_proto(refused.reason).map(|reason| reason.code().to_owned()))
         }
     }
 }
 
 /// Reads the refusal that a proxy passes on.
-fn refused_with(status: u16, body: &str) -> Told {
+fn refused_with(status: u16, body: &str) -> TokenVerdict {
     let problem: Value = serde_json::from_str(body).unwrap_or_default();
     match (status, problem["reason"].as_str()) {
-        (401 | 403, Some(reason)) => Told::Refused(Some(reason.to_owned())),
-        _ => Told::Undecided(format!("{status} {body}")),
+        (401 | 403, Some(reason)) => TokenVerdict::Refused(Some(reason.to_owned())),
+        _ => TokenVerdict::Undecided(format!("{status} {body}")),
     }
 }

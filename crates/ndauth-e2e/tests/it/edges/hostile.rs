@@ -10,27 +10,27 @@ use ndauth_e2e::proxy::{FaultScope, Treatment};
 use ndauth_store::Engine;
 use serde_json::json;
 
-use super::channels::{Asked, Channels, EnvoyAnswer, Told, ask_as_envoy, introspect};
+use super::channels::{Asked, Channels, EnvoyAnswer, TokenVerdict, ask_as_envoy, introspect};
 use crate::api::{Answered, create, new_token, send};
 use crate::installation::{Installation, Running};
 use crate::instances::Cluster;
 use crate::on_both;
 
 /// A server, a service, and a live token of `ada`.
-struct Door {
+struct Setup {
     server: Running,
     service: Secret,
     token: String,
 }
 
-fn door_of(at: &Installation) -> Door {
+fn set_up(at: &Installation) -> Setup {
     at.people();
     let server = at.serve();
     let token = create(&server, at.session().expose(), &new_token("ci"));
-    Door { service: at.service(), server, token }
+    Setup { service: at.service(), server, token }
 }
 
-impl Door {
+impl Setup {
     /// Sends a request with lines of headers, in which `S` and `T` stand for the two secrets.
     fn send(&self, request: &str, headers: &str) -> Answered {
         let text = |text: &str| {
@@ -50,7 +50,7 @@ const BOTH: &str = "x-ndauth-service: {S}|authorization: Bearer {T}";
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_proxy_is_known_by_one_secret_in_its_own_header() {
     let at = Installation::new(Engine::Sqlite).await;
-    let door = door_of(&at);
+    let setup = set_up(&at);
     let dead = at.run_admin("service create dead");
     at.run_admin("service revoke dead --yes");
     let session = at.session();
@@ -70,25 +70,28 @@ async fn a_proxy_is_known_by_one_secret_in_its_own_header() {
         "cookie: x-ndauth-service={S}|authorization: Bearer {T}",
     ] {
         for query in ["?org=ops", "?org=", "", "?org=ops&x=y"] {
-            let answer = door.send(&format!("GET /edge/verify{query}"), headers);
+            let answer = setup.send(&format!("GET /edge/verify{query}"), headers);
             assert_eq!(
                 (answer.status, answer.reason().as_str()),
                 (503, "UNAVAILABLE"),
                 "{headers}: {answer:?}"
             );
             let detail = answer.json()["detail"].as_str().expect("a detail").to_owned();
-            assert!(detail.starts_with("the secret of the proxy in front of this service"), "{detail}");
+            assert_eq!(
+                detail,
+                "the proxy in front of this service may not ask ndauth: its own secret is not accepted"
+            );
             assert!(answer.headers("x-auth-token-id").is_empty(), "{answer:?}");
         }
     }
-    assert_eq!(door.send("GET /edge/verify?org=ops", BOTH).status, 200);
+    assert_eq!(setup.send("GET /edge/verify?org=ops", BOTH).status, 200);
 }
 
 /// SEC-18: the token is in one header alone.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_client_s_token_is_in_one_header_alone() {
     let at = Installation::new(Engine::Sqlite).await;
-    let door = door_of(&at);
+    let setup = set_up(&at);
     let verify = "GET /edge/verify?org=ops";
     for (request, headers, status, reason) in [
         (verify, "x-ndauth-service: {S}", 401, "CREDENTIAL_MISSING"),
@@ -109,10 +112,10 @@ async fn the_client_s_token_is_in_one_header_alone() {
         ("GET /edge/verify?org=ops&access_token={T}", BOTH, 400, "INVALID_ARGUMENT"),
         (verify, "x-ndauth-service: {S}|authorization: bearer {T}", 200, ""),
     ] {
-        let answer = door.send(request, headers);
+        let answer = setup.send(request, headers);
         let told = if answer.status == 200 { String::new() } else { answer.reason() };
         assert_eq!((answer.status, told.as_str()), (status, reason), "{request}, {headers}: {answer:?}");
-        assert!(!answer.text.contains(&door.token), "{answer:?}");
+        assert!(!answer.text.contains(&setup.token), "{answer:?}");
     }
 }
 
@@ -120,7 +123,7 @@ async fn the_client_s_token_is_in_one_header_alone() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_path_is_compared_as_it_was_sent() {
     let at = Installation::new(Engine::Sqlite).await;
-    let door = door_of(&at);
+    let setup = set_up(&at);
     for path in [
         "/edge/verify/",
         "//edge/verify",
@@ -134,17 +137,17 @@ async fn a_path_is_compared_as_it_was_sent() {
         "/v1/../edge/verify",
         "/oauth2/introspect/",
     ] {
-        let answer = door.send(&format!("GET {path}?org=ops"), BOTH);
+        let answer = setup.send(&format!("GET {path}?org=ops"), BOTH);
         assert_eq!(answer.status, 404, "{path}: {answer:?}");
     }
     for method in ["POST", "PUT", "DELETE", "OPTIONS", "PURGE"] {
         let answer =
-            door.send(&format!("{method} /edge/verify?org=ops"), &format!("{BOTH}|content-length: 0"));
+            setup.send(&format!("{method} /edge/verify?org=ops"), &format!("{BOTH}|content-length: 0"));
         assert_eq!((answer.status, answer.header("allow")), (405, "GET, HEAD"), "{method}: {answer:?}");
     }
-    let answer = door.send("HEAD /edge/verify?org=ops", BOTH);
+    let answer = setup.send("HEAD /edge/verify?org=ops", BOTH);
     assert_eq!((answer.status, answer.header("x-auth-org"), answer.text.as_str()), (200, "ops", ""));
-    let answer = door.send("HEAD /edge/verify?org=dev", BOTH);
+    let answer = setup.send("HEAD /edge/verify?org=dev", BOTH);
     assert_eq!((answer.status, answer.text.as_str()), (403, ""), "{answer:?}");
 }
 
@@ -152,10 +155,10 @@ async fn a_path_is_compared_as_it_was_sent() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_access_follows_the_method_that_the_proxy_states() {
     let at = Installation::new(Engine::Sqlite).await;
-    let mut door = door_of(&at);
+    let mut setup = set_up(&at);
     let mut narrow = new_token("narrow");
     narrow["scope"] = json!("RO");
-    door.token = create(&door.server, at.session().expose(), &narrow);
+    setup.token = create(&setup.server, at.session().expose(), &narrow);
     for (stated, status) in [
         ("x-forwarded-method: GET", 200),
         ("x-forwarded-method: HEAD", 200),
@@ -171,10 +174,10 @@ async fn the_access_follows_the_method_that_the_proxy_states() {
         ("x-http-method-override: GET", 400),
         ("x_forwarded_method: GET", 400),
     ] {
-        let answer = door.send("GET /edge/verify?org=ops&access=method", &format!("{BOTH}|{stated}"));
+        let answer = setup.send("GET /edge/verify?org=ops&access=method", &format!("{BOTH}|{stated}"));
         assert_eq!(answer.status, status, "{stated}: {answer:?}");
         // Where the configuration states the access, no header does.
-        let answer = door.send("GET /edge/verify?org=ops&access=RW", &format!("{BOTH}|{stated}"));
+        let answer = setup.send("GET /edge/verify?org=ops&access=RW", &format!("{BOTH}|{stated}"));
         assert_eq!((answer.status, answer.reason().as_str()), (403, "SCOPE_TOO_NARROW"), "{stated}");
     }
     for ignored in [
@@ -185,7 +188,7 @@ async fn the_access_follows_the_method_that_the_proxy_states() {
         "connection: x-ndauth-service",
         "x-auth-role: ADMIN",
     ] {
-        let answer = door.send("GET /edge/verify?org=ops&access=RO", &format!("{BOTH}|{ignored}"));
+        let answer = setup.send("GET /edge/verify?org=ops&access=RO", &format!("{BOTH}|{ignored}"));
         assert_eq!(answer.status, 200, "{ignored}: {answer:?}");
         assert_eq!((answer.header("x-auth-org"), answer.header("x-auth-role")), ("ops", "RW"), "{ignored}");
     }
@@ -195,10 +198,10 @@ async fn the_access_follows_the_method_that_the_proxy_states() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_client_s_address_is_the_last_that_the_proxy_states() {
     let at = Installation::new(Engine::Sqlite).await;
-    let mut door = door_of(&at);
+    let mut setup = set_up(&at);
     let mut token = new_token("here");
     token["networks"] = json!(["192.0.2.0/24", "2001:db8::/32"]);
-    door.token = create(&door.server, at.session().expose(), &token);
+    setup.token = create(&setup.server, at.session().expose(), &token);
     for (stated, status, reason) in [
         ("x-forwarded-for: 192.0.2.7", 200, ""),
         ("x-forwarded-for: 10.0.0.1, 192.0.2.7", 200, ""),
@@ -212,12 +215,12 @@ async fn the_client_s_address_is_the_last_that_the_proxy_states() {
         ("x-forwarded-for: 192.0.2.7,", 400, "INVALID_ARGUMENT"),
         ("x-forwarded-for:", 400, "INVALID_ARGUMENT"),
     ] {
-        let answer = door.send("GET /edge/verify?org=ops", &format!("{BOTH}|{stated}"));
+        let answer = setup.send("GET /edge/verify?org=ops", &format!("{BOTH}|{stated}"));
         let told = if answer.status == 200 { String::new() } else { answer.reason() };
         assert_eq!((answer.status, told.as_str()), (status, reason), "{stated}: {answer:?}");
     }
-    door.service = at.run_admin("service create silent").parse().expect("a secret");
-    let answer = door.send("GET /edge/verify?org=ops", &format!("{BOTH}|x-forwarded-for: 192.0.2.7"));
+    setup.service = at.run_admin("service create silent").parse().expect("a secret");
+    let answer = setup.send("GET /edge/verify?org=ops", &format!("{BOTH}|x-forwarded-for: 192.0.2.7"));
     assert_eq!((answer.status, answer.reason().as_str()), (403, "ADDRESS_UNKNOWN"), "{answer:?}");
 }
 
@@ -225,12 +228,12 @@ async fn the_client_s_address_is_the_last_that_the_proxy_states() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_yes_sets_every_identity_header() {
     let at = Installation::new(Engine::Sqlite).await;
-    let mut door = door_of(&at);
+    let mut setup = set_up(&at);
     at.run_admin("member set ops ada ADMIN");
     let session = at.session();
-    door.token = create(&door.server, session.expose(), &new_token("Über % \"quoted\", 火"));
+    setup.token = create(&setup.server, session.expose(), &new_token("Über % \"quoted\", 火"));
     let names = ["token-id", "token-name", "subject", "account", "org", "access", "role"];
-    let answer = door.send("GET /edge/verify?org=ops&access=RO", BOTH);
+    let answer = setup.send("GET /edge/verify?org=ops&access=RO", BOTH);
     let values: Vec<String> =
         names.iter().map(|name| answer.headers(&format!("x-auth-{name}")).join("+")).collect();
     assert_eq!(values[1], "%C3%9Cber %25 \"quoted\", %E7%81%AB", "{answer:?}");
@@ -244,9 +247,9 @@ async fn a_yes_sets_every_identity_header() {
         "expiry": "24h", "services": "all", "networks": "all",
     });
     let made =
-        crate::api::ask(&door.server, "POST /v1/orgs/ops/tokens", Some(session.expose()), Some(&of_org));
-    door.token = made.json()["secret"].as_str().expect("a secret").to_owned();
-    let answer = door.send("GET /edge/verify?org=ops&access=RO&permission=read:assets", BOTH);
+        crate::api::ask(&setup.server, "POST /v1/orgs/ops/tokens", Some(session.expose()), Some(&of_org));
+    setup.token = made.json()["secret"].as_str().expect("a secret").to_owned();
+    let answer = setup.send("GET /edge/verify?org=ops&access=RO&permission=read:assets", BOTH);
     assert_eq!(answer.headers("x-auth-account"), [""], "it is there, and empty: {answer:?}");
     assert_eq!((answer.header("x-auth-token-name"), answer.header("x-auth-role")), ("bot", "ADMIN"));
 }
@@ -255,50 +258,49 @@ async fn a_yes_sets_every_identity_header() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn large_requests_are_refused() {
     let at = Installation::new(Engine::Sqlite).await;
-    let door = door_of(&at);
+    let setup = set_up(&at);
     let many = "a=b&".repeat(4000);
-    let answer = door.send(&format!("GET /edge/verify?org=ops&{many}"), BOTH);
+    let answer = setup.send(&format!("GET /edge/verify?org=ops&{many}"), BOTH);
     assert!(matches!(answer.status, 400 | 414 | 431), "{answer:?}");
-    let answer = door.send(&format!("GET /edge/verify?org={}", "o".repeat(10_000)), BOTH);
+    let answer = setup.send(&format!("GET /edge/verify?org={}", "o".repeat(10_000)), BOTH);
     assert_eq!(answer.status, 400, "{answer:?}");
-    let answer = door.send("GET /edge/verify?org=ops", &format!("{BOTH}|x-padding: {}", "x".repeat(300_000)));
+    let answer =
+        setup.send("GET /edge/verify?org=ops", &format!("{BOTH}|x-padding: {}", "x".repeat(300_000)));
     assert!(matches!(answer.status, 0 | 431), "{answer:?}");
-    let answer = door.send(
+    let answer = setup.send(
         "GET /edge/verify?org=ops",
         &format!("x-ndauth-service: {{S}}|authorization: Bearer {}", "t".repeat(10_000)),
     );
     assert_eq!((answer.status, answer.reason().as_str()), (401, "SECRET_MALFORMED"), "{answer:?}");
     for form in
-        [format!("token={}", "t".repeat(10_000)), format!("token={}&{}", door.token, "x=y&".repeat(1100))]
+        [format!("token={}", "t".repeat(10_000)), format!("token={}&{}", setup.token, "x=y&".repeat(1100))]
     {
-        let answer = introspect(&door.server, &door.service, &form);
+        let answer = introspect(&setup.server, &setup.service, &form);
         assert!(matches!(answer.status, 400 | 413), "{answer:?}");
         assert_eq!(answer.json()["error"], "invalid_request", "{answer:?}");
     }
     let extensions: Vec<(String, String)> = (0..4000).map(|n| (format!("k{n}"), "v".to_owned())).collect();
     let extensions: Vec<(&str, &str)> = extensions.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
     let answer =
-        ask_as_envoy(&door.server, Some(&door.service), &check_request(None, &extensions, None)).await;
+        ask_as_envoy(&setup.server, Some(&setup.service), &check_request(None, &extensions, None)).await;
     assert_eq!(answer.expect("it succeeds").status, 400);
     let token = format!("Bearer {}", "t".repeat(100_000));
-    let status = ask_as_envoy(
-        &door.server,
-        Some(&door.service),
-        &check_request(Some(&token), &[("org", "ops")], None),
-    )
-    .await;
-    assert_eq!(status.expect_err("it is larger than any request").code(), tonic::Code::OutOfRange);
+    let huge = check_request(Some(&token), &[("org", "ops")], None);
+    let answer = ask_as_envoy(&setup.server, Some(&setup.service), &huge).await;
+    assert_eq!(answer.expect("it succeeds").status, 503, "a failed call is one that an operator may ignore");
+    let answer = ask_as_envoy(&setup.server, None, &huge).await;
+    assert_eq!(answer.expect("it succeeds").status, 503);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn introspection_is_for_services() {
     let at = Installation::new(Engine::Sqlite).await;
-    let door = door_of(&at);
+    let setup = set_up(&at);
     let basic = |pair: &str| format!("Basic {}", STANDARD.encode(pair));
-    let service = door.service.expose();
+    let service = setup.service.expose();
     let (stranger, spaced) =
         ("ndsvc_Jj8IYRumwQ9GV4nfqrymvLBbUUnY8LAkuEecJnIrk1U", at.run_admin("service create spaced"));
-    let named = format!("token={}", door.token);
+    let named = format!("token={}", setup.token);
     let ask = |authorization: &[&str], kind: &str, path: &str, form: &str| {
         let headers: String =
             authorization.iter().map(|value| format!("authorization: {value}\r\n")).collect();
@@ -307,7 +309,7 @@ async fn introspection_is_for_services() {
              content-length: {}\r\n\r\n{form}",
             form.len()
         );
-        send(&door.server, text.as_bytes())
+        send(&setup.server, text.as_bytes())
     };
     const FORM: &str = "application/x-www-form-urlencoded";
     for good in [
@@ -323,7 +325,7 @@ async fn introspection_is_for_services() {
     for bad in [
         vec![],
         vec![format!("Bearer {stranger}")],
-        vec![format!("Bearer {}", door.token)],
+        vec![format!("Bearer {}", setup.token)],
         vec![format!("Bearer {}", at.session().expose())],
         vec!["Bearer".to_owned()],
         vec!["Basic".to_owned()],
@@ -378,19 +380,19 @@ async fn introspection_is_for_services() {
         );
         assert_eq!(answer.json()["active"], true, "{answer:?}");
     }
-    assert_eq!(door.send("GET /oauth2/introspect", "authorization: Bearer {S}").status, 405);
+    assert_eq!(setup.send("GET /oauth2/introspect", "authorization: Bearer {S}").status, 405);
 }
 
 /// Envoy's call succeeds, whatever is decided: it takes a failed call for a down server.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn envoy_is_always_answered() {
     let at = Installation::new(Engine::Sqlite).await;
-    let door = door_of(&at);
-    let token = format!("Bearer {}", door.token);
+    let setup = set_up(&at);
+    let token = format!("Bearer {}", setup.token);
     let (token, ops) = (Some(token.as_str()), ("org", "ops"));
     let stranger: Secret = "ndsvc_Jj8IYRumwQ9GV4nfqrymvLBbUUnY8LAkuEecJnIrk1U".parse().expect("a secret");
-    let pat: Secret = door.token.parse().expect("a secret");
-    let service = Some(&door.service);
+    let pat: Secret = setup.token.parse().expect("a secret");
+    let service = Some(&setup.service);
     let two = {
         let mut request = check_request(token, &[ops], None);
         let attributes = request.attributes.as_mut().expect("attributes");
@@ -428,7 +430,7 @@ async fn envoy_is_always_answered() {
         ("a token", Some(&pat), check_request(token, &[ops], None), 503),
         ("a stranger without a question", Some(&stranger), bare, 503),
     ] {
-        let answer: EnvoyAnswer = ask_as_envoy(&door.server, proxy, &request).await.expect("it succeeds");
+        let answer: EnvoyAnswer = ask_as_envoy(&setup.server, proxy, &request).await.expect("it succeeds");
         assert_eq!(answer.status, status, "{what}: {answer:?}");
     }
 }
@@ -436,7 +438,7 @@ async fn envoy_is_always_answered() {
 on_both! {
     /// A caller that may not ask gets the same answer about a live token as about none.
     async fn strangers_learn_nothing(at: &Installation) {
-        let door = door_of(at);
+        let setup = set_up(at);
         let unknown = "ndpat_Jj8IYRumwQ9GV4nfqrymvLBbUUnY8LAkuEecJnIrk1U";
         let stranger: Secret = "ndsvc_Jj8IYRumwQ9GV4nfqrymvLBbUUnY8LAkuEecJnIrk1U".parse().expect("a secret");
         let settled = |answer: Answered| {
@@ -446,16 +448,16 @@ on_both! {
         };
         let verify = |token: &str| {
             let headers = format!("x-ndauth-service: {}|authorization: Bearer {token}", stranger.expose());
-            settled(door.send("GET /edge/verify?org=ops", &headers))
+            settled(setup.send("GET /edge/verify?org=ops", &headers))
         };
-        assert_eq!(verify(&door.token), verify(unknown));
-        let ask = |token: &str| settled(introspect(&door.server, &stranger, &format!("token={token}&org=ops")));
-        assert_eq!(ask(&door.token), ask(unknown));
+        assert_eq!(verify(&setup.token), verify(unknown));
+        let ask = |token: &str| settled(introspect(&setup.server, &stranger, &format!("token={token}&org=ops")));
+        assert_eq!(ask(&setup.token), ask(unknown));
         let mut told = Vec::new();
-        for token in [door.token.as_str(), unknown] {
+        for token in [setup.token.as_str(), unknown] {
             let token = format!("Bearer {token}");
             let request = check_request(Some(&token), &[("org", "ops")], None);
-            let mut answer = ask_as_envoy(&door.server, Some(&stranger), &request).await.expect("it succeeds");
+            let mut answer = ask_as_envoy(&setup.server, Some(&stranger), &request).await.expect("it succeeds");
             answer.body.as_object_mut().expect("an object").shift_remove("request_id");
             told.push(answer);
         }
@@ -465,22 +467,26 @@ on_both! {
 
 /// Could not decide is 503, never yes, and never no.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_could_not_be_decided_is_503_at_every_door() {
+async fn what_could_not_be_decided_is_503_everywhere() {
     let cluster = Cluster::of(1).await;
     let instance = &cluster.instances[0];
     let token = create(&instance.server, cluster.at.session().expose(), &new_token("ci"));
-    let mut channels = Channels::open(&instance.server, &cluster.service, Vec::new()).await;
+    let drivers = vec![
+        ("Python", crate::clients::python_driver()),
+        ("TypeScript", crate::clients::typescript_driver()),
+    ];
+    let mut channels = Channels::open(&instance.server, &cluster.service, drivers).await;
     let asked = Asked { org: "ops", access: Scope::Ro, permission: None, address: None };
     let told = channels.ask(&token, asked).await;
-    assert!(told.iter().all(|(_, told)| matches!(told, Told::Allowed(_))), "{told:?}");
+    assert!(told.iter().all(|(_, told)| matches!(told, TokenVerdict::Allowed(_))), "{told:?}");
     instance.proxy.treat(FaultScope::All, Treatment::Swallowed);
     let begun = std::time::Instant::now();
     loop {
         let told = channels.ask(&token, asked).await;
-        if told.iter().all(|(_, told)| matches!(told, Told::Undecided(_))) {
+        if told.iter().all(|(_, told)| matches!(told, TokenVerdict::Undecided(_))) {
             break;
         }
-        assert!(told.iter().all(|(_, told)| !matches!(told, Told::Refused(_))), "{told:?}");
+        assert!(told.iter().all(|(_, told)| !matches!(told, TokenVerdict::Refused(_))), "{told:?}");
         assert!(begun.elapsed() < Duration::from_secs(10), "{told:?}");
     }
     let text = format!("x-ndauth-service: {}|authorization: Bearer {token}", cluster.service.expose());

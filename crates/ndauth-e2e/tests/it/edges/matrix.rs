@@ -6,7 +6,7 @@ use std::process::Command;
 use ndauth_core::{Scope, Secret};
 use serde_json::{Value, json};
 
-use super::channels::{Asked, Channels, Told, introspect};
+use super::channels::{Asked, Channels, TokenVerdict, introspect};
 use crate::api::{ask, create, new_token};
 use crate::clients;
 use crate::installation::{Installation, Running};
@@ -108,14 +108,14 @@ const QUESTIONS: [(&str, Scope, Option<&str>, Option<&str>); 14] = [
     ("nowhere", Scope::Ro, None, None),
 ];
 
-/// Checks that every channel told the same. Introspection tells no reason.
-fn check_told(what: &str, told: &[(&'static str, Told)]) {
-    let (_, expected) = &told[0];
-    assert!(!matches!(expected, Told::Undecided(_)), "{what}: {expected:?}");
-    for (channel, told) in &told[1..] {
-        match (told, expected) {
-            (Told::Refused(None), Told::Refused(_)) if *channel == "introspection" => {}
-            _ => assert_eq!(told, expected, "{what}, by {channel}"),
+/// Checks that every channel has the same verdict. Introspection gives no reason.
+fn assert_same(what: &str, verdicts: &[(&'static str, TokenVerdict)]) {
+    let (_, expected) = &verdicts[0];
+    assert!(!matches!(expected, TokenVerdict::Undecided(_)), "{what}: {expected:?}");
+    for (channel, verdict) in &verdicts[1..] {
+        match (verdict, expected) {
+            (TokenVerdict::Refused(None), TokenVerdict::Refused(_)) if *channel == "introspection" => {}
+            _ => assert_eq!(verdict, expected, "{what}, by {channel}"),
         }
     }
 }
@@ -131,13 +131,18 @@ on_both! {
         for (service_name, service) in [("all orgs", at.service()), ("one org", narrow)] {
             let mut channels = Channels::open(&server, &service, drivers()).await;
             for (name, secret) in &secrets {
+                let [by_grpc, introspected] = channels.ask_identity(secret).await;
+                match by_grpc {
+                    TokenVerdict::Refused(_) => assert_eq!(introspected, TokenVerdict::Refused(None), "{name}"),
+                    _ => assert_eq!(introspected, by_grpc, "{name}"),
+                }
                 for (org, access, permission, address) in QUESTIONS {
                     let asked = Asked { org, access, permission, address };
                     let told = channels.ask(secret, asked).await;
-                    check_told(&format!("{name}, {asked:?}, a service for {service_name}"), &told);
+                    assert_same(&format!("{name}, {asked:?}, a service for {service_name}"), &told);
                     match &told[0].1 {
-                        Told::Refused(reason) => drop(reasons.insert(reason.clone())),
-                        Told::Allowed(_) | Told::Undecided(_) => allowed += 1,
+                        TokenVerdict::Refused(reason) => drop(reasons.insert(reason.clone())),
+                        TokenVerdict::Allowed(_) | TokenVerdict::Undecided(_) => allowed += 1,
                     }
                 }
             }
@@ -187,13 +192,13 @@ async fn near_misses_are_refused_alike() {
     let mut channels = Channels::open(&server, &at.service(), drivers()).await;
     let asked = Asked { org: "ops", access: Scope::Ro, permission: None, address: None };
     let told = channels.ask(&live, asked).await;
-    assert!(told.iter().all(|(_, told)| matches!(told, Told::Allowed(_))), "{told:?}");
+    assert!(told.iter().all(|(_, told)| matches!(told, TokenVerdict::Allowed(_))), "{told:?}");
     let misses = near_misses(&live);
     assert!(misses.len() >= 400, "{}", misses.len());
     for miss in &misses {
         let told = channels.ask(miss, asked).await;
-        assert!(matches!(told[0].1, Told::Refused(_)), "{miss}: {told:?}");
-        check_told(miss, &told);
+        assert!(matches!(told[0].1, TokenVerdict::Refused(_)), "{miss}: {told:?}");
+        assert_same(miss, &told);
     }
     // A header cannot carry these, or carries them without their ends.
     for miss in [
@@ -204,7 +209,7 @@ async fn near_misses_are_refused_alike() {
         format!("{live}\u{a0}"),
     ] {
         for told in [channels.by_grpc(&miss, asked).await, channels.by_json(&miss, asked)] {
-            assert_eq!(told, Told::Refused(Some("SECRET_MALFORMED".to_owned())), "{miss:?}");
+            assert_eq!(told, TokenVerdict::Refused(Some("SECRET_MALFORMED".to_owned())), "{miss:?}");
         }
     }
     for cyrillic in ["а", "е", "о"] {
@@ -215,37 +220,54 @@ async fn near_misses_are_refused_alike() {
         };
         let miss = live.replace(latin, cyrillic);
         if miss != live {
-            assert!(matches!(channels.by_grpc(&miss, asked).await, Told::Refused(_)), "{miss:?}");
-            assert!(!matches!(channels.by_proxy(&miss, asked), Told::Allowed(_)), "{miss:?}");
+            assert!(matches!(channels.by_grpc(&miss, asked).await, TokenVerdict::Refused(_)), "{miss:?}");
+            assert!(!matches!(channels.by_proxy(&miss, asked), TokenVerdict::Allowed(_)), "{miss:?}");
         }
     }
 }
 
-on_both! {
-    /// A revocation reaches every channel of another instance, never later than the bound.
-    async fn a_revocation_reaches_every_channel(at: &Installation) {
-        at.people();
-        let (server, session) = (at.serve(), at.session());
-        let service = at.service();
-        let asked = Asked { org: "ops", access: Scope::Rw, permission: None, address: None };
-        let mut channels = Channels::open(&server, &service, drivers()).await;
-        for round in 0..3 {
-            let secret = create(&server, session.expose(), &new_token(&format!("ci-{round}")));
-            let told = channels.ask(&secret, asked).await;
-            assert!(told.iter().all(|(_, told)| matches!(told, Told::Allowed(_))), "{told:?}");
-            let revoked = ask(&server, "POST /v1/secrets:revoke", None, Some(&json!({ "secret": secret })));
-            assert_eq!(revoked.status, 200, "{revoked:?}");
-            let begun = std::time::Instant::now();
-            loop {
-                let told = channels.ask(&secret, asked).await;
-                // The server itself refuses at once; a client that keeps answers within the bound.
-                assert!(told[..5].iter().all(|(_, told)| matches!(told, Told::Refused(_))), "{told:?}");
-                if told.iter().all(|(_, told)| matches!(told, Told::Refused(_))) {
-                    break;
-                }
-                assert!(begun.elapsed() < crate::installation::BOUND, "{told:?}");
+/// A revocation at one instance reaches every channel of another, never later than the bound.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_revocation_reaches_every_channel() {
+    let at = Installation::new(ndauth_store::Engine::Postgres).await;
+    at.people();
+    let (one, other) = (at.serve(), at.serve());
+    let (session, service) = (at.session(), at.service());
+    let asked = Asked { org: "ops", access: Scope::Rw, permission: None, address: None };
+    let mut channels = Channels::open(&other, &service, drivers()).await;
+    for round in 0..5 {
+        let secret = create(&one, session.expose(), &new_token(&format!("ci-{round}")));
+        let verdicts = channels.ask(&secret, asked).await;
+        let is_allowed = |(_, verdict): &(_, TokenVerdict)| matches!(verdict, TokenVerdict::Allowed(_));
+        assert!(verdicts.iter().all(is_allowed), "{verdicts:?}");
+        let revoked = ask(&one, "POST /v1/secrets:revoke", None, Some(&json!({ "secret": secret })));
+        assert_eq!(revoked.status, 200, "{revoked:?}");
+        let begun = std::time::Instant::now();
+        loop {
+            let sent = begun.elapsed();
+            let verdicts = channels.ask(&secret, asked).await;
+            if !verdicts.iter().any(is_allowed) {
+                break;
             }
+            assert!(sent < crate::installation::BOUND, "{verdicts:?}");
         }
+    }
+}
+
+/// A service for some orgs learns nothing of the permissions that a token has elsewhere.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn introspection_shows_permissions_to_services_for_all_orgs() {
+    let at = Installation::new(ndauth_store::Engine::Sqlite).await;
+    at.people();
+    let server = at.serve();
+    let mut token = new_token("ci");
+    token["orgs"] = json!(["dev"]);
+    token["grants"] = json!([{ "resource_type": "assets", "resource_id": "payroll", "actions": ["read"] }]);
+    let secret = create(&server, at.session().expose(), &token);
+    let narrow: Secret = at.run_admin("service create narrow --org ops").parse().expect("a secret");
+    for (service, scope) in [(at.service(), "RO RW read:assets:payroll"), (narrow, "RO RW")] {
+        let json = introspect(&server, &service, &format!("token={secret}")).json();
+        assert_eq!(json["scope"], scope, "{json}");
     }
 }
 
