@@ -269,6 +269,11 @@ async fn clients_forge_nothing() {
     let with = |token| [&[token], forged.as_slice()].concat();
     for proxy in &edge.proxies {
         let kind = proxy.kind;
+        // nginx reads what precedes `Host` by the rules of the port's default server. `_` names the one in question.
+        let end = "host: _\r\nconnection: close\r\ncontent-length: 0";
+        let early = format!("POST /x HTTP/1.1\r\n{}\r\n{end}\r\n\r\n", with(&writer).join("\r\n"));
+        let early = send_to(proxy.address, early.as_bytes());
+        assert_eq!(identity(&early), writes, "{kind:?}: before the host");
         let answered = ask(proxy, "POST /x", &with(writer.as_str()), b"");
         assert_eq!(identity(&answered), writes, "{kind:?}");
         let addresses: Vec<_> = received(&answered)
