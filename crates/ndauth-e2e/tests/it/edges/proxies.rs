@@ -364,6 +364,24 @@ async fn every_path_and_size_is_judged() {
     let before = memory();
     for proxy in &edge.proxies {
         let kind = proxy.kind;
+        // The proxy itself refuses these, whoever asks: no path, and in nginx the one at which it asks ndauth.
+        let unread: &[(&str, u16)] = match kind {
+            Kind::Nginx => &[
+                ("/ndauth", 404),
+                ("//ndauth", 404),
+                ("/./ndauth", 404),
+                ("/a/../ndauth", 404),
+                ("/a/%2e%2e/ndauth", 404),
+                ("/%6edauth", 404),
+                ("/x%00", 400),
+                ("/..", 400),
+                ("/%2e%2e/x", 400),
+                ("*", 400),
+                ("x", 400),
+            ],
+            Kind::DebianCaddy | Kind::Caddy => &[("x", 400)],
+            Kind::Envoy => &[("*", 400), ("x", 400)],
+        };
         for path in [
             "//x",
             "/./x",
@@ -395,15 +413,16 @@ async fn every_path_and_size_is_judged() {
             "x",
         ] {
             let request = format!("POST {path}");
-            // 404 is nginx's, for the path at which it asks ndauth. 400 is a proxy's that cannot read the path.
             let none = edge.refused(proxy, &request, &[], b"");
-            assert!([401, 400, 404].contains(&none.status), "{kind:?} {path}: {none:?}");
             let narrow = edge.refused(proxy, &request, &[&reader], b"");
-            assert!([403, 400, 404].contains(&narrow.status), "{kind:?} {path}: {narrow:?}");
-            assert_eq!(none.status == 401, narrow.status == 403, "{kind:?} {path}: {none:?} {narrow:?}");
-            if none.status == 401 {
-                assert_eq!(identity(&ask(proxy, &request, &[&writer], b"")), writes, "{kind:?} {path}");
+            if let Some((_, status)) = unread.iter().find(|(unread, _)| *unread == path) {
+                let wide = edge.refused(proxy, &request, &[&writer], b"");
+                let statuses = [none.status, narrow.status, wide.status];
+                assert_eq!(statuses, [*status; 3], "{kind:?} {path}: {wide:?}");
+                continue;
             }
+            assert_eq!([none.status, narrow.status], [401, 403], "{kind:?} {path}: {none:?} {narrow:?}");
+            assert_eq!(identity(&ask(proxy, &request, &[&writer], b"")), writes, "{kind:?} {path}");
         }
         // A body on a GET, and one whose length is said twice.
         let chunks = b"5\r\nhello\r\n0\r\n\r\n";
@@ -427,13 +446,18 @@ async fn every_path_and_size_is_judged() {
         assert_eq!(large.status, allowed, "{kind:?}");
         assert!(allowed != 200 || large.json()["body"] == body.len(), "{kind:?}: {large:?}");
         // What a proxy lets pass is judged as every other.
+        let too_large: &[u16] = match kind {
+            Kind::Nginx => &[400],
+            // It passes on every header, and ndauthd may close before it has read them.
+            Kind::DebianCaddy | Kind::Caddy => &[400, 401, 431, 502],
+            Kind::Envoy => &[401, 431],
+        };
         let (one, many) =
             (format!("x-large: {}", "a".repeat(60_000)), "x-many: aaaaaaaaaaaaaaaa\r\n".repeat(2_500));
         for large in [one.as_str(), many.trim_end(), &bearer(&"a".repeat(60_000))] {
             for token in ["x: x", &bearer("junk")] {
                 let refused = edge.refused(proxy, "GET /x", &[token, large], b"");
-                // ndauthd may close before it has read everything, which a proxy may call a bad gateway.
-                assert!([400, 401, 431, 502].contains(&refused.status), "{kind:?}: {refused:?}");
+                assert!(too_large.contains(&refused.status), "{kind:?}: {refused:?}");
             }
         }
     }
