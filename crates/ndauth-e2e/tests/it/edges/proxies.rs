@@ -439,7 +439,7 @@ async fn every_path_and_size_is_judged() {
         );
 
         let body = vec![b'['; 10 << 20];
-        // nginx accepts bodies of up to 1 MB unless it is told otherwise.
+        // nginx accepts bodies of up to 1 MB by default.
         let (refused, allowed) = if kind == Kind::Nginx { (413, 413) } else { (401, 200) };
         assert_eq!(edge.refused(proxy, "POST /x", &[&bearer("junk")], &body).status, refused, "{kind:?}");
         let large = ask(proxy, "POST /x", &[&writer], &body);
@@ -500,9 +500,9 @@ fn read_until(stream: &mut TcpStream, end: &str) -> String {
     String::from_utf8(text).expect("text")
 }
 
-/// The page says what a client is told, and this test measures it.
+/// Measures the table of the page.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn clients_are_told_as_the_page_says() {
+async fn clients_receive_what_the_page_says() {
     let edge = Edge::start().await;
     let (writer, reader) = (edge.token("writer", &json!({})), edge.token("reader", &json!({"scope": "RO"})));
     let (writer, reader) = (bearer(&writer), bearer(&reader));
@@ -514,7 +514,7 @@ async fn clients_are_told_as_the_page_says() {
         let cells: Vec<_> = std::thread::scope(|scope| {
             let asked: Vec<_> = proxies
                 .iter()
-                .map(|proxy| scope.spawn(move || told(&ask(proxy, request, headers, b""))))
+                .map(|proxy| scope.spawn(move || summary(&ask(proxy, request, headers, b""))))
                 .collect();
             asked.into_iter().map(|asked| asked.join().expect("it is answered")).collect()
         });
@@ -546,14 +546,18 @@ async fn clients_are_told_as_the_page_says() {
 }
 
 /// Returns the status of a response, and which of ndauth's parts are in it.
-fn told(answered: &Answered) -> String {
-    let mut told = answered.status.to_string();
+fn summary(answered: &Answered) -> String {
+    let mut summary = answered.status.to_string();
     for (name, text) in [("www-authenticate", "challenge"), ("retry-after", "retry")] {
         if !answered.headers(name).is_empty() {
-            told = format!("{told}, {text}");
+            summary = format!("{summary}, {text}");
         }
     }
-    if answered.header("content-type") == "application/problem+json" { format!("{told}, body") } else { told }
+    if answered.header("content-type") == "application/problem+json" {
+        format!("{summary}, body")
+    } else {
+        summary
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
