@@ -186,7 +186,7 @@ fn nginx(folder: &Path, site: &Site) -> Command {
     let text = adapted(
         "nginx.conf",
         &[
-            ("listen 8000;", format!("listen {};", site.address)),
+            ("listen 8000", format!("listen {}", site.address)),
             ("127.0.0.1:7711", site.ndauthd.to_owned()),
             (QUERY, site.query()),
             ("127.0.0.1:8080", site.app.to_string()),
@@ -197,11 +197,14 @@ fn nginx(folder: &Path, site: &Site) -> Command {
     let temporary: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
         .map(|kind| format!("{kind}_temp_path {};\n", path(kind)))
         .concat();
-    // What surrounds a site on a user's machine.
+    // What surrounds a site on a user's machine. Another site of its port accepts every header.
     let main = format!(
         "user root;\ndaemon off;\nworker_processes 1;\npid {};\nevents {{}}\n\
-         http {{\naccess_log off;\n{temporary}include {};\n}}\n",
+         http {{\naccess_log off;\n{temporary}\
+         server {{ listen {}; server_name other; underscores_in_headers on; ignore_invalid_headers off; }}\n\
+         include {};\n}}\n",
         path("pid"),
+        site.address,
         path("site.conf"),
     );
     fs::write(path("main.conf"), main).expect("written");
