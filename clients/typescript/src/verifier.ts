@@ -120,12 +120,12 @@ export class Verifier {
     if (this.#closed) throw new Undecided("the verifier is closed", "CANCELLED");
     const request = messageOf(question);
     const key = keyOf(request);
-    const sent = now();
-    const kept = this.#kept.find(key, sent);
+    const asked = this.#kept.ask();
+    const kept = this.#kept.find(key, asked);
     if (kept !== undefined) return { allowed: kept };
     try {
       const response = await this.#ask(request);
-      this.#kept.keep(key, response, sent);
+      this.#kept.keep(key, response, asked);
       const { outcome } = response;
       if (outcome.case === "allowed") return { allowed: outcome.value };
       if (outcome.case === "refused") return { refused: outcome.value };
