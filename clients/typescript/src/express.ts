@@ -22,7 +22,7 @@ export type Row = {
       access: "RO" | "RW";
       /** The org in question: its slug, or by default the part `{org}` of the path. */
       org?: string;
-      /** `action:type` or `action:type:id`, with parts of the path, such as `write:assets:{asset}`. */
+      /** `action:type` or `action:type:id`. The id may hold parts of the path, such as `write:assets:{asset}`. */
       permission?: string;
       /** Runs once the token is allowed. It finds the verdict in `response.locals.allowed`. */
       handler: Handler<{ allowed: Allowed }> | Handler<{ allowed: Allowed }>[];
@@ -42,6 +42,8 @@ export interface GuardOptions {
 
 const METHODS = ["get", "post", "put", "patch", "delete", "options"] as const;
 const ROUTE = /^([A-Z]+) (\/|(?:\/(?::[a-z]\w*|[\w.~-]+))+)$/;
+// A part of the path may hold `:`, so it stands in the id alone.
+const PERMISSION = /^[a-z0-9_-]+:[a-z0-9_-]+(?:\/[a-z0-9_-]+)*(?::[!-~]+)?$/;
 // These characters mean the same to every decoder, and `*` would stand for many resources.
 const PATH = /^(?:\/|(?:\/[\w.~!$&'()+,;=:@-]+)+)$/;
 
@@ -74,6 +76,10 @@ function admit(
   const parts = path.split("/").filter((part) => part.startsWith(":")).map((part) => part.slice(1));
   if (new Set(parts).size < parts.length) throw new TypeError(`\`${row.route}\` names a part twice`);
   const { access, org = "{org}", permission } = row;
+  if (permission !== undefined && !PERMISSION.test(permission)) {
+    const expected = "expected `action:type` or `action:type:id`, with parts of the path in the id alone";
+    throw new TypeError(`\`${row.route}\` has the permission \`${permission}\`: ${expected}`);
+  }
   for (const [part] of `${org} ${permission ?? ""}`.matchAll(/\{[^}]*\}?|\}/g)) {
     const known = parts.some((name) => part === `{${name}}`);
     if (!known) throw new TypeError(`\`${row.route}\` has no part for \`${part}\``);

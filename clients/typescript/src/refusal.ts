@@ -5,8 +5,8 @@ import { type ServerResponse, STATUS_CODES } from "node:http";
 import { Factor, Reason } from "./gen/ndauth/v1/reason_pb.js";
 import { type Permission, type Refused, Role, Scope } from "./gen/ndauth/v1/types_pb.js";
 
-/** The factors that say that the secret is dead or unknown. All others say that it may not do this. */
-const DEAD: readonly Factor[] = [Factor.SECRET, Factor.NOT_BEFORE, Factor.LIFE, Factor.OWNER];
+/** The factors that leave the secret no power at all. All others say that it may not do this. */
+const TOTAL: readonly Factor[] = [Factor.SECRET, Factor.NOT_BEFORE, Factor.LIFE, Factor.SUSPENSION, Factor.OWNER];
 
 export interface Refusal {
   status: number;
@@ -46,7 +46,7 @@ export function ofVerdict(refused: Refused): Refusal {
     missing_scope: refused.missingScope === undefined ? null : Scope[refused.missingScope],
     missing_role: refused.missingRole === undefined ? null : Role[refused.missingRole],
   };
-  if (DEAD.includes(refused.factor)) {
+  if (TOTAL.includes(refused.factor)) {
     const challenge = `Bearer error="invalid_token", error_description="${quotable(refused.message)}"`;
     return { status: 401, challenge, problem };
   }

@@ -15,6 +15,9 @@ import { Kept, now } from "./kept.js";
 
 /** The deadline of a call, in milliseconds, and the longest time without a response to a probe. */
 const DEADLINE = 2000;
+/** The most calls in flight. */
+const MOST_CALLS = 256;
+const SECRET = /^ndsvc_[\w-]{43}$/;
 /** The first and the longest pause before the watch is opened again, in milliseconds. */
 const PAUSE = { first: 50, longest: 2000 };
 /** The shortest and the longest time between two probes, in milliseconds. */
@@ -62,7 +65,7 @@ export interface VerifierOptions {
   ca?: string | Buffer;
   /** The most answers to keep: 10,000 by default. With 0, none is kept, and no watch is opened. */
   capacity?: number;
-  /** Receives every failure: calls that failed, and ends of the watch. */
+  /** Receives every failure: calls that failed, and ends of the watch. An error that it throws is ignored. */
   report?: (failure: Undecided | InvalidQuestion) => void;
 }
 
@@ -96,6 +99,7 @@ export class Verifier {
   readonly #secret: () => string;
   readonly #kept: Kept;
   readonly #report: (failure: Undecided | InvalidQuestion) => void;
+  #calls = 0;
   #closed = false;
   #endWatch = () => {};
 
@@ -120,17 +124,23 @@ export class Verifier {
     if (this.#closed) throw new Undecided("the verifier is closed", "CANCELLED");
     const request = messageOf(question);
     const key = keyOf(request);
-    const sent = now();
-    const kept = this.#kept.find(key, sent);
+    const asked = this.#kept.ask();
+    const kept = this.#kept.find(key, asked);
     if (kept !== undefined) return { allowed: kept };
+    if (this.#calls >= MOST_CALLS) {
+      throw this.#reported(new Undecided("too many questions are waiting", "RESOURCE_EXHAUSTED"));
+    }
+    this.#calls += 1;
     try {
       const response = await this.#ask(request);
-      this.#kept.keep(key, response, sent);
+      this.#kept.keep(key, response, asked);
       const { outcome } = response;
       if (outcome.case === "allowed") return { allowed: outcome.value };
       if (outcome.case === "refused") return { refused: outcome.value };
     } catch (error) {
       throw this.#reported(failureOf(error));
+    } finally {
+      this.#calls -= 1;
     }
     throw this.#reported(new Undecided("the response carries no verdict", "INTERNAL"));
   }
@@ -159,7 +169,7 @@ export class Verifier {
   }
 
   #reported<Failure extends Undecided | InvalidQuestion>(failure: Failure): Failure {
-    this.#report(failure);
+    void (async () => this.#report(failure))().catch(() => {});
     return failure;
   }
 
@@ -242,9 +252,12 @@ function keyOf(request: ValidateTokenRequest): string {
 
 /** Returns a function that returns the service's own secret as of now. */
 function secretSource({ secret, secretFile }: VerifierOptions): () => string {
-  if (secret) return () => secret;
+  if (secret !== undefined) {
+    if (!SECRET.test(secret)) throw new TypeError("`secret` is no service secret: expected `ndsvc_…` and nothing else");
+    return () => secret;
+  }
   if (!secretFile) throw new TypeError("the verifier needs the service's own secret: `secret` or `secretFile`");
-  const read = () => /^ndsvc_[\w-]{43}$/.exec(readFileSync(secretFile, "utf8").trim())?.[0];
+  const read = () => SECRET.exec(readFileSync(secretFile, "utf8").trim())?.[0];
   const first = read();
   if (!first) throw new TypeError(`the file \`${secretFile}\` holds no service secret`);
   let last = first;
@@ -258,10 +271,12 @@ function secretSource({ secret, secretFile }: VerifierOptions): () => string {
   };
 }
 
-/** Returns the failure that a failed call stands for. It never says anything about the secret in question. */
+/** Returns the failure that a failed call stands for. It says nothing about the secret in question. */
 function failureOf(error: unknown): Undecided | InvalidQuestion {
   if (error instanceof Undecided) return error;
-  const { code = status.UNKNOWN, details = String(error), metadata } = error as Partial<ServiceError>;
+  const { code, details, metadata } = error as Partial<ServiceError>;
+  // Any other error may quote a secret, so nothing of it is kept.
+  if (typeof code !== "number" || details === undefined) return new Undecided("the call failed", "UNKNOWN");
   if (code === status.INVALID_ARGUMENT || code === status.OUT_OF_RANGE) {
     return new InvalidQuestion(details, invalidField(metadata), error);
   }
@@ -273,6 +288,10 @@ function failureOf(error: unknown): Undecided | InvalidQuestion {
 function invalidField(metadata: Metadata | undefined): string {
   const [bytes] = metadata?.get("grpc-status-details-bin") ?? [];
   if (!(bytes instanceof Buffer)) return "";
-  const { details } = fromBinary(StatusSchema, bytes);
-  return details.map((detail) => anyUnpack(detail, BadRequestSchema)?.fieldViolations[0]?.field).find(Boolean) ?? "";
+  try {
+    const { details } = fromBinary(StatusSchema, bytes);
+    return details.map((detail) => anyUnpack(detail, BadRequestSchema)?.fieldViolations[0]?.field).find(Boolean) ?? "";
+  } catch {
+    return "";
+  }
 }

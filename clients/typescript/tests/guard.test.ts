@@ -1,13 +1,15 @@
-// The table of the guard, in a real application: the question that each request becomes.
+// The guard in a real application: the question that each request becomes, and the response to a verdict.
 
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { type AddressInfo, connect } from "node:net";
-import { test } from "node:test";
+import { test, type TestContext } from "node:test";
 import { text } from "node:stream/consumers";
-import express from "express";
+import { create } from "@bufbuild/protobuf";
+import express, { type Express } from "express";
 import { guard, type Row } from "@ndauth/client/express";
-import { type Question, Undecided } from "@ndauth/client";
+import { Factor, type Question, Undecided } from "@ndauth/client";
+import { RefusedSchema } from "../src/gen/ndauth/v1/types_pb.js";
 
 const handler = () => assert.fail("nothing is allowed here");
 const TABLE: Row[] = [
@@ -16,7 +18,16 @@ const TABLE: Row[] = [
   { route: "GET /orgs/:org/assets/:asset", access: "RO", permission: "read:assets:{asset}", handler },
   { route: "PUT /orgs/:org/assets/:asset", access: "RW", permission: "write:assets:{asset}", handler },
   { route: "POST /builds/:build", access: "RW", org: "ops", handler },
+  { route: "GET /builds/:build/logs/:log", access: "RO", org: "ops", permission: "read:logs:{build}/{log}", handler },
 ];
+
+/** Starts a server, and returns its port. */
+async function listen(context: TestContext, app: Express): Promise<number> {
+  const server = app.listen(0, "127.0.0.1");
+  context.after(() => server.close());
+  await once(server, "listening");
+  return (server.address() as AddressInfo).port;
+}
 
 /** Sends a request as it stands, and returns the status of the response. */
 async function status(port: number, method: string, path: string): Promise<number> {
@@ -37,10 +48,7 @@ test("a request becomes the question of its route, or is refused", async (contex
   app.use("/below", guard(verifier, TABLE));
   app.use(guard(verifier, TABLE));
   app.use(() => assert.fail("nothing passes the guard"));
-  const server = app.listen(0, "127.0.0.1");
-  context.after(() => server.close());
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
+  const port = await listen(context, app);
   for (const [method, path, expected] of [
     ["GET", "/healthz", "200"],
     ["HEAD", "/healthz", "200"],
@@ -69,6 +77,8 @@ test("a request becomes the question of its route, or is refused", async (contex
     ["GET", "/orgs/ops/assets/{org}", "404"],
     ["GET", "/orgs//assets/logo", "404"],
     ["POST", "/builds/7", "secret RW ops undefined"],
+    ["GET", "/builds/7/logs/a", "secret RO ops read:logs:7/a"],
+    ["GET", "/builds/7/logs/a:b", "secret RO ops read:logs:7/a:b"],
     ["GET", "/below/healthz", "200"],
     ["GET", "/below//healthz", "404"],
     ["PUT", "/below/orgs/ops/assets/logo", "secret RW ops write:assets:logo"],
@@ -93,7 +103,33 @@ test("a row that makes no sense is refused", () => {
     [{ route: "GET /:org", access: "RO", permission: "read:assets:{asset}" }, /has no part for `\{asset\}`/],
     [{ route: "GET /:org", access: "RO", permission: "read:assets:{org" }, /has no part for `\{org`/],
     [{ route: "GET /:org/:org", access: "RO" }, /names a part twice/],
+    [{ route: "GET /:org", access: "RO", permission: "READ" }, /has the permission/],
+    [{ route: "GET /:org", access: "RO", permission: "READ:assets" }, /has the permission/],
+    [{ route: "GET /:org", access: "RO", permission: "nonsense" }, /has the permission/],
+    [{ route: "GET /:org", access: "RO", permission: "" }, /has the permission/],
+    [{ route: "GET /:org", access: "RO", permission: "read:" }, /has the permission/],
+    [{ route: "GET /:org", access: "RO", permission: "read:/assets" }, /has the permission/],
+    [{ route: "GET /:org", access: "RO", permission: "read:assets:" }, /has the permission/],
+    [{ route: "GET /:org", access: "RO", permission: "read:assets:a b" }, /has the permission/],
+    [{ route: "GET /:org/:kind", access: "RO", permission: "{kind}" }, /has the permission/],
+    [{ route: "GET /:org/:kind", access: "RO", permission: "{kind}:assets" }, /has the permission/],
+    [{ route: "GET /:org/:kind", access: "RO", permission: "read:{kind}" }, /has the permission/],
+    [{ route: "GET /:org/:kind", access: "RO", permission: "read:{kind}:x" }, /has the permission/],
   ] as const) {
     assert.throws(() => guard(verifier, [{ ...row, handler }]), message, row.route);
   }
+});
+
+test("a secret without any power is 401, and one that may not do this is 403", async (context) => {
+  let factor = Factor.UNSPECIFIED;
+  const verifier = { validate: async () => ({ refused: create(RefusedSchema, { factor }) }) };
+  const port = await listen(context, express().use(guard(verifier, TABLE)));
+  const dead: string[] = [];
+  for (const name of Object.keys(Factor).filter((name) => Number.isNaN(Number(name)))) {
+    factor = Factor[name as keyof typeof Factor];
+    const found = await status(port, "POST", "/builds/7");
+    if (found === 401) dead.push(name);
+    else assert.equal(found, 403, name);
+  }
+  assert.deepEqual(dead.sort(), ["LIFE", "NOT_BEFORE", "OWNER", "SECRET", "SUSPENSION"]);
 });
