@@ -7,6 +7,7 @@ TABLE = [
     Route.needs("GET /orgs/{org}/assets/{asset}", "RO", "read:assets:{asset}"),
     Route.needs("PUT /orgs/{org}/assets/{asset}", "RW", "write:assets:{asset}"),
     Route.needs("POST /deploy", "RW", None, org="ops"),
+    Route.needs("POST /{org}/runners/{pool}/{name}", "RW", "start:ci/runners:{pool}:{name}*"),
 ]
 
 
@@ -32,6 +33,7 @@ class TableTest(unittest.TestCase):
             ("put", "/orgs/ops/assets/logo", None),
             ("DELETE", "/orgs/ops/assets/logo", None),
             ("POST", "/deploy", ("ops", "RW", None)),
+            ("POST", "/ops/runners/big/a:b", ("ops", "RW", "start:ci/runners:big:a:b*")),
             # These would match more than one asset, or another one once decoded again.
             ("PUT", "/orgs/ops/assets/*", None),
             ("PUT", "/orgs/ops/assets/lo%67o", None),
@@ -54,8 +56,22 @@ class TableTest(unittest.TestCase):
             ("GET /assets", "read:assets", "{org}", "has no part `{org}`"),
             ("GET /{org}", "read:assets:{x}", "{org}", "has no part `{x}`"),
             ("GET /{org}", "read:assets:{", "{org}", "has no part `{`"),
+            # A `:` in the path would become part of the permission.
+            ("GET /{org}/{kind}", "write:{kind}", "{org}", "invalid permission"),
+            ("GET /{org}/{kind}", "write:{kind}:{kind}", "{org}", "invalid permission"),
+            ("GET /{org}/{action}", "{action}:assets", "{org}", "invalid permission"),
+            ("GET /{org}/{action}", "{action}", "{org}", "invalid permission"),
+            ("GET /{org}", "READ", "{org}", "invalid permission"),
+            ("GET /{org}", "nonsense", "{org}", "invalid permission"),
+            ("GET /{org}", "", "{org}", "invalid permission"),
+            ("GET /{org}", "read:", "{org}", "invalid permission"),
+            ("GET /{org}", "read:assets:", "{org}", "invalid permission"),
+            ("GET /{org}", "Read:assets", "{org}", "invalid permission"),
+            ("GET /{org}", "read:a//b", "{org}", "invalid permission"),
+            ("GET /{org}", "read:assets\n", "{org}", "invalid permission"),
+            ("GET /{org}", "read:assets:*x", "{org}", "invalid permission"),
         ]:
-            with self.subTest(route), self.assertRaisesRegex(ValueError, message):
+            with self.subTest(f"{route} {permission!r}"), self.assertRaisesRegex(ValueError, message):
                 Route.needs(route, "RO", permission, org=org)
         for access in ("IDENTITY", "rw", "", None):
             with self.subTest(access), self.assertRaisesRegex(ValueError, "invalid access"):
