@@ -1,6 +1,8 @@
 import unittest
+from unittest import mock
 
-from ndauth import Guard, Route
+from ndauth import Guard, Refused, Route, Verifier
+from ndauth.v1.reason_pb2 import Factor
 
 TABLE = [
     Route.open("GET /healthz"),
@@ -79,7 +81,8 @@ class TableTest(unittest.TestCase):
 
 
 class GuardTest(unittest.IsolatedAsyncioTestCase):
-    async def test_a_websocket_never_reaches_the_application(self):
+    async def sent(self, verifier, scope):
+        """Returns what a guard sends in place of the application."""
         sent = []
 
         async def application(scope, receive, send):
@@ -91,6 +94,21 @@ class GuardTest(unittest.IsolatedAsyncioTestCase):
         async def send(message):
             sent.append(message)
 
-        guard = Guard(application, None, [Route.open("GET /")])
-        await guard({"type": "websocket", "path": "/", "headers": []}, receive, send)
+        headers = [(b"authorization", b"Bearer ndpat_x")]
+        await Guard(application, verifier, TABLE)({"path": "/deploy", "headers": headers, **scope}, receive, send)
+        return sent
+
+    async def status(self, verifier):
+        return (await self.sent(verifier, {"type": "http", "method": "POST"}))[0]["status"]
+
+    async def test_a_websocket_never_reaches_the_application(self):
+        sent = await self.sent(None, {"type": "websocket", "path": "/healthz"})
         self.assertEqual([message["type"] for message in sent], ["websocket.close"])
+
+    async def test_a_secret_without_any_power_is_not_authenticated(self):
+        verifier = mock.create_autospec(Verifier)
+        for name, factor in Factor.items():
+            total = name.removeprefix("FACTOR_") in ("SECRET", "NOT_BEFORE", "LIFE", "SUSPENSION", "OWNER")
+            verifier.validate.return_value = Refused(factor=factor)
+            with self.subTest(name):
+                self.assertEqual(await self.status(verifier), 401 if total else 403)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from http import HTTPStatus
 from typing import Any
 
-from .v1.reason_pb2 import FACTOR_LIFE, FACTOR_NOT_BEFORE, FACTOR_OWNER, FACTOR_SECRET, Reason
+from .v1.reason_pb2 import FACTOR_LIFE, FACTOR_NOT_BEFORE, FACTOR_OWNER, FACTOR_SECRET, FACTOR_SUSPENSION, Reason
 from .v1.types_pb2 import Permission, Refused, Role, Scope
 from .v1.validation_service_pb2 import Allowed
 from .verifier import InvalidQuestion, Undecided, Verifier
@@ -21,8 +21,8 @@ _log = logging.getLogger("ndauth")
 _BRACES = re.compile(r"\{[^{}]*\}|[{}]")
 # The id alone may contain parts of a path: a `:` in one of them stays within it.
 _PERMISSION = re.compile(r"[a-z0-9_-]+:[a-z0-9_-]+(/[a-z0-9_-]+)*(:([!-)+-~]+\*?|\*))?")
-# The secret is what is wrong, not what it may do.
-_NOT_AUTHENTICATED = {FACTOR_SECRET, FACTOR_NOT_BEFORE, FACTOR_LIFE, FACTOR_OWNER}
+# A secret that one of these refuses has no power, whatever is asked.
+_NOT_AUTHENTICATED = {FACTOR_SECRET, FACTOR_NOT_BEFORE, FACTOR_LIFE, FACTOR_SUSPENSION, FACTOR_OWNER}
 
 
 class Route:
