@@ -112,3 +112,8 @@ class GuardTest(unittest.IsolatedAsyncioTestCase):
             verifier.validate.return_value = Refused(factor=factor)
             with self.subTest(name):
                 self.assertEqual(await self.status(verifier), 401 if total else 403)
+
+    async def test_a_verifier_that_is_not_open_lets_nobody_pass(self):
+        verifier = Verifier("http://127.0.0.1:1", secret="ndsvc_" + 43 * "x")
+        with self.assertLogs("ndauth"):
+            self.assertEqual(await self.status(verifier), 503)
