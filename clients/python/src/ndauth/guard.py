@@ -12,15 +12,17 @@ from collections.abc import Callable, Iterable
 from http import HTTPStatus
 from typing import Any
 
-from .v1.reason_pb2 import FACTOR_LIFE, FACTOR_NOT_BEFORE, FACTOR_OWNER, FACTOR_SECRET, Reason
+from .v1.reason_pb2 import FACTOR_LIFE, FACTOR_NOT_BEFORE, FACTOR_OWNER, FACTOR_SECRET, FACTOR_SUSPENSION, Reason
 from .v1.types_pb2 import Permission, Refused, Role, Scope
 from .v1.validation_service_pb2 import Allowed
 from .verifier import InvalidQuestion, Undecided, Verifier
 
 _log = logging.getLogger("ndauth")
 _BRACES = re.compile(r"\{[^{}]*\}|[{}]")
-# The secret is what is wrong, not what it may do.
-_NOT_AUTHENTICATED = {FACTOR_SECRET, FACTOR_NOT_BEFORE, FACTOR_LIFE, FACTOR_OWNER}
+# The id alone may contain parts of a path: a `:` in one of them stays within it.
+_PERMISSION = re.compile(r"[a-z0-9_-]+:[a-z0-9_-]+(/[a-z0-9_-]+)*(:([!-)+-~]+\*?|\*))?")
+# A secret that one of these refuses has no power, whatever is asked.
+_NOT_AUTHENTICATED = {FACTOR_SECRET, FACTOR_NOT_BEFORE, FACTOR_LIFE, FACTOR_SUSPENSION, FACTOR_OWNER}
 
 
 class Route:
@@ -40,6 +42,8 @@ class Route:
         # `HEAD` needs what `GET` needs.
         self._methods = {"GET", "HEAD"} if method == "GET" else {method}
         self._access, self._permission, self._org = access, permission, org
+        if permission is not None and not _PERMISSION.fullmatch(permission):
+            raise ValueError(f"`{route}` needs an invalid permission, `{permission}`: expected one like `read:assets`")
         for part in _BRACES.findall(f"{permission or ''} {org}"):
             if part[1:-1] not in self._path.groupindex:
                 raise ValueError(f"`{route}` has no part `{part}`")
@@ -53,8 +57,8 @@ class Route:
     def needs(cls, route: str, access: str, permission: str | None, *, org: str = "{org}") -> Route:
         """Returns a route that needs an access, `RO` or `RW`, and a permission, in an org.
 
-        Parts of the path may stand in the permission and in the org. A token that carries a set of grants never meets
-        a route whose permission is `None`.
+        Parts of the path may stand in the id of the permission, as in `read:assets:{asset}`, and in the org. A token
+        that carries a set of grants never meets a route whose permission is `None`.
         """
         if access not in ("RO", "RW"):
             raise ValueError(f"`{route}` needs an invalid access: expected `RO` or `RW`")

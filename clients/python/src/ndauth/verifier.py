@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import itertools
 import logging
@@ -14,6 +15,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import grpc
+from google.protobuf.message import DecodeError
 from google.rpc import error_details_pb2, status_pb2
 
 from .answers import Answers, now
@@ -34,6 +36,8 @@ _SECRET = re.compile(r"ndsvc_[A-Za-z0-9_-]{43}")
 _PORTS = {"http": 80, "https": 443}
 _OPTIONS = [
     ("grpc.primary_user_agent", "ndauth-python/0.1.0"),
+    # Secrets go to the server alone, whatever `http_proxy` says.
+    ("grpc.enable_http_proxy", 0),
     # A server that returns is found within a second, and a connection that went mute within six.
     ("grpc.initial_reconnect_backoff_ms", 100),
     ("grpc.min_reconnect_backoff_ms", 1000),
@@ -85,6 +89,7 @@ class Verifier:
         self._secret, self._secret_file = secret or "", secret_file
         self._authorization()
         self._answers = Answers(capacity)
+        self._validate_token = None
         self._calls = 0
         self._bound = _BOUND
         self.watching = False
@@ -103,10 +108,12 @@ class Verifier:
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        self._validate_token = None
         self._watch_task.cancel()
         await asyncio.wait([self._watch_task])
         self.watching = False
-        await self._channel.close()
+        # Calls in flight end first, by their deadline at the latest: a cancelled one would raise `CancelledError`.
+        await self._channel.close(2 * _DEADLINE)
 
     async def validate(
         self,
@@ -126,6 +133,8 @@ class Verifier:
 
         Raises `Undecided`, or `InvalidQuestion` if the server calls the question incomplete or malformed.
         """
+        if self._validate_token is None:
+            raise Undecided("CANCELLED", "the verifier is not open: use it within `async with`")
         question = _question(secret, access, org, permission, client_address)
         key = hashlib.sha256(question.SerializeToString(deterministic=True)).digest()
         answer = self._answers.find(key)
@@ -164,7 +173,8 @@ class Verifier:
     async def _watch(self) -> None:
         """Follows the changes, and begins again when the stream fails."""
         pause = _PAUSE
-        while True:
+        # A stream that fails while the task is cancelled may swallow the cancellation.
+        while self._validate_token is not None:
             begun = now()
             try:
                 await self._follow()
@@ -221,14 +231,16 @@ def _question(secret: str, access: str, org: str, permission: str | None, client
 
 
 def _failure(error: grpc.aio.AioRpcError) -> Undecided | InvalidQuestion:
-    """Returns what a failed call means. Only the code for an invalid question is about the question."""
+    """Returns what a failed call means. Only the codes for an invalid question and a large one are about it."""
     message = error.details() or "the call failed"
-    if error.code() is not grpc.StatusCode.INVALID_ARGUMENT:
+    if error.code() not in (grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.OUT_OF_RANGE):
         return Undecided(error.code().name, message)
-    for key, value in error.trailing_metadata() or ():
-        if key == "grpc-status-details-bin":
-            for detail in status_pb2.Status.FromString(value).details:
-                fault = error_details_pb2.BadRequest()
-                if detail.Unpack(fault) and fault.field_violations:
-                    return InvalidQuestion(fault.field_violations[0].field, message)
+    # Details that are unreadable name no field.
+    with contextlib.suppress(DecodeError):
+        for key, value in error.trailing_metadata() or ():
+            if key == "grpc-status-details-bin":
+                for detail in status_pb2.Status.FromString(value).details:
+                    fault = error_details_pb2.BadRequest()
+                    if detail.Unpack(fault) and fault.field_violations:
+                        return InvalidQuestion(fault.field_violations[0].field, message)
     return InvalidQuestion("", message)
