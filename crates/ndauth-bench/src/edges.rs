@@ -17,6 +17,7 @@ use ndauth_bench::table::{Bar, FigureRow, ratios};
 use ndauth_client::{Client, Credentials, Requirement, Scope, Verdict, Verifier, VerifierOptions};
 use ndauth_core::Secret;
 use ndauth_e2e::envoy::check_request;
+use ndauth_proto::v1;
 use ndauth_store::Engine;
 use ndauth_store::testing::Scratch;
 use prost::Message;
@@ -25,11 +26,13 @@ use serde_json::{Value, json};
 use crate::bench::{Bench, SERVER_CORE, text};
 use crate::requests::{new_token, revoke};
 use crate::revocation::{Delay, histogram, milliseconds};
-use crate::validate::{ALLOWED, SHAPE, about, cost, question};
+use crate::validate::{ALLOWED, SHAPE, cost, question, unary};
 
-const TOKENS: usize = 100_000;
-/// The number of tokens of `oidc-provider`.
-const OTHER_TOKENS: &str = "10000";
+/// The number of tokens, of ndauth as of `oidc-provider`.
+const TOKENS: usize = 10_000;
+/// The address and the name of the client behind each channel that states them.
+const ADDRESS: &str = "192.0.2.7";
+const CLIENT: &str = "curl/8.5.0";
 /// The instances' bound on the age of an answer.
 const BOUND: Duration = Duration::from_secs(2);
 /// The org of the tokens that are revoked.
@@ -51,7 +54,7 @@ fn proxy(service: &Secret, tokens: &[(Secret, String)]) -> LoadCall {
 fn envoy(service: &Secret, tokens: &[(Secret, String)]) -> LoadCall {
     let bodies = tokens.iter().map(|(secret, org)| {
         let token = format!("Bearer {}", secret.expose());
-        framed(&check_request(Some(&token), &[("org", org), ("access", "RW")], Some("192.0.2.7")))
+        framed(&check_request(Some(&token), &[("org", org), ("access", "RW")], Some(ADDRESS)))
     });
     LoadCall::from(RpcCall {
         path: "/envoy.service.auth.v3.Authorization/Check",
@@ -81,7 +84,7 @@ fn costs(bench: &mut Bench) -> anyhow::Result<()> {
     let bare = Server::start(SERVER_CORE, &bench.binary("edge"), &[], "")?;
     let file = bench.folder.path().join("tokens");
     let program = bench.oidc_provider.display().to_string();
-    let arguments = [program.as_str(), OTHER_TOKENS, &file.display().to_string()];
+    let arguments = [program.as_str(), &TOKENS.to_string(), &file.display().to_string()];
     let other = Server::start(SERVER_CORE, "node".as_ref(), &arguments, "")?;
     let other_call = RpcCall {
         path: "/token/introspection",
@@ -95,12 +98,21 @@ fn costs(bench: &mut Bench) -> anyhow::Result<()> {
     let Seeded { service, tokens, .. } = &seeded;
     let (verify, check) = (proxy(service, tokens), envoy(service, tokens));
     let introspect = introspection(service, tokens);
-    let validate = about(&seeded, TOKENS);
-    // The first use of each token is stored once. From then on, the cost is the usual one.
-    for _ in 0..3 {
-        cost(&ndauthd, &validate, SHAPE)?;
-        cost(&other, &other_call, SHAPE)?;
+    let bodies = tokens.iter().map(|(secret, org)| {
+        framed(&v1::ValidateTokenRequest {
+            client_address: ADDRESS.to_owned(),
+            client: CLIENT.to_owned(),
+            ..question(secret, org)
+        })
+    });
+    let validate = LoadCall::from(unary(service, bodies.collect(), ALLOWED));
+    // The first use of each token by each client is stored once. From then on, the cost is the usual one.
+    for call in [&verify, &validate, &check, &introspect] {
+        for _ in 0..2 {
+            cost(&ndauthd, call, SHAPE)?;
+        }
     }
+    cost(&other, &other_call, SHAPE)?;
     std::thread::sleep(Duration::from_secs(6));
     let [mut bares, mut verifies, mut validates, mut checks, mut introspects, mut others] =
         [const { Vec::new() }; 6];

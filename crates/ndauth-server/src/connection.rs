@@ -103,6 +103,8 @@ impl AcceptedConnection {
     }
 }
 
+/// It says that it takes one buffer at a time. HTTP/2 then gathers responses of up to 1,024 bytes, rather than 256, and
+/// writes many of them at once: a system call for each would cost as much as its response.
 impl AsyncWrite for AcceptedConnection {
     fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let connection = self.get_mut();
@@ -111,26 +113,6 @@ impl AsyncWrite for AcceptedConnection {
             MaybeTlsStream::Tls(stream) => Pin::new(stream).poll_write(context, bytes),
         };
         connection.within_timeout(written, context)
-    }
-
-    fn poll_write_vectored(
-        self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        slices: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        let connection = self.get_mut();
-        let written = match &mut connection.stream {
-            MaybeTlsStream::Plain(stream) => Pin::new(stream).poll_write_vectored(context, slices),
-            MaybeTlsStream::Tls(stream) => Pin::new(stream).poll_write_vectored(context, slices),
-        };
-        connection.within_timeout(written, context)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        match &self.stream {
-            MaybeTlsStream::Plain(stream) => stream.is_write_vectored(),
-            MaybeTlsStream::Tls(stream) => stream.is_write_vectored(),
-        }
     }
 
     fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
