@@ -3,10 +3,12 @@
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::rc::Rc;
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, ensure};
+use anyhow::{Context as _, ensure};
 use bytes::{BufMut, Bytes, BytesMut};
 use h2::client::SendRequest;
 use http::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, TE, USER_AGENT};
@@ -14,6 +16,7 @@ use http::{Method, Request, StatusCode, Version};
 use ndauth_core::Secret;
 use ndauth_proto::v1;
 use prost::Message;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
 use tokio::task::LocalSet;
@@ -213,6 +216,46 @@ pub fn framed(message: &impl Message) -> Bytes {
     bytes.freeze()
 }
 
+/// A connection that says that it takes one buffer at a time. HTTP/2 then gathers requests of up to 1,024 bytes, rather
+/// than 256, and writes many of them at once. A system call for each would have the server woken for each.
+struct GatheringStream(TcpStream);
+
+impl GatheringStream {
+    async fn connect(address: SocketAddr) -> std::io::Result<GatheringStream> {
+        let stream = TcpStream::connect(address).await?;
+        stream.set_nodelay(true)?;
+        Ok(GatheringStream(stream))
+    }
+}
+
+impl AsyncRead for GatheringStream {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<std::io::Result<()>> {
+        Pin::new(&mut self.get_mut().0).poll_read(context, buffer)
+    }
+}
+
+impl AsyncWrite for GatheringStream {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<std::io::Result<usize>> {
+        Pin::new(&mut self.get_mut().0).poll_write(context, bytes)
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        Pin::new(&mut self.get_mut().0).poll_flush(context)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        Pin::new(&mut self.get_mut().0).poll_shutdown(context)
+    }
+}
+
 /// Returns the value of the `authorization` header that presents a secret.
 pub fn bearer(secret: &Secret) -> Option<String> {
     Some(format!("Bearer {}", secret.expose()))
@@ -254,8 +297,7 @@ async fn one(address: SocketAddr, call: LoadCall, shape: Shape) -> anyhow::Resul
     let pace = shape.rate.map(|_| Rc::new(Pace::default()));
     let mut connections = Vec::new();
     for _ in 0..shape.connections {
-        let stream = TcpStream::connect(address).await?;
-        stream.set_nodelay(true)?;
+        let stream = GatheringStream::connect(address).await?;
         let (client, connection) = h2::client::Builder::new()
             .initial_window_size(1 << 20)
             .initial_connection_window_size(1 << 24)
