@@ -242,17 +242,22 @@ impl ConnectionGate {
         let gate = &self.gate;
         let given = request.headers().get(REQUEST_ID);
         if !is_grpc(&request) {
-            let id = gate.id(given);
             let call_route = gate.call_router.page(request.method(), request.uri().path());
+            // As with a validation; a refusal has one in any case.
+            let is_verified = call_route.is_some_and(|call_route| call_route.rpc == VERIFY);
+            let id = (!is_verified || given.is_some()).then(|| gate.id(given));
             let protocol = Protocol::Http { is_secure: gate.issuer.starts_with("https://") };
             let reply = match call_route {
                 Some(call_route) if call_route.rpc == VERIFY => self.verify(request),
                 Some(call_route) if call_route.rpc == INTROSPECT => self.introspect(request),
-                Some(call_route) => Reply::Later(self.answer_page(request, call_route, id.clone())),
+                Some(call_route) => {
+                    let id = id.clone().unwrap_or_else(|| gate.id(given));
+                    Reply::Later(self.answer_page(request, call_route, id))
+                }
                 None => Reply::Now(Some(unknown_page(&gate.call_router.allowed(request.uri().path())))),
             };
             let deadline = Deadline::After(PAGE_WITHIN);
-            return PendingCall { reply, deadline, begun, call_route, protocol, id: Some(id) };
+            return PendingCall { reply, deadline, begun, call_route, protocol, id };
         }
         let deadline = deadline(request.headers());
         let Some(call_route) = gate.call_router.find(request.uri().path()) else {

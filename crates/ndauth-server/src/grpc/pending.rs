@@ -69,9 +69,10 @@ impl Future for PendingCall {
             Poll::Ready(response) => response,
             Poll::Pending => {
                 std::task::ready!(call.deadline.poll(call.begun, context));
-                let late = match (call.protocol, call.call_route, &call.id) {
-                    (Protocol::Http { .. }, Some(call_route), Some(id)) => {
-                        refused_by_http(call_route, &deadline_exceeded(), id)
+                let late = match (call.protocol, call.call_route) {
+                    (Protocol::Http { .. }, Some(call_route)) => {
+                        let id = call.id.clone().unwrap_or(HeaderValue::from_static("unknown"));
+                        refused_by_http(call_route, &deadline_exceeded(), &id)
                     }
                     _ => status_from_problem(&deadline_exceeded()).into_http(),
                 };
