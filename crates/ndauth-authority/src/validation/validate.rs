@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use ndauth_clock::SinceBoot;
 use ndauth_core::{
-    Allowed, Asker, ClientName, Expiry, Inputs, LastUse, OrgView, Reason, Refusal, Requirement, RulesVersion,
-    Scope, Secret, SecretHash, SecretKind, SecretRecord, Service, Timestamp, decide,
+    Allowed, Asker, ClientName, Effective, Expiry, Grants, Inputs, LastUse, OrgView, Orgs, Reason, Refusal,
+    Requirement, RulesVersion, Scope, Secret, SecretHash, SecretKind, SecretRecord, Service, Timestamp,
+    decide,
 };
 use ndauth_store::StoreError;
 
@@ -43,6 +44,19 @@ pub struct CacheableVerdict<'a> {
     pub service: &'a Service,
     /// The time for which it may be kept, counted from the sending of the question.
     pub max_cache_age: Duration,
+}
+
+impl CacheableVerdict<'_> {
+    /// Returns the access and the grants of a token that is allowed, as far as the service may learn them: in the org in
+    /// question, or, of an identity, as the token offers them. Those of an identity may be for orgs that the service may
+    /// not ask about, so only a service for all orgs learns the grants.
+    pub fn visible_power(&self) -> Option<(Scope, Option<&Grants>)> {
+        let Allowed { token, effective, .. } = self.outcome.as_ref().ok()?;
+        Some(match effective {
+            Effective::Access { access, grants, .. } => (*access, Some(grants)),
+            Effective::Identity => (token.scope, (self.service.orgs == Orgs::All).then_some(&token.grants)),
+        })
+    }
 }
 
 /// A response, and the state that it is based on.

@@ -16,8 +16,8 @@ use base64::engine::general_purpose::STANDARD;
 use ndauth_authority::access::Operation;
 use ndauth_authority::{Authority, AuthorityError, CacheableVerdict, Credential, Question};
 use ndauth_core::{
-    Actions, Class, Effective, Expiry, Grants, Orgs, OwnerView, Problem, Reason, Requirement, ResourceIds,
-    Scope, Secret, Timestamp,
+    Actions, Class, Expiry, Grants, OwnerView, Problem, Reason, Requirement, ResourceIds, Scope, Secret,
+    Timestamp,
 };
 use ndauth_proto::json::{descriptors, write};
 use ndauth_proto::v1::ValidateTokenResponse;
@@ -95,8 +95,8 @@ static RESPONSE: LazyLock<MessageDescriptor> = LazyLock::new(|| {
     descriptor.expect("every message has a descriptor")
 });
 
-/// Returns the credential of a service: its secret as a bearer token, or its name and its secret by Basic (RFC 6749, section
-/// 2.3.1).
+/// Returns the credential of a service: its secret as a bearer token, or its name and its secret by Basic (RFC 6749,
+/// section 2.3.1).
 fn credential(headers: &HeaderMap, from: IpAddr) -> Result<Credential, OAuthError> {
     let refused = |why: &str| OAuthError::client(why, true);
     let header = scheme(authorizations(headers));
@@ -134,8 +134,8 @@ fn question(head: &Parts, form: &[u8]) -> Result<Introspected, OAuthError> {
         return Err(OAuthError::request("the body is not of the type application/x-www-form-urlencoded"));
     }
     let invalid = |problem: Problem| OAuthError::request(problem.message);
-    // A resource server whose form is fixed states what is needed in the query of its URL (RFC 6749, section 3.2), as a
-    // proxy does. There is no token among those parameters.
+    // A resource server whose form is fixed states what is needed in the query of its URL (RFC 6749, section 3.2), as
+    // a proxy does. There is no token among those parameters.
     let query = head.uri.query().unwrap_or_default().as_bytes();
     sort_form(PARAMETERS, query).map_err(invalid)?;
     let both = form_urlencoded::parse(query).chain(form_urlencoded::parse(form));
@@ -169,17 +169,13 @@ fn failed(error: &AuthorityError) -> OAuthError {
     }
 }
 
-/// Returns an active token (RFC 7662, section 2.2). `None` for every refusal: its reason is not for the resource server.
+/// Returns an active token (RFC 7662, section 2.2). `None` for every refusal: its reason is not for the resource
+/// server.
 fn active(verdict: &CacheableVerdict<'_>, issuer: &str) -> Option<Active> {
     let allowed = verdict.outcome.as_ref().ok()?;
     let (token, secret, service) = (allowed.token, allowed.secret, verdict.service);
     let id = token.id.to_string();
-    let scope = match &allowed.effective {
-        // The permissions may be for orgs that the service may not ask about.
-        Effective::Identity if service.orgs != Orgs::All => scope(token.scope, &Grants::All),
-        Effective::Identity => scope(token.scope, &token.grants),
-        Effective::Access { access, grants, .. } => scope(*access, grants),
-    };
+    let (access, grants) = verdict.visible_power()?;
     let mut json = Vec::with_capacity(JSON_SIZE);
     json.extend_from_slice(br#"{"active":true"#);
     match allowed.owner {
@@ -190,7 +186,7 @@ fn active(verdict: &CacheableVerdict<'_>, issuer: &str) -> Option<Active> {
         OwnerView::Org(org) => add_text(&mut json, "sub", &org.id.to_string()),
     }
     add_text(&mut json, "client_id", &id);
-    add_text(&mut json, "scope", &scope);
+    add_text(&mut json, "scope", &scope_of(access, grants));
     if let Expiry::At(end) = token.expires_at.min(secret.ends_at) {
         add_seconds(&mut json, "exp", end);
     }
@@ -227,12 +223,12 @@ fn add_name(json: &mut Vec<u8>, name: &str) {
 
 /// Returns access and permissions as a scope (RFC 6749, section 3.3). `RW` includes `RO`. A permission on a resource
 /// whose id has a character that no scope may have is left out.
-fn scope(access: Scope, grants: &Grants) -> String {
+fn scope_of(access: Scope, grants: Option<&Grants>) -> String {
     let mut scope = match access {
         Scope::Ro => "RO".to_owned(),
         Scope::Rw => "RO RW".to_owned(),
     };
-    let Grants::Only(set) = grants else { return scope };
+    let Some(Grants::Only(set)) = grants else { return scope };
     for (resource_type, ids, actions) in set.iter() {
         let ids = if *ids == ResourceIds::all() { String::new() } else { format!(":{ids}") };
         if ids.contains(['"', '\\']) {

@@ -1,5 +1,6 @@
-//! The parameters of a question: `org`, `access` and `permission`, as texts from the configuration of a proxy or from a
-//! form. Each may occur once, none may be empty, and there are no others: a wrong name would leave out what must hold.
+//! The parameters of a question: `org`, `access` and `permission`, as texts from the configuration of a proxy or from
+//! a form. Each may occur once, none may be empty, and there are no others: a wrong name would leave out what must
+//! hold.
 
 use std::borrow::Cow;
 
@@ -41,8 +42,8 @@ pub(super) fn sort_form<'a, const N: usize>(
     sort(names, form_urlencoded::parse(text))
 }
 
-/// Returns the requirement that parameters state. The access is `RW` unless they say otherwise; `method` is called for the
-/// access of a request's method.
+/// Returns the requirement that parameters state. The access is `RW` unless they say otherwise; `method` is called for
+/// the access of a request's method.
 pub(super) fn requirement(
     [org, access, permission]: &ParameterValues<'_, 3>,
     method: impl FnOnce() -> Result<Scope, Problem>,
