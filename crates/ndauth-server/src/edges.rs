@@ -22,7 +22,7 @@ use ndauth_core::Problem;
 pub(crate) use answer::{EdgeAnswer, admit};
 pub(crate) use authorization::{CHECK, envoy_question, unread, write_check_response};
 pub(crate) use introspection::{INTROSPECT, introspect};
-pub(crate) use verify::{VERIFY, proxy_question, verify_response};
+pub(crate) use verify::{VERIFY, proxy_question, verified};
 
 use crate::http::{ApiFailure, OAuthError};
 

@@ -2,6 +2,8 @@
 
 use std::net::IpAddr;
 
+use axum::body::Bytes;
+use axum::http::{HeaderValue, Response};
 use ndauth_authority::access::Operation;
 use ndauth_authority::{Answer, Authority, AuthorityError, CacheableVerdict, Credential, Question};
 use ndauth_core::{Class, ClientName, Effective, OwnerView, Problem, Reason, Requirement, SecretKind};
@@ -41,15 +43,25 @@ pub(crate) struct ClientQuestion {
     pub(super) client: Option<ClientName>,
 }
 
-/// The values of the [`IDENTITY`] headers, or the failure.
-pub(crate) type EdgeAnswer = Result<[String; IDENTITY.len()], EdgeFailure>;
+/// The values of the [`IDENTITY`] headers.
+pub(crate) type IdentityHeaders = [String; IDENTITY.len()];
+
+/// The identity of a client that may do what it requests, or the failure.
+pub(crate) type EdgeAnswer = Result<IdentityHeaders, EdgeFailure>;
 
 /// The failure of a request, for its client.
 #[derive(Debug)]
 pub(crate) struct EdgeFailure {
-    pub(super) failure: ApiFailure,
+    failure: ApiFailure,
     /// The kind of the secret that the client presented.
-    pub(super) kind: Option<SecretKind>,
+    kind: Option<SecretKind>,
+}
+
+impl EdgeFailure {
+    /// Returns the response to the client.
+    pub(crate) fn response(&self, id: &HeaderValue) -> Response<Bytes> {
+        self.failure.response(None, self.kind, id)
+    }
 }
 
 impl From<ApiFailure> for EdgeFailure {

@@ -16,7 +16,7 @@ use ndauth_core::{ClientName, Problem};
 use ndauth_proto::problem_from_status;
 use tonic::{Code, Status};
 
-use super::answer::{ClientQuestion, EdgeAnswer, EdgeFailure, EdgeQuestion, IDENTITY, unaccepted};
+use super::answer::{ClientQuestion, EdgeAnswer, EdgeQuestion, IDENTITY, unaccepted};
 use super::envoy::{CheckQuestion, write_allowed, write_denied};
 use super::parameters::{PARAMETERS, access_of_method, requirement, sort};
 use crate::headers::presented_token;
@@ -71,8 +71,8 @@ pub(crate) fn write_check_response(
             let headers = IDENTITY.into_iter().zip(identity.iter().map(String::as_str));
             write_allowed(fields, headers, AUTHORIZATION.as_str());
         }
-        Err(EdgeFailure { failure, kind }) => {
-            let (head, body) = failure.response(None, *kind, &id()).into_parts();
+        Err(failure) => {
+            let (head, body) = failure.response(&id()).into_parts();
             let code = match head.status {
                 StatusCode::UNAUTHORIZED => Code::Unauthenticated,
                 StatusCode::FORBIDDEN => Code::PermissionDenied,

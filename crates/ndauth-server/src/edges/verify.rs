@@ -13,7 +13,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, Response};
 use ndauth_authority::Credential;
 use ndauth_core::{ClientName, Problem, Secret};
 
-use super::answer::{ClientQuestion, EdgeAnswer, EdgeFailure, EdgeQuestion, IDENTITY, unaccepted};
+use super::answer::{ClientQuestion, EdgeQuestion, IDENTITY, IdentityHeaders, unaccepted};
 use super::parameters::{PARAMETERS, access_of_method, requirement, sort_form};
 use crate::client_address::last_forwarded;
 use crate::headers::{authorizations, only_header, presented_token};
@@ -55,26 +55,16 @@ fn asked(head: &Parts) -> Result<ClientQuestion, ApiFailure> {
     Ok(ClientQuestion { secret, requirement, client_address, client })
 }
 
-/// Returns the response to a proxy. `id` is called for the request id of a failure.
-pub(crate) fn verify_response(answer: EdgeAnswer, id: impl FnOnce() -> HeaderValue) -> Response<Bytes> {
-    match answer {
-        Ok(identity) => {
-            let mut response = Response::new(Bytes::new());
-            let headers = response.headers_mut();
-            headers.reserve(IDENTITY.len() + 2);
-            for (name, value) in IDENTITY.into_iter().zip(identity) {
-                let value = HeaderValue::try_from(value).expect("each value is visible ASCII");
-                headers.insert(HeaderName::from_static(name), value);
-            }
-            headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
-            headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-            response
-        }
-        Err(EdgeFailure { failure, kind }) => {
-            let id = id();
-            let mut response = failure.response(None, kind, &id);
-            response.headers_mut().insert("x-request-id", id);
-            response
-        }
+/// Returns the response to a proxy whose client may do what it requests.
+pub(crate) fn verified(identity: IdentityHeaders) -> Response<Bytes> {
+    let mut response = Response::new(Bytes::new());
+    let headers = response.headers_mut();
+    headers.reserve(IDENTITY.len() + 2);
+    for (name, value) in IDENTITY.into_iter().zip(identity) {
+        let value = HeaderValue::try_from(value).expect("each value is visible ASCII");
+        headers.insert(HeaderName::from_static(name), value);
     }
+    headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
 }

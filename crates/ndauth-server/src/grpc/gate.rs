@@ -5,6 +5,8 @@
 //! Calls that are answered from memory run on the core of their connection. Calls that query the database run
 //! on the runtime that the database's connections live on, within a limit.
 
+mod edges;
+
 use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -12,9 +14,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use axum::body::{Bytes, HttpBody};
-use axum::http::header::{ALLOW, AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE};
+use axum::http::header::{ALLOW, AUTHORIZATION, CONTENT_TYPE};
 use axum::http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version};
-use axum::response::IntoResponse;
 use ndauth_authority::Credential;
 use ndauth_authority::access::{Operation, Row, Rule};
 use ndauth_authority::limits::{CALLS, ClientNetwork, CountedAs, OPEN_STREAMS, Share, Shares, network};
@@ -33,12 +34,12 @@ use super::routing::{CallRoute, CallRouter};
 use super::service::{
     GrpcService, MAX_BATCH, MAX_NAME, MAX_REQUEST, ReportedLife, presented, presents, refused, status,
 };
-use super::unary::{self, Framed, RequestReader, ResponseBody, overloaded};
+use super::unary::{self, RequestReader, ResponseBody, overloaded};
 use super::validation;
 use crate::client_address::client_address;
-use crate::edges::{self, CHECK, EdgeAnswer, INTROSPECT, VERIFY};
+use crate::edges::{CHECK, INTROSPECT, VERIFY};
 use crate::front::Received;
-use crate::http::{self, OAuthError, Peer};
+use crate::http::{self, Peer};
 
 /// The state that all connections share.
 pub(crate) struct Gate {
@@ -89,8 +90,6 @@ enum Admission {
 /// The largest request that is decoded before its credential is recognized, in bytes: decoding takes far more
 /// memory.
 pub(crate) const SMALL: u64 = 4 * 1024;
-/// The approximate size of a response to Envoy, in bytes.
-const CHECK_SIZE: usize = 512;
 /// The longest request id that is taken from a caller, in bytes.
 const LONGEST_ID: usize = 64;
 /// The deadline of a page, and of a call of the HTTP API.
@@ -243,18 +242,23 @@ impl ConnectionGate {
         let given = request.headers().get(REQUEST_ID);
         if !is_grpc(&request) {
             let call_route = gate.call_router.page(request.method(), request.uri().path());
-            // As with a validation; a refusal has one in any case.
-            let is_verified = call_route.is_some_and(|call_route| call_route.rpc == VERIFY);
-            let id = (!is_verified || given.is_some()).then(|| gate.id(given));
             let protocol = Protocol::Http { is_secure: gate.issuer.starts_with("https://") };
-            let reply = match call_route {
-                Some(call_route) if call_route.rpc == VERIFY => self.verify(request),
-                Some(call_route) if call_route.rpc == INTROSPECT => self.introspect(request),
-                Some(call_route) => {
-                    let id = id.clone().unwrap_or_else(|| gate.id(given));
-                    Reply::Later(self.answer_page(request, call_route, id))
+            let (reply, id) = match call_route {
+                Some(call_route) if call_route.rpc == VERIFY => {
+                    let id = given.map(|_| gate.id(given));
+                    self.verify(request, id)
                 }
-                None => Reply::Now(Some(unknown_page(&gate.call_router.allowed(request.uri().path())))),
+                call_route => {
+                    let id = gate.id(given);
+                    let reply = match call_route {
+                        Some(call_route) if call_route.rpc == INTROSPECT => self.introspect(request),
+                        Some(call_route) => Reply::Later(self.answer_page(request, call_route, id.clone())),
+                        None => {
+                            Reply::Now(Some(unknown_page(&gate.call_router.allowed(request.uri().path()))))
+                        }
+                    };
+                    (reply, Some(id))
+                }
             };
             let deadline = Deadline::After(PAGE_WITHIN);
             return PendingCall { reply, deadline, begun, call_route, protocol, id };
@@ -270,8 +274,11 @@ impl ConnectionGate {
             // A log span costs more than it is worth here: failures log a line of their own.
             operation if call_route.is_answered_from_memory() => {
                 let id = given.map(|_| gate.id(given));
-                let is_envoy = call_route.rpc == CHECK;
-                (if is_envoy { self.check(request) } else { self.validate(operation, request) }, id)
+                let reply = match call_route.rpc {
+                    CHECK => self.check(request, id.clone()),
+                    _ => self.validate(operation, request),
+                };
+                (reply, id)
             }
             _ => {
                 let id = gate.id(given);
@@ -319,93 +326,6 @@ impl ConnectionGate {
         let from = self.network(request.headers());
         let gate = Arc::clone(&self.gate);
         Reply::Later(Box::pin(validate(gate, credential, operation, request.into_body(), from)))
-    }
-
-    /// Answers an Envoy as [`validate`](ConnectionGate::validate) answers a service. The call always succeeds.
-    fn check(&mut self, mut request: Request<Received>) -> Reply {
-        let proxy = self.credential(request.headers());
-        let given = request.headers().get(REQUEST_ID).cloned();
-        let from = self.network(request.headers());
-        let gate = Arc::clone(&self.gate);
-        let respond = move |gate: &Gate, answer: &EdgeAnswer| {
-            let mut framed = Framed::begin(CHECK_SIZE);
-            edges::write_check_response(framed.fields(), answer, || gate.id(given.as_ref()));
-            unary::response(Ok(framed))
-        };
-        let whole = request.body_mut().whole().filter(|whole| whole.len() <= MAX_REQUEST);
-        if let Some(Ok(message)) = whole.as_deref().map(unary::unframed) {
-            let question = edges::envoy_question(proxy, message);
-            let Some(answer) = question.answer_now(&gate.service.authority) else {
-                return Reply::Later(Box::pin(async move {
-                    respond(&gate, &question.answer(&gate.service.authority).await)
-                }));
-            };
-            self.presented = question.into_proxy();
-            return Reply::Now(Some(respond(&gate, &answer)));
-        }
-        Reply::Later(Box::pin(async move {
-            let authority = &gate.service.authority;
-            let answer = async {
-                // As with a validation, the rest is read only once its caller may ask.
-                match &proxy {
-                    Ok(proxy) => edges::admit(authority, proxy).await?,
-                    Err(_) => return edges::envoy_question(proxy, &[]).answer(authority).await,
-                }
-                let whole = gate.request_reader.whole(request.into_body(), MAX_REQUEST, from).await;
-                let whole = whole.map_err(refused);
-                match whole.as_deref().map_err(Status::clone).and_then(unary::unframed) {
-                    Ok(message) => edges::envoy_question(proxy, message).answer(authority).await,
-                    Err(status) => edges::unread(&status),
-                }
-            };
-            let answer = answer.await;
-            respond(&gate, &answer)
-        }))
-    }
-
-    /// Answers a proxy.
-    fn verify(&self, request: Request<Received>) -> Reply {
-        let (head, _) = request.into_parts();
-        let question = edges::proxy_question(&head, self.client(&head.headers));
-        let gate = Arc::clone(&self.gate);
-        let respond = move |gate: &Gate, answer: EdgeAnswer| {
-            let response = edges::verify_response(answer, || gate.id(head.headers.get(REQUEST_ID)));
-            let is_head = head.method == Method::HEAD;
-            response.map(|body| if is_head { ResponseBody::default() } else { ResponseBody::Whole(body) })
-        };
-        match question.answer_now(&gate.service.authority) {
-            Some(answer) => Reply::Now(Some(respond(&gate, answer))),
-            None => Reply::Later(Box::pin(async move {
-                let answer = question.answer(&gate.service.authority).await;
-                respond(&gate, answer)
-            })),
-        }
-    }
-
-    /// Answers a resource server of OAuth.
-    fn introspect(&self, request: Request<Received>) -> Reply {
-        let (head, body) = request.into_parts();
-        let (client, from) = (self.client(&head.headers), self.network(&head.headers));
-        let gate = Arc::clone(&self.gate);
-        Reply::Later(Box::pin(async move {
-            let answer = match gate.request_reader.whole(body, edges::MAX_FORM, from).await {
-                Ok(form) => {
-                    let authority = &gate.service.authority;
-                    edges::introspect(authority, &gate.issuer, &head, &form, client).await
-                }
-                Err(problem) => Err(OAuthError::from(&problem)),
-            };
-            match answer {
-                Ok(json) => {
-                    let mut response = Response::new(ResponseBody::Whole(json));
-                    let headers = response.headers_mut();
-                    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-                    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-                    response
-                }
-                Err(error) => tonic_response(error.into_response().map(Body::new)),
-            }
-        }))
     }
 
     /// Returns the credential of a validation.

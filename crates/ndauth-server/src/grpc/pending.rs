@@ -22,7 +22,8 @@ pub(crate) struct PendingCall {
     /// `None` for an unknown call.
     pub(super) call_route: Option<&'static CallRoute>,
     pub(super) protocol: Protocol,
-    /// The request id in the response. A validation has one only if its caller sent one.
+    /// The request id in the response. A validation, and a proxy's yes that is there at once, has one only if its caller
+    /// sent one.
     pub(super) id: Option<HeaderValue>,
 }
 
@@ -71,8 +72,8 @@ impl Future for PendingCall {
                 std::task::ready!(call.deadline.poll(call.begun, context));
                 let late = match (call.protocol, call.call_route) {
                     (Protocol::Http { .. }, Some(call_route)) => {
-                        let id = call.id.clone().unwrap_or(HeaderValue::from_static("unknown"));
-                        refused_by_http(call_route, &deadline_exceeded(), &id)
+                        let id = call.id.as_ref().expect("one that is answered later has an id");
+                        refused_by_http(call_route, &deadline_exceeded(), id)
                     }
                     _ => status_from_problem(&deadline_exceeded()).into_http(),
                 };
