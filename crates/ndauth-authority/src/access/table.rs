@@ -243,11 +243,15 @@ operations! {
     ListOrgs Reads ["ndauth.v1.AccountService/ListOrgs"] {
         Mine   "list orgs"                             [No,  No,  Yes,      Yes,          Yes,          No]
     }
-    ListSessions Reads ["ndauth.v1.AccountService/ListSessions"] {
+    ListSessions Reads ["ndauth.v1.AccountService/ListSessions", "GET /me"] {
         Mine   "list sessions"                         [No,  No,  Yes,      Login,        Login,        No]
     }
-    RevokeSessions Changes ["ndauth.v1.AccountService/RevokeSessions"] {
+    RevokeSessions Changes ["ndauth.v1.AccountService/RevokeSessions", "POST /me/sessions/end",
+                            "POST /me/sessions/{session}/end"] {
         Mine   "end sessions"                          [No,  No,  Yes,      Login,        Login,        No]
+    }
+    SetPassword Changes ["POST /me/password"] {
+        Mine   "set a password"                        [No,  No,  RecentLogin, Login,     Login,        No]
     }
     ListPermissions Reads ["ndauth.v1.PermissionService/ListPermissions", "GET /tokens/new",
                            "GET /orgs/{org}/tokens/new"] {

@@ -95,7 +95,7 @@ impl LoginWing<'_> {
         let password: Password = password.parse().map_err(|why| AuthorityError::invalid("password", why))?;
         let hashed = self.0.passwords.hash(&password, network(visitor.address)).await?;
         self.count_login(id).await?;
-        self.set_password(code, &hashed).await?;
+        self.set_invited_password(code, &hashed).await?;
         let signed_in = change_without_caller(self.0, Operation::SignIn, |callerless| async move {
             let account = callerless.account(id).await?.ok_or(AuthorityError::LinkSpent)?;
             self.begin_in_browser(callerless, account, visitor).await
@@ -103,7 +103,35 @@ impl LoginWing<'_> {
         self.signed_in(signed_in.await?, None).await
     }
 
-    async fn set_password(self, code: &str, hashed: &str) -> Result<(), AuthorityError> {
+    /// Sets the password of the caller's account. All of its sessions end, and one begins in the caller's browser.
+    pub async fn set_password(
+        self,
+        credential: &Credential,
+        password: &str,
+        visitor: &Visitor,
+    ) -> Result<SignedIn, AuthorityError> {
+        // A caller who may not learns no rule for passwords, and no password is hashed for it.
+        let (read, by) = self.0.read_as(credential, Operation::SetPassword, &Whose::Mine).await?;
+        let id = by.session()?.0.id;
+        drop((read, by));
+        let password: Password = password.parse().map_err(|why| AuthorityError::invalid("password", why))?;
+        let hashed = &self.0.passwords.hash(&password, network(visitor.address)).await?;
+        self.count_login(id).await?;
+        change(self.0, credential, Operation::SetPassword, &Whose::Mine, |changing| async move {
+            let account = changing.by.session()?.0.id;
+            changing.set_password(account, hashed).await?;
+            changing.end_sessions(account).await?;
+            Ok::<_, AuthorityError>(changing.done(Change::PasswordSet { account }, Personal::new(), ()))
+        })
+        .await?;
+        let signed_in = change_without_caller(self.0, Operation::SignIn, |callerless| async move {
+            let account = callerless.account(id).await?.ok_or(AuthorityError::SignInRefused)?;
+            self.begin_in_browser(callerless, account, visitor).await
+        });
+        self.signed_in(signed_in.await?, None).await
+    }
+
+    async fn set_invited_password(self, code: &str, hashed: &str) -> Result<(), AuthorityError> {
         let set = change_without_caller(self.0, Operation::SignIn, |callerless| async move {
             let account = use_link(&callerless, code, TicketKind::Invitation).await?;
             if account.disabled_at.is_some() {
