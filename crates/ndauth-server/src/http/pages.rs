@@ -84,6 +84,8 @@ pub(super) struct DeviceDecisionPage<'a> {
 pub(super) struct DonePage<'a> {
     pub(super) title: &'a str,
     pub(super) text: &'a str,
+    /// The command to type next at a terminal. Empty if there is none.
+    pub(super) command: &'a str,
 }
 
 /// The page of the signed-in person.

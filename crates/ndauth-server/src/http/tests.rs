@@ -241,7 +241,7 @@ fn untrusted_text_is_escaped_on_every_page() {
             email: SCRIPT,
         }
         .render(),
-        pages::DonePage { title: SCRIPT, text: SCRIPT }.render(),
+        pages::DonePage { title: SCRIPT, text: SCRIPT, command: SCRIPT }.render(),
         pages::HomePage { handle: SCRIPT, email: SCRIPT, since: SCRIPT, device: true }.render(),
         pages::ProblemPage { title: SCRIPT, text: SCRIPT }.render(),
     ];
