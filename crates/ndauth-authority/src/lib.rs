@@ -35,13 +35,15 @@ pub use logins::{
     StartedDevice, Visit, Visitor, WaitingDevice, WhichSessions,
 };
 pub use ndauth_store::{
-    Clock, CopyError, Cursor, DatabaseTls, DatabaseUrl, Engine, InvalidDatabaseUrl, Key, ManualClock,
-    MigrationState, ServerLock, StoreError, TlsMode, TokenOrder, TokenPage, TokenQuery, Use, check_folder,
+    Clock, CopyError, Cursor, DatabaseTls, DatabaseUrl, Engine, InstallationCounts, InvalidDatabaseUrl, Key,
+    ManualClock, MigrationState, ServerLock, StoreError, TlsMode, TokenOrder, TokenPage, TokenQuery, Use,
+    check_folder,
 };
 pub use observations::uses::ReportedUse;
 pub use operator::{
-    AccountUpdate, CatalogueApplied, Checked, MemberView, NewAccount, NewService, NextCatalogue, OrgSummary,
-    RestoredCopy, RotatedService, ServiceView, SessionView, Settled, Settlement, Tidied, parse_export,
+    AccountDetails, AccountQuery, AccountUpdate, AccountView, CatalogueApplied, Checked, InstallationView,
+    ManagedPage, MemberView, NewAccount, NewService, NextCatalogue, OrgSummary, RestoredCopy, RotatedService,
+    ServiceView, SessionView, Settled, Settlement, Tidied, parse_export,
 };
 pub use orgs::{
     Acceptance, Announced, BrokenToken, Impact, MemberShown, NewOrg, NewPolicy, OfferShown, OrgShown,
