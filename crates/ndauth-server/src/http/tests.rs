@@ -266,6 +266,23 @@ fn pages_load_nothing_but_the_style() {
         include_str!("../../templates/home.html"),
         include_str!("../../templates/signed_out.html"),
         include_str!("../../templates/problem.html"),
+        include_str!("../../templates/components.html"),
+        include_str!("../../templates/created.html"),
+        include_str!("../../templates/me.html"),
+        include_str!("../../templates/offer.html"),
+        include_str!("../../templates/operator.html"),
+        include_str!("../../templates/operator_accounts.html"),
+        include_str!("../../templates/operator_orgs.html"),
+        include_str!("../../templates/operator_services.html"),
+        include_str!("../../templates/org.html"),
+        include_str!("../../templates/orgs.html"),
+        include_str!("../../templates/personal_tokens.html"),
+        include_str!("../../templates/policy.html"),
+        include_str!("../../templates/sign_in_again.html"),
+        include_str!("../../templates/token.html"),
+        include_str!("../../templates/token_explain.html"),
+        include_str!("../../templates/token_new.html"),
+        include_str!("../../templates/tokens.html"),
     ] {
         for never in ["<script", "javascript:", "style=", " on", "://", "|safe", "`"] {
             let found = text.find(never).filter(|_| never != " on");
