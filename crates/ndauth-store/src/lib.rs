@@ -68,7 +68,7 @@ pub use folder::check_folder;
 pub use log::StoredEvent;
 pub use mirror::{Listener, Page, Partitioned, Person, Place, RowCounts, WithSecrets};
 pub use offers::Offer;
-pub use orgs::Member;
+pub use orgs::{Member, MemberPage};
 pub use remains::{FamilyKind, Remains};
 pub use secrets::{Family, FoundSecret, MintCounts};
 pub use server_lock::ServerLock;
