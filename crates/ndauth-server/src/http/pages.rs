@@ -6,6 +6,7 @@ mod parts;
 mod pictures;
 
 mod me;
+mod orgs;
 mod tokens;
 
 use axum::routing::post;
@@ -19,7 +20,7 @@ const AGAIN: &[HttpRoute] = &[person("POST /sign-in/again", || post(browser::sig
 
 /// Returns the routes of the pages.
 pub(super) fn routes() -> impl Iterator<Item = &'static HttpRoute> {
-    [AGAIN, tokens::ROUTES, me::ROUTES].into_iter().flatten()
+    [AGAIN, tokens::ROUTES, orgs::ROUTES, me::ROUTES].into_iter().flatten()
 }
 
 /// Returns the tabs of an org's pages.
