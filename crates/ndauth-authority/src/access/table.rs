@@ -271,7 +271,7 @@ operations! {
     WatchRevocations Reads ["ndauth.v1.WatchService/WatchRevocations"] {
         Anyone "watch what is revoked"                 [No,  No,  No,       No,           No,           Yes]
     }
-    CreateOrg Changes ["ndauth.v1.OrgService/CreateOrg"] {
+    CreateOrg Changes ["ndauth.v1.OrgService/CreateOrg", "POST /operator/orgs"] {
         Anyone "create orgs"                           [No,  Yes, Operator, Login,        Login,        No]
     }
     GetOrg Reads ["ndauth.v1.OrgService/GetOrg"] {
@@ -332,11 +332,11 @@ operations! {
     DeleteOrg Changes [] {
         Org    "delete orgs"                           [No,  Yes, No,       No,           No,           No]
     }
-    CreateAccount Changes [] {
-        Anyone "create accounts"                       [No,  Yes, No,       No,           No,           No]
+    CreateAccount Changes ["ndauth.v1.AdminService/CreateAccount", "POST /operator/accounts"] {
+        Anyone "create accounts"                       [No,  Yes, Operator, Login,        Login,        No]
     }
-    DisableAccount Changes [] {
-        Anyone "disable or enable accounts"            [No,  Yes, No,       No,           No,           No]
+    DisableAccount Changes ["ndauth.v1.AdminService/DisableAccount", "ndauth.v1.AdminService/EnableAccount", "POST /operator/accounts/{handle}/disable", "POST /operator/accounts/{handle}/enable"] {
+        Anyone "disable or enable accounts"            [No,  Yes, Operator, Login,        Login,        No]
     }
     UpdateAccount Changes [] {
         Anyone "change addresses and names"            [No,  Yes, No,       No,           No,           No]
@@ -347,11 +347,11 @@ operations! {
     IssueSession Changes [] {
         Anyone "issue sessions"                        [No,  Yes, No,       No,           No,           No]
     }
-    SignOut Changes [] {
-        Anyone "end sessions of others"                [No,  Yes, No,       No,           No,           No]
+    SignOut Changes ["ndauth.v1.AdminService/SignOutAccount", "POST /operator/accounts/{handle}/sign-out"] {
+        Anyone "end sessions of others"                [No,  Yes, Operator, Login,        Login,        No]
     }
-    Invite Changes [] {
-        Anyone "invite people"                         [No,  Yes, No,       No,           No,           No]
+    Invite Changes ["ndauth.v1.AdminService/InviteAccount", "POST /operator/accounts/{handle}/invite"] {
+        Anyone "invite people"                         [No,  Yes, Operator, Login,        Login,        No]
     }
     IssueLink Changes [] {
         Anyone "make links to sign in"                 [No,  Yes, No,       No,           No,           No]
@@ -359,14 +359,27 @@ operations! {
     IdentifyAccount Changes [] {
         Anyone "say who people are"                    [No,  Yes, No,       No,           No,           No]
     }
-    CreateService Changes [] {
-        Anyone "register services"                     [No,  Yes, No,       No,           No,           No]
+    CreateService Changes ["ndauth.v1.AdminService/CreateService", "POST /operator/services"] {
+        Anyone "register services"                     [No,  Yes, Operator, Login,        Login,        No]
     }
-    RotateService Changes [] {
-        Anyone "rotate services"                       [No,  Yes, No,       No,           No,           No]
+    RotateService Changes ["ndauth.v1.AdminService/RotateService", "ndauth.v1.AdminService/ConfirmServiceRotation",
+                           "ndauth.v1.AdminService/DropServiceRotation", "ndauth.v1.AdminService/RetireServiceSecret", "POST /operator/services/{service}/rotate", "POST /operator/services/{service}/confirm", "POST /operator/services/{service}/drop", "POST /operator/services/{service}/retire"] {
+        Anyone "rotate services"                       [No,  Yes, Operator, Login,        Login,        No]
     }
-    RevokeService Changes [] {
-        Anyone "revoke services"                       [No,  Yes, No,       No,           No,           No]
+    RevokeService Changes ["ndauth.v1.AdminService/RevokeService", "POST /operator/services/{service}/revoke"] {
+        Anyone "revoke services"                       [No,  Yes, Operator, Login,        Login,        No]
+    }
+    ListAccounts Reads ["ndauth.v1.AdminService/ListAccounts", "ndauth.v1.AdminService/GetAccount", "GET /operator/accounts"] {
+        Anyone "list accounts"                         [No,  Yes, Operator, Login,        Login,        No]
+    }
+    ListAllOrgs Reads ["ndauth.v1.AdminService/ListAllOrgs", "GET /operator/orgs"] {
+        Anyone "list all orgs"                         [No,  Yes, Operator, Login,        Login,        No]
+    }
+    ListServices Reads ["ndauth.v1.AdminService/ListServices", "GET /operator/services"] {
+        Anyone "list services"                         [No,  Yes, Operator, Login,        Login,        No]
+    }
+    GetInstallation Reads ["ndauth.v1.AdminService/GetInstallation", "GET /operator"] {
+        Anyone "see the state of the installation"     [No,  Yes, Operator, Login,        Login,        No]
     }
     ApplyCatalogue Changes [] {
         Anyone "change the catalogue"                  [No,  Yes, No,       No,           No,           No]

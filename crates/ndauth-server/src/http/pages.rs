@@ -1,11 +1,14 @@
 //! The pages of a person who is signed in. Each asks the authority as every other surface does, and has no rule of its
 //! own.
 
-mod browser;
 mod parts;
 mod pictures;
 
+mod browser;
+mod once;
+
 mod me;
+mod operator;
 mod orgs;
 mod tokens;
 
@@ -20,7 +23,7 @@ const AGAIN: &[HttpRoute] = &[person("POST /sign-in/again", || post(browser::sig
 
 /// Returns the routes of the pages.
 pub(super) fn routes() -> impl Iterator<Item = &'static HttpRoute> {
-    [AGAIN, tokens::ROUTES, orgs::ROUTES, me::ROUTES].into_iter().flatten()
+    [AGAIN, tokens::ROUTES, orgs::ROUTES, me::ROUTES, operator::ROUTES].into_iter().flatten()
 }
 
 /// Returns the tabs of an org's pages.

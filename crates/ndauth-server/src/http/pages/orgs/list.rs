@@ -18,16 +18,16 @@ use crate::http::site::Site;
 
 #[derive(Template)]
 #[template(path = "orgs.html")]
-struct OrgsPage {
+struct MyOrgsPage {
     frame: Frame,
     offers: Vec<OfferNote>,
     /// True if the person is a member of no org.
     is_new: bool,
-    rows: Vec<OrgRow>,
+    rows: Vec<MyOrgRow>,
     pager: Pager,
 }
 
-struct OrgRow {
+struct MyOrgRow {
     slug: String,
     name: String,
     role: &'static str,
@@ -46,7 +46,7 @@ pub(super) async fn show(State(site): State<Arc<Site>>, request: PageRequest) ->
     let offers = site.authority.orgs().list_offers(&credential, &Whose::Mine).await?;
     let after = request.query.text("after");
     let mut rest = memberships.iter().filter(|mine| mine.org.slug.as_str() > after);
-    let rows: Vec<OrgRow> = rest.by_ref().take(PAGE).map(OrgRow::of).collect();
+    let rows: Vec<MyOrgRow> = rest.by_ref().take(PAGE).map(MyOrgRow::of).collect();
     let next = rows.last().filter(|_| rest.next().is_some()).map(|row| row.slug.as_str());
     let pager = Pager {
         text: format!("{} {} on this page", rows.len(), if rows.len() == 1 { "org" } else { "orgs" }),
@@ -55,7 +55,7 @@ pub(super) async fn show(State(site): State<Arc<Site>>, request: PageRequest) ->
     };
     let mut frame = Frame::new(&request.visit, "orgs");
     frame.done = done_text(DONE, &request.query);
-    let orgs_page = OrgsPage {
+    let orgs_page = MyOrgsPage {
         frame,
         offers: offers.rows.iter().map(OfferNote::of).collect(),
         is_new: memberships.is_empty(),
@@ -65,10 +65,10 @@ pub(super) async fn show(State(site): State<Arc<Site>>, request: PageRequest) ->
     Ok(page(StatusCode::OK, &orgs_page))
 }
 
-impl OrgRow {
-    fn of(mine: &Membership) -> OrgRow {
+impl MyOrgRow {
+    fn of(mine: &Membership) -> MyOrgRow {
         let is_frozen = mine.org.frozen_at.is_some();
-        OrgRow {
+        MyOrgRow {
             slug: mine.org.slug.to_string(),
             name: mine.org.name.as_ref().map(ToString::to_string).unwrap_or_default(),
             role: mine.role.as_str(),
