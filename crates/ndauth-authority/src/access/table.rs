@@ -240,7 +240,7 @@ operations! {
     WhoAmI Reads ["ndauth.v1.AccountService/WhoAmI"] {
         Mine   "ask who others are"                    [No,  No,  Yes,      Itself,       Itself,       Yes]
     }
-    ListOrgs Reads ["ndauth.v1.AccountService/ListOrgs"] {
+    ListOrgs Reads ["ndauth.v1.AccountService/ListOrgs", "GET /orgs"] {
         Mine   "list orgs"                             [No,  No,  Yes,      Yes,          Yes,          No]
     }
     ListSessions Reads ["ndauth.v1.AccountService/ListSessions", "GET /me"] {
@@ -277,53 +277,56 @@ operations! {
     GetOrg Reads ["ndauth.v1.OrgService/GetOrg"] {
         Org    "show an org"                           [No,  No,  MEMBER,   Power,        Power,        No]
     }
-    ListMembers Reads ["ndauth.v1.OrgService/ListMembers"] {
+    ListMembers Reads ["ndauth.v1.OrgService/ListMembers", "GET /orgs/{org}"] {
         Org    "list members"                          [No,  No,  MEMBER,   READ_MEMBERS, READ_MEMBERS, No]
     }
     AddMember Changes ["ndauth.v1.OrgService/AddMember"] {
         Org    "add members without their consent"     [No,  Yes, Operator, Login,        Login,        No]
     }
-    SetMember Changes ["ndauth.v1.OrgService/SetMember"] {
+    SetMember Changes ["ndauth.v1.OrgService/SetMember", "POST /orgs/{org}/members/{handle}/role"] {
         Org    "change members' roles"                 [No,  No,  RECENT,   Login,        Login,        No]
     }
-    RemoveMember Changes ["ndauth.v1.OrgService/RemoveMember"] {
+    RemoveMember Changes ["ndauth.v1.OrgService/RemoveMember", "POST /orgs/{org}/members/{handle}/remove"] {
         Org    "remove members"                        [No,  Yes, ADMIN,    Login,        Login,        No]
     }
-    OfferMembership Changes ["ndauth.v1.OrgService/OfferMembership"] {
+    OfferMembership Changes ["ndauth.v1.OrgService/OfferMembership", "POST /orgs/{org}/offers"] {
         Org    "offer memberships"                     [No,  No,  RECENT,   Login,        Login,        No]
     }
-    WithdrawMembershipOffer Changes ["ndauth.v1.OrgService/WithdrawMembershipOffer"] {
+    WithdrawMembershipOffer Changes ["ndauth.v1.OrgService/WithdrawMembershipOffer",
+                                     "POST /orgs/{org}/offers/{handle}/withdraw"] {
         Org    "withdraw offered memberships"          [No,  No,  ADMIN,    Login,        Login,        No]
     }
-    ListMembershipOffers Reads ["ndauth.v1.OrgService/ListMembershipOffers"] {
+    ListMembershipOffers Reads ["ndauth.v1.OrgService/ListMembershipOffers", "GET /offers/{org}"] {
         Mine   "list offered memberships"              [No,  No,  Yes,      Login,        Login,        No]
         Org    "list the memberships an org offers"    [No,  No,  ADMIN,    Login,        Login,        No]
     }
-    AcceptMembershipOffer Changes ["ndauth.v1.OrgService/AcceptMembershipOffer"] {
+    AcceptMembershipOffer Changes ["ndauth.v1.OrgService/AcceptMembershipOffer", "POST /offers/{org}/accept"] {
         Mine   "accept offered memberships"            [No,  No,  RecentLogin, Login,     Login,        No]
     }
-    DeclineMembershipOffer Changes ["ndauth.v1.OrgService/DeclineMembershipOffer"] {
+    DeclineMembershipOffer Changes ["ndauth.v1.OrgService/DeclineMembershipOffer", "POST /offers/{org}/decline"] {
         Mine   "decline offered memberships"           [No,  No,  Yes,      Login,        Login,        No]
     }
-    GetOrgPolicy Reads ["ndauth.v1.OrgService/GetOrgPolicy"] {
+    GetOrgPolicy Reads ["ndauth.v1.OrgService/GetOrgPolicy", "GET /orgs/{org}/policy"] {
         Org    "read an org's policy"                  [No,  No,  MEMBER,   READ_POLICY,  READ_POLICY,  No]
     }
-    SetOrgPolicy Changes ["ndauth.v1.OrgService/SetOrgPolicy"] {
+    SetOrgPolicy Changes ["ndauth.v1.OrgService/SetOrgPolicy", "POST /orgs/{org}/policy"] {
         Org    "change an org's policy"                [No,  No,  RECENT,   Login,        Login,        No]
     }
-    FreezeOrg Changes ["ndauth.v1.OrgService/FreezeOrg"] {
+    FreezeOrg Changes ["ndauth.v1.OrgService/FreezeOrg", "POST /orgs/{org}/freeze"] {
         Org    "freeze an org"                         [No,  Yes, RECENT,   Login,        Login,        No]
     }
-    UnfreezeOrg Changes ["ndauth.v1.OrgService/UnfreezeOrg"] {
+    UnfreezeOrg Changes ["ndauth.v1.OrgService/UnfreezeOrg", "POST /orgs/{org}/unfreeze"] {
         Org    "unfreeze an org"                       [No,  Yes, RECENT,   Login,        Login,        No]
     }
-    ListPersonalTokens Reads ["ndauth.v1.OrgService/ListPersonalTokens"] {
+    ListPersonalTokens Reads ["ndauth.v1.OrgService/ListPersonalTokens", "GET /orgs/{org}/personal-tokens"] {
         Org    "list the personal tokens of an org's members" [No, No, ADMIN, Login,      Login,        No]
     }
-    SuspendPersonalToken Changes ["ndauth.v1.OrgService/SuspendPersonalToken"] {
+    SuspendPersonalToken Changes ["ndauth.v1.OrgService/SuspendPersonalToken",
+                                  "POST /orgs/{org}/personal-tokens/{token}/suspend"] {
         Org    "suspend personal tokens in an org"     [No,  No,  ADMIN,    Login,        Login,        No]
     }
-    ResumePersonalToken Changes ["ndauth.v1.OrgService/ResumePersonalToken"] {
+    ResumePersonalToken Changes ["ndauth.v1.OrgService/ResumePersonalToken",
+                                 "POST /orgs/{org}/personal-tokens/{token}/resume"] {
         Org    "resume personal tokens in an org"      [No,  No,  ADMIN,    Login,        Login,        No]
     }
     DeleteOrg Changes [] {

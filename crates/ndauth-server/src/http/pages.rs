@@ -9,6 +9,7 @@ mod once;
 
 mod me;
 mod operator;
+mod orgs;
 mod tokens;
 
 use axum::routing::post;
@@ -22,7 +23,7 @@ const AGAIN: &[HttpRoute] = &[person("POST /sign-in/again", || post(browser::sig
 
 /// Returns the routes of the pages.
 pub(super) fn routes() -> impl Iterator<Item = &'static HttpRoute> {
-    [AGAIN, tokens::ROUTES, me::ROUTES, operator::ROUTES].into_iter().flatten()
+    [AGAIN, tokens::ROUTES, orgs::ROUTES, me::ROUTES, operator::ROUTES].into_iter().flatten()
 }
 
 /// Returns the tabs of an org's pages.

@@ -7,7 +7,7 @@ use ndauth_authority::OpenVisit;
 use ndauth_core::{Expiry, ExpiryChoice, Lifetime, OVERLAP, Since, Timestamp};
 
 use crate::http::fields::Fields;
-use crate::http::problem::PageError;
+use crate::http::problem::{PageError, sentence};
 
 /// The frame of a page: the person, the place in the navigation, and how the last act ended.
 #[derive(Default)]
@@ -59,6 +59,15 @@ pub(super) struct Tab {
     pub(super) href: String,
     pub(super) text: &'static str,
     pub(super) is_current: bool,
+}
+
+/// An error in a field of a form.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct FieldError {
+    /// The field's name in the form.
+    pub(super) field: &'static str,
+    /// The text, in whole sentences.
+    pub(super) text: String,
 }
 
 /// The links to other pages of a list.
@@ -146,6 +155,17 @@ impl Fact {
     pub(super) fn at(term: &'static str, instant: Instant) -> Fact {
         Fact { term, lines: Vec::new(), instant }
     }
+}
+
+impl FieldError {
+    pub(super) fn new(field: &'static str, text: &str) -> FieldError {
+        FieldError { field, text: sentence(text) }
+    }
+}
+
+/// Splits a text at blanks, commas and line ends.
+pub(super) fn words(text: &str) -> impl Iterator<Item = &str> {
+    text.split(|c: char| c.is_whitespace() || c == ',').filter(|word| !word.is_empty())
 }
 
 /// Returns the time since an instant in words, such as `3 days ago`.
