@@ -41,7 +41,7 @@ pub use ndauth_store::{
 };
 pub use observations::uses::ReportedUse;
 pub use operator::{
-    AccountDetails, AccountQuery, AccountUpdate, AccountView, CatalogueApplied, Checked, InstallationView,
+    AccountDetails, AccountListed, AccountQuery, AccountUpdate, CatalogueApplied, Checked, InstallationView,
     ManagedPage, MemberView, NewAccount, NewService, NextCatalogue, OrgSummary, RestoredCopy, RotatedService,
     ServiceView, SessionView, Settled, Settlement, Tidied, parse_export,
 };
