@@ -1,0 +1,86 @@
+//! The pages in a real browser: people use them, and checks visit each of them.
+
+mod demo;
+mod places;
+mod script;
+
+use std::path::PathBuf;
+
+use ndauth_store::Engine;
+use serde_json::{Value, json};
+
+use crate::documents::root;
+use crate::installation::{Installation, test_path};
+use crate::on_both;
+
+use places::PLACES;
+use script::play;
+
+/// The password of every account.
+const PASSWORD: &str = "a walk in the woods";
+
+/// The limit for a page with all that it loads, in bytes.
+const LARGEST: u64 = 60 * 1024;
+
+/// Returns the folder in which pages are kept that have a fault.
+fn folder(name: &str) -> PathBuf {
+    root().join("target/pages").join(name)
+}
+
+/// Panics with the faults that a script reports.
+fn nothing_is_wrong(report: &Value) {
+    let faults = report["faults"].as_object().expect("faults");
+    let lines =
+        |found: &Value| found.as_array().expect("lines").iter().map(shown).collect::<Vec<_>>().join("\n  ");
+    let shown: Vec<String> =
+        faults.iter().map(|(name, found)| format!("{name}:\n  {}", lines(found))).collect();
+    assert!(shown.is_empty(), "{}", shown.join("\n"));
+}
+
+fn shown(line: &Value) -> String {
+    line.as_str().expect("text").to_owned()
+}
+
+on_both! {
+    async fn people_use_the_pages(at: &Installation) {
+        let server = at.serve();
+        let folder = folder(&format!("scenes-{}", at.database().split(':').next().expect("a scheme")));
+        let facts = json!({ "scripts": [true, false], "folder": folder });
+        let report = play(at, &server, "scenarios.py", facts).await;
+        nothing_is_wrong(&report);
+        assert!(report["played"].as_array().is_some_and(|played| !played.is_empty()), "{report}");
+    }
+}
+
+/// `cargo xtask screenshots` runs this test, and names a folder for the pictures.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_page_is_accessible_valid_and_small() {
+    let at = Installation::new(Engine::Sqlite).await;
+    let (server, names) = demo::populate(&at).await;
+    let facts = json!({
+        "places": places::of(&names),
+        "folder": folder("walk"),
+        "packages": test_path("NDAUTH_TEST_PAGES_NODE_MODULES"),
+        "pictures": script::pictures(),
+    });
+    let report = play(&at, &server, "walk.py", facts).await;
+    nothing_is_wrong(&report);
+    let sizes = report["bytes"].as_object().expect("sizes").iter();
+    // The reference has the whole API on one page.
+    for (name, bytes) in sizes.filter(|(name, _)| *name != "reference") {
+        assert!(bytes.as_u64().is_some_and(|bytes| bytes < LARGEST), "{name} has {bytes} bytes");
+    }
+}
+
+#[test]
+fn every_page_is_visited() {
+    let served = ndauth_authority::access::TABLE.iter().flat_map(|row| row.calls);
+    let served = served.filter_map(|call| call.strip_prefix("GET ")).filter(|path| !places::is_no_page(path));
+    let mut served: Vec<&str> = served.collect();
+    let mut visited: Vec<&str> = PLACES.iter().map(|place| place.route).collect();
+    for paths in [&mut served, &mut visited] {
+        paths.sort_unstable();
+        paths.dedup();
+    }
+    assert_eq!(visited, served);
+}
