@@ -72,6 +72,32 @@ async fn every_page_is_accessible_valid_and_small() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_checks_find_faults() {
+    let at = Installation::new(Engine::Sqlite).await;
+    let server = at.serve();
+    let facts = json!({ "folder": folder("faulty"), "packages": test_path("NDAUTH_TEST_PAGES_NODE_MODULES") });
+    let report = play(&at, &server, "faulty.py", facts).await;
+    let found = report["faults"]["faulty"].to_string();
+    for fault in [
+        "policy: script-src-elem inline",
+        "a request to https://example.org/picture.png",
+        "a secret in the URL",
+        "the policy has form-action None",
+        "the policy has frame-ancestors None",
+        "'unsafe-inline'",
+        "cache-control: None",
+        "pixels too wide",
+        "axe: color-contrast",
+        "no visible focus: <a href=",
+        "Tab goes",
+        "the first stop does not skip the navigation",
+        "vnu, line",
+    ] {
+        assert!(found.contains(fault), "{fault}: {found}");
+    }
+}
+
 #[test]
 fn every_page_is_visited() {
     let served = ndauth_authority::access::TABLE.iter().flat_map(|row| row.calls);

@@ -10,14 +10,15 @@ FORM = """<form method="post" action="{action}">{fields}<button>Win a prize</but
 
 
 @contextlib.contextmanager
-def another_site(body):
-    """Serves a page on another port of this machine. Provides its origins: of the same site by the rules of cookies,
-    and of another."""
+def another_site(body, headers=None):
+    """Serves a page on another port of this machine. Provides its URLs: of the same site by the rules of cookies, and of
+    another."""
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self):
             self.send_response(200)
-            self.send_header("content-type", "text/html; charset=utf-8")
+            for name, value in {"content-type": "text/html; charset=utf-8", **(headers or {})}.items():
+                self.send_header(name, value)
             self.end_headers()
             self.wfile.write(PAGE.format(body=body).encode())
 
@@ -35,11 +36,11 @@ def another_site(body):
 def post_from_elsewhere(person, action, **fields):
     """Sends a form from pages of other origins. It must be refused."""
     hidden = "".join(f'<input type="hidden" name="{name}" value="{value}">' for name, value in fields.items())
-    with another_site(FORM.format(action=person.url + action, fields=hidden)) as origins:
-        for origin in origins:
-            person.driver.get(origin)
+    with another_site(FORM.format(action=person.url + action, fields=hidden)) as urls:
+        for url in urls:
+            person.driver.get(url)
             person.browser.then(person.named("button", "Win a prize").click)
-            assert person.code() == 403, f"{origin}: {person.code()} {person.text()}"
+            assert person.code() == 403, f"{url}: {person.code()} {person.text()}"
     forget_others(person)
 
 
@@ -58,9 +59,9 @@ def another_site_cannot_act_for_a_person(person):
 
 def another_site_cannot_frame_a_page(person):
     person.join(person.installation.account())
-    with another_site(f'<iframe src="{person.url}/" title="framed"></iframe>') as origins:
-        for origin in origins:
-            person.driver.get(origin)
+    with another_site(f'<iframe src="{person.url}/" title="framed"></iframe>') as urls:
+        for url in urls:
+            person.driver.get(url)
             person.driver.switch_to.frame(0)
             shown = person.driver.execute_script("return document.documentElement.textContent")
             person.driver.switch_to.default_content()
