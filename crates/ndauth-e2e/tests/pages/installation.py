@@ -21,15 +21,16 @@ class Installation:
         assert ended["code"] == 0, f"{words}: {ended}"
         return ended["out"]
 
-    def ndcli(self, words, secret):
+    def ndcli(self, words, secret, stdin=""):
         """Runs `ndcli` with a secret. Returns its exit code and its output."""
-        ended = self.ask("ndcli", words=words, secret=secret)
+        ended = self.ask("ndcli", words=words, secret=secret, stdin=stdin)
         return ended["code"], ended["out"] + ended["err"]
 
-    def works(self, secret):
-        """Returns true if a secret still authenticates. Confirms it if it is pending."""
-        code, said = self.ndcli(["whoami"], secret)
-        assert code in (0, 4), said
+    def allows(self, secret, org, access="ro"):
+        """Asks as a service whether a secret may do something, which confirms a pending one."""
+        words = ["validate", "--secret-stdin", "--org", org, "--access", access]
+        code, said = self.ndcli(words, self.facts["service"], stdin=secret)
+        assert code in (0, 1), said
         return code == 0
 
     def sql(self, statement):

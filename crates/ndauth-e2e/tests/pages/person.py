@@ -1,11 +1,12 @@
 """A person at the pages. Every name by which a test finds something on a page is in this file."""
 
+import html
 import re
 import urllib.parse
 
 from selenium.common.exceptions import ElementClickInterceptedException, ElementNotInteractableException
 from selenium.webdriver.common.by import By
-from selenium.webdriver.support.ui import Select
+from selenium.webdriver.support.ui import Select, WebDriverWait
 
 SECRET = re.compile(r"nd(?:pat|org|ses|ref|svc|acc)_[A-Za-z0-9_-]{43}")
 
@@ -29,6 +30,16 @@ class Person:
         self.open("/sign-in" if to == "/" else f"/sign-in?to={urllib.parse.quote(to, safe='')}")
         self.submit("/sign-in", name=handle, password=self.installation.facts["password"])
 
+    def sign_in_here(self, handle):
+        """Signs in by the form of the page, whichever it is."""
+        password = self.installation.facts["password"]
+        if self.has_form("/sign-in/again"):
+            fields = self.browser.all("form[action$='/sign-in/again'] [name=name]:not([type=hidden]):not([readonly])")
+            named = {"name": handle} if fields else {}
+            self.submit("/sign-in/again", password=password, **named)
+        else:
+            self.submit("/sign-in", name=handle, password=password)
+
     def join(self, handle):
         """Accepts an invitation, which signs in."""
         self.open("/" + self.installation.admin(f"account invite {handle}").split("/", 3)[3])
@@ -49,6 +60,19 @@ class Person:
     def text(self):
         return self.browser.text()
 
+    def link(self, part):
+        """Returns the URL on the page, as a link or in a field, that has this part."""
+        found = re.findall(r"https?://[^\s\"'<>]+", html.unescape(self.driver.page_source))
+        return next(url for url in found if part in url)
+
+    def cookie(self):
+        """Returns the cookie of the session."""
+        return next(cookie for cookie in self.driver.get_cookies() if cookie["name"].endswith("ndauth"))
+
+    def set_cookie(self, cookie):
+        self.driver.delete_all_cookies()
+        self.driver.add_cookie(cookie)
+
     def path(self):
         parts = urllib.parse.urlsplit(self.driver.current_url)
         return parts.path + (f"?{parts.query}" if parts.query else "")
@@ -64,6 +88,14 @@ class Person:
     def code(self):
         """Returns the HTTP status of the page."""
         return self.browser.page().status
+
+    def page_headers(self):
+        return self.browser.page().headers
+
+    def expiry(self):
+        """Returns the expiry that the page of a token shows, as a program reads it."""
+        row = self.driver.find_element(By.XPATH, "//dt[normalize-space()='Expires']/following-sibling::dd//time")
+        return row.get_attribute("datetime")
 
     def secrets(self):
         """Returns the secrets that the page holds, wherever in it they are."""
@@ -82,6 +114,35 @@ class Person:
             secrets[0],
         ), "the secret can be seen"
         return secrets[0]
+
+    def preview(self):
+        """Returns the text of what the token of the form could do."""
+        return self.driver.find_element(By.ID, "preview").text
+
+    def forms(self):
+        """Returns the paths to which the forms of the page are sent, but for signing out."""
+        forms = {self.action(form) for form in self.browser.all("form[method=post]")}
+        return sorted(forms - {"/sign-out"})
+
+    def token(self, name, base="/tokens"):
+        """Opens the page of a token by the list, and returns its text."""
+        self.open(f"{base}?show=all")
+        return self.follow(name)
+
+    def shows_soon(self, path, text):
+        """Opens a page until it shows a text: what follows a request is written after its answer."""
+
+        def shown(_):
+            return text in self.open(path)
+
+        WebDriverWait(self.driver, 10).until(shown, f"{path} never shows “{text}”")
+        return self.text()
+
+    def create_token(self, name, base="/tokens", **fields):
+        """Creates a token by the form, and returns its secret."""
+        self.open(f"{base}/new")
+        self.submit(base, button="Create token", name=name, **fields)
+        return self.secret()
 
     def values(self, *names):
         """Returns the values of fields, as the form would send them."""
@@ -127,8 +188,8 @@ class Person:
         self.unfold(controls[0])
         kind = controls[0].get_attribute("type") or controls[0].tag_name
         if kind in ("radio", "checkbox"):
-            wanted = {value} if isinstance(value, str) else set(value)
             there = {control.get_attribute("value") for control in controls}
+            wanted = there if value is True else {value} if isinstance(value, str) else set(value)
             assert wanted <= there, f"{name} can be {sorted(there)}, not {sorted(wanted - there)}"
             for control in controls:
                 chosen = control.get_attribute("value") in wanted
@@ -153,6 +214,23 @@ class Person:
         self.browser.then(lambda: self.click(press))
         return self.text()
 
+    def post(self, path, **fields):
+        """Sends a form that no page has, from a page of this server. Returns the next page's text."""
+        self.browser.then(lambda: self.browser.js("""
+            const form = document.createElement('form');
+            form.method = 'post';
+            form.action = arguments[0];
+            for (const [name, value] of Object.entries(arguments[1])) {
+                const field = document.createElement('input');
+                field.name = name;
+                field.value = value;
+                form.append(field);
+            }
+            document.body.append(form);
+            form.submit();
+        """, path, fields))
+        return self.text()
+
     def unfold(self, element):
         """Opens the closed parts of the page that an element is in, the outer ones first."""
         closed = element.find_elements(By.XPATH, "ancestor::details[not(@open)]")
@@ -165,6 +243,12 @@ class Person:
             element.click()
         except (ElementClickInterceptedException, ElementNotInteractableException):
             self.browser.js("return arguments[0].labels[0]", element).click()
+
+
+def expect_text(text, *parts):
+    """Fails unless a text has all these parts."""
+    for part in parts:
+        assert part in text, f"“{part}” is missing in:\n{text}"
 
 
 def quoted(text):

@@ -5,42 +5,51 @@ import time
 import traceback
 
 import attacks
+import comforts
+import encrypted
 import sessions
 from checks import file_name, log_faults
 from chromium import chromium
 from installation import Installation
 from person import Person
 
-SCENES = [
-    attacks.another_site_cannot_act_for_a_person,
-    attacks.another_site_cannot_frame_a_page,
-    sessions.a_wrong_password_keeps_the_typed_name,
-    sessions.a_page_is_gone_after_signing_out,
-    sessions.signing_out_in_one_tab_signs_out_the_other,
-]
+PLAYS = {
+    "pages": [
+        attacks.another_site_cannot_act_for_a_person,
+        attacks.another_site_cannot_frame_a_page,
+        sessions.a_wrong_password_keeps_the_typed_name,
+        sessions.a_page_is_gone_after_signing_out,
+        sessions.signing_out_in_one_tab_signs_out_the_other,
+    ],
+    "encrypted": [
+        encrypted.a_cookie_is_for_this_host_alone,
+        encrypted.every_page_asks_for_encryption,
+    ],
+}
 
 
 def main():
     at = Installation()
     folder = pathlib.Path(at.facts["folder"])
-    faults, played = {}, []
+    faults, played = {}, {}
     with chromium() as browser:
-        for scene in SCENES:
+        for scene in PLAYS[at.facts["play"]]:
             for scripts in at.facts["scripts"]:
+                if scene in comforts.SCRIPTS_ONLY and not scripts:
+                    continue
                 name = f"{scene.__name__} {'with' if scripts else 'without'} scripts"
                 began = time.monotonic()
                 browser.start_over(scripts)
-                person = Person(browser, at)
                 try:
-                    scene(person)
+                    scene(Person(browser, at))
                     found = log_faults(browser)
                     assert not found, found
                 except Exception:
-                    shot = folder / f"{file_name(name)}.png"
-                    browser.picture(shot)
-                    told = f"{traceback.format_exc()}\nat {browser.driver.current_url}, drawn in {shot}:\n{browser.text()}"
-                    faults[name] = [told]
-                played.append([name, round(time.monotonic() - began, 1)])
+                    picture = folder / f"{file_name(name)}.png"
+                    browser.picture(picture)
+                    place = f"at {browser.driver.current_url}, drawn in {picture}"
+                    faults[name] = [f"{traceback.format_exc()}\n{place}:\n{browser.text()}"]
+                played[name] = round(time.monotonic() - began, 1)
     at.report(faults=faults, played=played)
 
 

@@ -4,6 +4,7 @@ import pathlib
 
 from checks import Checks, file_name
 from chromium import chromium
+from forms import FORMS
 from installation import Installation
 from person import Person
 
@@ -15,20 +16,37 @@ def main():
     checks = Checks(at.facts["packages"], at.facts["folder"])
     with chromium() as browser:
         for who, places in at.facts["places"]:
-            browser.start_over(scripts=True)
-            browser.cdp("Network.setCacheDisabled", cacheDisabled=True)
-            person = Person(browser, at)
-            if who:
-                person.sign_in(who)
+            person = visitor(who, browser, at)
             for place in places:
                 person.open(place["path"])
-                if person.code() != place["status"]:
-                    checks.faults[place["name"]] = [f"status {person.code()}: {person.text()}"]
-                    continue
-                draw(at.facts["pictures"], place["name"], browser)
-                checks.examine(place["name"], browser)
+                look(place["name"], place["status"], person, checks)
+        for who, forms in FORMS:
+            person = visitor(who, browser, at)
+            for form in forms:
+                form(person)
+                look(form.__name__.replace("_", " "), person.code(), person, checks)
     checks.validate()
     at.report(faults=checks.faults, bytes=checks.bytes)
+
+
+def visitor(handle, browser, at):
+    """Returns a person at a browser that was never used, signed in if they have a handle."""
+    browser.start_over(scripts=True)
+    # Each page is weighed with all that it loads.
+    browser.cdp("Network.setCacheDisabled", cacheDisabled=True)
+    person = Person(browser, at)
+    if handle:
+        person.sign_in(handle)
+    return person
+
+
+def look(name, status, person, checks):
+    """Checks the page that a person sees, and draws it."""
+    if person.code() != status or status >= 500:
+        checks.faults[name] = [f"status {person.code()}: {person.text()}"]
+        return
+    draw(person.installation.facts["pictures"], name, person.browser)
+    checks.examine(name, person.browser)
 
 
 def draw(folder, name, browser):

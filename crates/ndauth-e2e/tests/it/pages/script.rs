@@ -9,6 +9,7 @@ use ndauth_store::{Clock, Store};
 use serde_json::{Value, json};
 
 use super::PASSWORD;
+use crate::api::send;
 use crate::documents::root;
 use crate::installation::{Ended, Installation, KillOnDrop, Running, test_path};
 
@@ -46,7 +47,7 @@ async fn answer(at: &Installation, server: &Running, question: &Value) -> Value 
         "ndcli" => {
             let words = question["words"].as_array().expect("words").iter();
             let words: Vec<&str> = words.map(|word| word.as_str().expect("a word")).collect();
-            ended(&at.ndcli_with(server, &[("NDCLI_TOKEN", text("secret"))], &words, ""))
+            ended(&at.ndcli_with(server, &[("NDCLI_TOKEN", text("secret"))], &words, text("stdin")))
         }
         "sql" => {
             let store = Store::connect(&at.scratch.url, Clock::Database).await.expect("connected");
@@ -54,8 +55,21 @@ async fn answer(at: &Installation, server: &Running, question: &Value) -> Value 
             store.close().await.expect("closed");
             Value::Null
         }
+        "device" => device_code(server).into(),
         other => panic!("nobody answers {other}"),
     }
+}
+
+/// Returns the code that a device shows while it waits to be authorized.
+fn device_code(server: &Running) -> String {
+    let form = "client_id=ndcli&device_name=ndcli+on+build-3";
+    let request = format!(
+        "POST /oauth2/device_authorization HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\
+         content-type: application/x-www-form-urlencoded\r\ncontent-length: {}\r\n\r\n{form}",
+        form.len()
+    );
+    let answered = send(server, request.as_bytes());
+    answered.json()["user_code"].as_str().expect("a code").to_owned()
 }
 
 fn ended(ended: &Ended) -> Value {
