@@ -5,8 +5,10 @@ mod admission;
 pub(crate) mod caller;
 pub(crate) mod held;
 mod table;
+mod visit;
 mod whose;
 
 pub(crate) use admission::{Admitted, Reach};
 pub use table::{Does, Holding, Kind, Operation, Row, Rule, TABLE};
+pub use visit::{OpenVisit, Visit};
 pub use whose::Whose;

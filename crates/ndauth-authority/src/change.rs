@@ -167,7 +167,7 @@ pub(crate) async fn change<T, E: ChangeError, F: Future<Output = Result<Done<T>,
 ) -> Result<Changed<T>, E> {
     let known = match credential {
         Credential::Console => None,
-        Credential::Nothing | Credential::Secret { .. } => {
+        _ => {
             let (read, by) = authority.read_as(credential, operation, whose).await?;
             // Counted here, because the closure below may run more than once.
             if operation.mints()

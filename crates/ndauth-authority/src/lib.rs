@@ -23,20 +23,21 @@ mod throttle;
 mod tokens;
 mod validation;
 
-pub use access::Whose;
 pub(crate) use access::caller::Caller;
 pub use access::caller::{Credential, Life};
 pub use access::held::OwnerName;
+pub use access::{OpenVisit, Visit, Whose};
 pub use authority::{Authority, LoginWing, OperatorWing, OrgWing, TokenWing, ValidationWing};
 pub use change::Changed;
 pub use error::{AuthorityError, MAX_LIVE_TOKENS, MOST_OFFERS};
 pub use logins::{
     CodeRequest, ExchangeRequest, Exchanged, GrantError, Granted, Link, LoginSettings, MySession, SignedIn,
-    StartedDevice, Visit, Visitor, WaitingDevice, WhichSessions,
+    StartedDevice, Visitor, WaitingDevice, WhichSessions,
 };
 pub use ndauth_store::{
-    Clock, CopyError, Cursor, DatabaseTls, DatabaseUrl, Engine, InvalidDatabaseUrl, Key, ManualClock,
-    MigrationState, ServerLock, StoreError, TlsMode, TokenOrder, TokenPage, TokenQuery, Use, check_folder,
+    AGES, Clock, CopyError, Cursor, DatabaseTls, DatabaseUrl, Engine, IDLE, InvalidDatabaseUrl, Key,
+    ManualClock, MigrationState, ServerLock, StoreError, TlsMode, TokenCounts, TokenOrder, TokenPage,
+    TokenQuery, TokenSearch, Use, check_folder,
 };
 pub use observations::uses::ReportedUse;
 pub use operator::{
@@ -44,7 +45,7 @@ pub use operator::{
     RestoredCopy, RotatedService, ServiceView, SessionView, Settled, Settlement, Tidied, parse_export,
 };
 pub use orgs::{
-    Acceptance, Announced, BrokenToken, Impact, MemberShown, NewOrg, NewPolicy, OfferShown, OrgShown,
+    Acceptance, Announced, BrokenToken, Impact, MemberShown, MyOrg, NewOrg, NewPolicy, OfferShown, OrgShown,
     PoliciesShown, PolicySet,
 };
 pub use preflight::Preflight;
@@ -52,7 +53,7 @@ pub use reading::AsOf;
 pub use rewound::Rewound;
 pub use tokens::{
     Explained, Explanation, Inquiry, Minted, MintedWhen, NewToken, Renewing, RevokedAll, Revoking, Rotated,
-    Settling, Shown, Subject, TokenList, Which,
+    Settling, Shown, Subject, TokenList, Which, token_search,
 };
 pub use validation::{
     Answer, BYTES_PER_TOKEN, CacheableVerdict, CallerIdentity, Freshness, News, Question, Reader, Readiness,

@@ -15,6 +15,6 @@ pub use exchange::{ExchangeRequest, Exchanged};
 pub use links::Link;
 pub(crate) use passwords::Passwords;
 pub(crate) use sessions::draw_for;
-pub use sessions::{Granted, MySession, Visit, Visitor, WhichSessions};
+pub use sessions::{Granted, MySession, Visitor, WhichSessions};
 pub use settings::LoginSettings;
 pub use sign_in::SignedIn;

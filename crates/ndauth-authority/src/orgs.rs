@@ -12,5 +12,5 @@ pub use members::MemberShown;
 pub use offers::{Acceptance, OfferShown};
 pub use org::{NewOrg, OrgShown};
 pub(crate) use org::{live_org, unfrozen};
-pub use policies::{Announced, NewPolicy, PoliciesShown, PolicySet};
+pub use policies::{Announced, MyOrg, NewPolicy, PoliciesShown, PolicySet};
 pub(crate) use policies::{NETWORKS, name_networks};

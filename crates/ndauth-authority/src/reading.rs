@@ -1,6 +1,7 @@
 //! Reading: opens a view of the database, once the caller is identified and admitted.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use ndauth_core::{
     Account, Counts, Handle, LastUse, Org, Owner, Refusal, Scope, Timestamp, TokenId, TokenView,
@@ -29,10 +30,16 @@ impl Authority {
         credential: &Credential,
         operation: Operation,
         whose: &Whose,
-    ) -> Result<(Read, Admitted), AuthorityError> {
-        let read = self.store.read().await?;
+    ) -> Result<(Arc<Read>, Admitted), AuthorityError> {
+        let (read, caller) = match credential {
+            Credential::Visit(visit) => (Arc::clone(&visit.read), Ok(Caller::from(&**visit))),
+            _ => {
+                let read = Arc::new(self.store.read().await?);
+                let caller = self.identify(&read, credential).await;
+                (read, caller)
+            }
+        };
         self.standing.admit(operation, read.installation())?;
-        let caller = self.identify(&read, credential).await;
         self.note_presented(&read, credential, &caller).await?;
         let by = self.admit(&read, caller?, operation, whose).await?;
         self.observe(credential, &by, &read);
@@ -120,7 +127,7 @@ impl Authority {
         let (record, last) = (&held.record, LastUse { at: read.now(), address: *from });
         let client = match credential {
             Credential::Secret { client, .. } => client.clone(),
-            Credential::Nothing | Credential::Console => None,
+            _ => None,
         };
         let counts = Counts::one(if by.operation.reads() { Scope::Ro } else { Scope::Rw });
         let org = match &by.reach {

@@ -26,4 +26,4 @@ pub use secrets::Settling;
 pub(crate) use secrets::{LockedFamily, draw, end, settle, unlocked};
 pub use show::{Shown, TokenList};
 pub(crate) use suspend::level_in;
-pub use which::Which;
+pub use which::{Which, token_search};

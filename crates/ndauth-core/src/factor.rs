@@ -1,5 +1,7 @@
 //! Factors: the bounds on a token's power, each judged in turn.
 
+use std::fmt;
+
 /// One bound on what a token may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Factor {
@@ -33,6 +35,29 @@ pub enum Factor {
     Lockdown,
     /// The org's policy.
     Policy,
+}
+
+impl fmt::Display for Factor {
+    /// Writes its name for people, such as `not before`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Factor::Secret => "secret",
+            Factor::NotBefore => "not before",
+            Factor::Life => "life",
+            Factor::Suspension => "suspension",
+            Factor::Owner => "owner",
+            Factor::Service => "service",
+            Factor::Audience => "audience",
+            Factor::Network => "network",
+            Factor::Catalogue => "catalogue",
+            Factor::Grants => "grants",
+            Factor::Scope => "scope",
+            Factor::Orgs => "orgs",
+            Factor::Role => "role",
+            Factor::Lockdown => "lockdown",
+            Factor::Policy => "policy",
+        })
+    }
 }
 
 impl Factor {

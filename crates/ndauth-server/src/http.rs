@@ -2,14 +2,15 @@
 //! calls the authority, and renders responses. A route without a row in the access table is not served.
 
 mod fields;
+mod layout;
 pub(crate) mod links;
-mod pages;
 mod site;
 mod visitor;
 
 mod problem;
 
 mod request;
+mod route;
 
 mod sign_in;
 
@@ -22,6 +23,8 @@ mod authorize;
 mod metadata;
 mod reference;
 
+mod pages;
+
 use std::sync::Arc;
 
 use axum::Router;
@@ -31,35 +34,20 @@ use axum::http::header::{
 };
 use axum::http::{HeaderMap, HeaderValue};
 use axum::response::IntoResponse;
-use axum::routing::{MethodRouter, get, post};
+use axum::routing::{get, post};
 use ndauth_core::Problem;
 use tower_http::csrf::CsrfLayer;
 
-use pages::POLICY;
+use layout::POLICY;
 use problem::ClientKind;
+use route::{HttpRoute, person, program};
 
 pub(crate) use problem::{ApiFailure, OAuthError, problem_of};
 pub(crate) use site::{MAX_BODY, Peer, Site};
 
-/// A route.
-struct HttpRoute {
-    /// The method, a blank and the path: its name in the access table, and in the metrics.
-    name: &'static str,
-    client: ClientKind,
-    handler: fn() -> MethodRouter<Arc<Site>>,
-}
-
-const fn person(name: &'static str, handler: fn() -> MethodRouter<Arc<Site>>) -> HttpRoute {
-    HttpRoute { name, client: ClientKind::Person, handler }
-}
-
-const fn program(name: &'static str, handler: fn() -> MethodRouter<Arc<Site>>) -> HttpRoute {
-    HttpRoute { name, client: ClientKind::Program, handler }
-}
-
-/// Every route.
+/// The routes, but for those of the pages of a signed-in person.
 #[rustfmt::skip]
-const ROUTES: [HttpRoute; 22] = [
+const ROUTES: [HttpRoute; 23] = [
     program("GET /.well-known/oauth-protected-resource",   || get(metadata::show_resource)),
     program("GET /.well-known/oauth-authorization-server", || get(metadata::show)),
     program("GET /openapi.json",                           || get(reference::openapi)),
@@ -81,20 +69,20 @@ const ROUTES: [HttpRoute; 22] = [
     person("GET /device",                                  || get(device::show)),
     person("POST /device",                                 || post(device::look)),
     person("POST /device/decision",                        || post(device::decide)),
-    person("GET /assets/style.css",                        || get(pages::style)),
+    person("GET /assets/style.css",                        || get(layout::style)),
+    person("GET /assets/page.js",                          || get(layout::script)),
 ];
 
-impl HttpRoute {
-    fn path(&self) -> &'static str {
-        self.name.split_once(' ').map_or(self.name, |(_, path)| path)
-    }
+/// Returns every route.
+fn routes() -> impl Iterator<Item = &'static HttpRoute> {
+    ROUTES.iter().chain(pages::routes())
 }
 
 /// Returns the router of all routes.
 pub(crate) fn router(site: Site) -> Router {
     let site = Arc::new(site);
     let only = |client: ClientKind| {
-        let routes = ROUTES.iter().filter(move |route| route.client == client);
+        let routes = routes().filter(move |route| route.client == client);
         routes.fold(Router::new(), |router, route| router.route(route.path(), (route.handler)()))
     };
     let here = CsrfLayer::new().with_rejection_response(|_| problem::cross_site().into_response());
@@ -119,8 +107,7 @@ pub(crate) fn guard(headers: &mut HeaderMap, is_secure: bool) {
 
 /// Returns the response to a request on the route of this name that failed before its handler.
 pub(crate) fn refused(name: &str, problem: &Problem) -> axum::response::Response {
-    let client =
-        ROUTES.iter().find(|route| route.name == name).map_or(ClientKind::Person, |route| route.client);
+    let client = routes().find(|route| route.name == name).map_or(ClientKind::Person, |route| route.client);
     problem::refused(client, problem)
 }
 

@@ -9,6 +9,7 @@ mod connection;
 mod received;
 mod unsent;
 
+mod cursors;
 mod headers;
 mod verdict;
 

@@ -48,6 +48,8 @@ mod policies;
 mod tickets;
 mod tokens;
 
+mod token_counts;
+
 mod token_names;
 
 mod mirror;
@@ -72,7 +74,8 @@ pub use secrets::{Family, FoundSecret, MintCounts};
 pub use server_lock::ServerLock;
 pub use sessions::SeenSession;
 pub use tickets::{Ticket, TicketKind};
-pub use tokens::{Cursor, Key, TokenOrder, TokenPage, TokenQuery};
+pub use token_counts::{AGES, IDLE, TokenCounts};
+pub use tokens::{Cursor, Key, TokenOrder, TokenPage, TokenQuery, TokenSearch};
 pub use transaction::{Moment, Read, Write};
 pub use unreachable::Unreachable;
 pub use url::{DatabaseTls, DatabaseUrl, Engine, InvalidDatabaseUrl, TlsMode};

@@ -19,7 +19,7 @@ impl Read {
     }
 
     /// Returns the policies of these orgs, for the orgs that have any.
-    pub(crate) async fn policies(&self, orgs: &[OrgId]) -> Result<BTreeMap<OrgId, Policies>, StoreError> {
+    pub async fn policies(&self, orgs: &[OrgId]) -> Result<BTreeMap<OrgId, Policies>, StoreError> {
         let ids = || orgs.iter().map(|id| id.uuid());
         let rows = org_policy::Entity::find()
             .filter(org_policy::Column::OrgId.is_in(ids()))

@@ -3,14 +3,20 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use ndauth_core::{AccountId, Expiry, SecretId, SecretKind, Session, SessionId, Timestamp};
+use ndauth_core::{
+    Account, AccountId, Expiry, SecretHash, SecretId, SecretKind, Session, SessionId, Timestamp,
+};
 use sea_orm::ActiveValue::Set;
 use sea_orm::prelude::Uuid;
 use sea_orm::sea_query::{Expr, ExprTrait};
-use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, IdenStatic, Iterable, JoinType,
+    PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait, Select,
+};
 
+use crate::accounts::account;
 use crate::columns::{Columns, duration_micros, expiry_micros};
-use crate::secrets::secret;
+use crate::secrets::{FoundSecret, secret};
 use crate::tokens::token;
 use crate::{Read, StoreError, TicketKind, Write};
 use session::{ActiveModel, Column, Entity, Model};
@@ -52,6 +58,35 @@ impl Read {
     pub async fn find_session(&self, id: SessionId) -> Result<Option<Session>, StoreError> {
         let row = Entity::find_by_id(id.uuid()).one(&self.transaction).await?;
         row.map(Session::try_from).transpose()
+    }
+
+    /// Returns a session's secret by its hash, with the session and its account, in one statement. The two are `None`
+    /// if the secret is not of a session.
+    pub async fn find_session_secret(
+        &self,
+        hash: &SecretHash,
+    ) -> Result<Option<(FoundSecret, Option<(Session, Account)>)>, StoreError> {
+        let mut query = secret::Entity::find().select_only();
+        query = with_prefix::<secret::Entity>(query, "secret_");
+        query = with_prefix::<Entity>(query, "session_");
+        query = with_prefix::<account::Entity>(query, "account_");
+        let of_session = secret::Entity::belongs_to(Entity).from(secret::Column::SessionId).to(Column::Id);
+        let of_account = Entity::belongs_to(account::Entity).from(Column::AccountId).to(account::Column::Id);
+        let query = query
+            .join(JoinType::LeftJoin, of_session.into())
+            .join(JoinType::LeftJoin, of_account.into())
+            .filter(secret::Column::Hash.eq(hash.bytes().to_vec()));
+        let statement = query.build(self.transaction.get_database_backend());
+        let Some(row) = self.transaction.query_one_raw(statement).await? else { return Ok(None) };
+        let found = FoundSecret::try_from(secret::Model::from_query_result(&row, "secret_")?)?;
+        let session = Model::from_query_result_optional(&row, "session_")?;
+        let account = account::Model::from_query_result_optional(&row, "account_")?;
+        Ok(Some(match (session, account) {
+            (Some(session), Some(account)) => {
+                (found, Some((Session::try_from(session)?, Account::try_from(account)?)))
+            }
+            _ => (found, None),
+        }))
     }
 
     /// Returns every session, ended or not, oldest first.
@@ -104,6 +139,14 @@ impl Read {
             .filter(of_sessions.or(of_accounts));
         Ok(ids.into_tuple().all(&self.transaction).await?)
     }
+}
+
+/// Selects the columns of a table under names with a prefix.
+fn with_prefix<E: EntityTrait>(query: Select<secret::Entity>, prefix: &str) -> Select<secret::Entity> {
+    E::Column::iter().fold(query, |query, column| {
+        let name = format!("{prefix}{}", column.as_str());
+        query.column_as(column.into_expr(), name)
+    })
 }
 
 impl Write {

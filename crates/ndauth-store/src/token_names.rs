@@ -3,11 +3,9 @@
 
 use ndauth_core::{Label, Owner, SecretPrefix, Token};
 use sea_orm::prelude::Uuid;
-use sea_orm::sea_query::{Expr, ExprTrait};
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait, Select};
+use sea_orm::{ColumnTrait, QueryFilter, QueryOrder, QuerySelect, Select};
 
-use crate::secrets::secret;
-use crate::tokens::{owned_by, token, underived};
+use crate::tokens::{has_prefix, owned_by, token, underived};
 use crate::{Read, StoreError};
 
 impl Read {
@@ -18,14 +16,7 @@ impl Read {
         prefix: SecretPrefix,
         most: u64,
     ) -> Result<Vec<Token>, StoreError> {
-        // A subquery per token of the owner, looked up by its index: others may have millions.
-        let of_prefix = secret::Entity::find()
-            .select_only()
-            .column(secret::Column::Id)
-            .filter(secret::Column::TokenId.into_expr().eq(token::Column::Id.into_expr()))
-            .filter(secret::Column::Prefix.eq(prefix.to_string()))
-            .into_query();
-        self.some_tokens(owner, underived().filter(Expr::exists(of_prefix)), most).await
+        self.some_tokens(owner, underived().filter(has_prefix(prefix)), most).await
     }
 
     /// Returns the tokens of an owner, or of all owners, with ids in a range, up to a limit.

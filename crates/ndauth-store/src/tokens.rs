@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use ndauth_core::{
     Account, AccountId, Actions, Actor, Description, Expiry, Grant, Grants, Handle, Label, Level, Names,
-    Network, Networks, Org, OrgId, OrgSlug, Orgs, Owner, RevocationReason, ServiceId, Services, SessionId,
-    Suspension, Timestamp, Token, TokenId, TokenView, WholeSecond,
+    Network, Networks, Org, OrgId, OrgSlug, Orgs, Owner, RevocationReason, SecretPrefix, ServiceId, Services,
+    SessionId, Suspension, Timestamp, Token, TokenId, TokenView, WholeSecond,
 };
 use sea_orm::ActiveValue::Set;
-use sea_orm::sea_query::{Expr, ExprTrait, Func, SimpleExpr};
+use sea_orm::prelude::Uuid;
+use sea_orm::sea_query::{Expr, ExprTrait, Func, LikeExpr, SimpleExpr};
 use sea_orm::{
     ColumnTrait, EntityTrait, Order, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait,
     Select, UpdateMany,
@@ -42,6 +43,8 @@ pub struct TokenQuery {
     pub unused_for: Option<Duration>,
     /// If set, only live tokens that expire within this time.
     pub ends_within: Option<Duration>,
+    /// If set, only tokens that it finds.
+    pub search: Option<TokenSearch>,
     /// The order.
     pub order: TokenOrder,
     /// True if the order is reversed.
@@ -50,6 +53,17 @@ pub struct TokenQuery {
     pub after: Option<Cursor>,
     /// The maximum number of tokens.
     pub limit: u64,
+}
+
+/// A search in a list of tokens: it finds a token by any of these.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TokenSearch {
+    /// A part of the name, in any case.
+    pub name: String,
+    /// The prefix of one of its secrets.
+    pub prefix: Option<SecretPrefix>,
+    /// The first and the last id of a range.
+    pub ids: Option<(Uuid, Uuid)>,
 }
 
 /// The order of a list of tokens, whose ties are ordered by creation.
@@ -90,6 +104,7 @@ impl TokenQuery {
             include_revoked,
             unused_for: None,
             ends_within: None,
+            search: None,
             order: TokenOrder::Made,
             reverse: false,
             after: None,
@@ -201,6 +216,16 @@ impl Read {
             query = query
                 .filter(token::Column::ExpiresAt.lt(now.saturating_add(duration_micros(span))))
                 .filter(token::Column::ExpiresAt.gt(now));
+        }
+        if let Some(TokenSearch { name, prefix, ids }) = &asked.search {
+            let mut found = name_has(name);
+            if let Some(prefix) = prefix {
+                found = found.or(has_prefix(*prefix));
+            }
+            if let Some((low, high)) = ids {
+                found = found.or(token::Column::Id.between(*low, *high));
+            }
+            query = query.filter(found);
         }
         if let Some(Cursor { key: at, id }) = &asked.after {
             let at = match at {
@@ -427,6 +452,25 @@ struct Restrictions {
 /// Selects the tokens that owners created. Tokens derived from sessions are not listed.
 pub(crate) fn underived() -> Select<token::Entity> {
     token::Entity::find().filter(token::Column::SessionId.is_null())
+}
+
+/// Returns the condition that a token's name has a part, in any case of ASCII letters.
+fn name_has(part: &str) -> SimpleExpr {
+    let escaped = part.to_lowercase().replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
+    let pattern = LikeExpr::new(format!("%{escaped}%")).escape('\\');
+    SimpleExpr::from(Func::lower(token::Column::Name.into_expr())).like(pattern)
+}
+
+/// Returns the condition that one of a token's secrets has a prefix. Each token's secrets are looked up by their index:
+/// others may have millions.
+pub(crate) fn has_prefix(prefix: SecretPrefix) -> SimpleExpr {
+    let of_prefix = secret::Entity::find()
+        .select_only()
+        .column(secret::Column::Id)
+        .filter(secret::Column::TokenId.into_expr().eq(token::Column::Id.into_expr()))
+        .filter(secret::Column::Prefix.eq(prefix.to_string()))
+        .into_query();
+    Expr::exists(of_prefix)
 }
 
 pub(crate) fn owned_by(owner: Owner) -> SimpleExpr {

@@ -43,6 +43,6 @@ pub use table::{Rows, detailed};
 pub use text::{aside, hint, shown, warn};
 pub use token::{
     PlaceShown, RevocationShown, RotationShown, SecretShown, TokenShown, ago, day, minute, names_or_all,
-    nonsense, required_timestamp,
+    nonsense, required_timestamp, who_can_change,
 };
 pub use usage::{Habit, usage};

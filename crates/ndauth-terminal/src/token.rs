@@ -397,6 +397,18 @@ pub fn ago(then: Timestamp, now: Timestamp) -> String {
     }
 }
 
+/// Returns the people who can change a refusal, in words.
+pub fn who_can_change(refused: &v1::Refused) -> Option<&'static str> {
+    match refused.who_can_change_it() {
+        v1::Who::Unspecified | v1::Who::Nobody => None,
+        v1::Who::Caller => Some("the token's user"),
+        v1::Who::Owner => Some("the token's owner"),
+        v1::Who::OrgAdmin => Some("an admin of the org"),
+        v1::Who::Operator => Some("the operator of the server"),
+        v1::Who::Service => Some("the operator of the service that asks"),
+    }
+}
+
 /// Reads an instant that every valid response holds.
 pub fn required_timestamp(
     field: &str,

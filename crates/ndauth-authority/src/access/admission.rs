@@ -76,6 +76,11 @@ impl Admitted {
         }
     }
 
+    /// Returns true if a person may perform another operation in an org in which it has this role. It takes no query.
+    pub(crate) fn may_with_role(&self, operation: Operation, role: Role) -> bool {
+        matches!(rule(operation, Kind::Org, &self.caller), Rule::Member(needed) if role >= needed)
+    }
+
     /// Returns the org that the caller was admitted in.
     pub(crate) fn org(&self) -> Result<&Org, AuthorityError> {
         match &self.reach {
@@ -180,10 +185,12 @@ fn rule(operation: Operation, kind: Kind, caller: &Caller) -> Rule {
     let Some(row) = operation.row(kind) else { return Rule::No };
     match caller {
         Caller::Console => row.console,
+        // A browser presents its session by its cookie alone, and programs never do.
+        Caller::Session { session, by_cookie, .. } if session.browser != *by_cookie => Rule::No,
         Caller::Session { session, .. } => match (row.session, session.browser) {
             (Rule::Browser, true) => Rule::Yes,
-            (Rule::Browser, false) | (_, true) => Rule::No,
-            (rule, false) => rule,
+            (Rule::Browser, false) => Rule::No,
+            (rule, _) => rule,
         },
         Caller::Token { held, .. } => match held.token.owner {
             Owner::Account(_) => row.token,

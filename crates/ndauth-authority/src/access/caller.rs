@@ -10,6 +10,7 @@ use ndauth_core::{
 use ndauth_store::{Family, Read};
 
 use super::held::{Held, Judging, OwnerName, orphan, owner_of};
+use super::visit::OpenVisit;
 use crate::AuthorityError;
 
 /// The credential of a request.
@@ -32,6 +33,15 @@ pub enum Credential {
         /// for a name.
         service: Option<String>,
     },
+    /// The session secret in a browser's cookie, which the pages alone read.
+    Cookie {
+        /// The secret.
+        secret: Secret,
+        /// The browser's address, if known.
+        from: Option<IpAddr>,
+    },
+    /// A browser's session that is identified already, with the view in which a page asks all its questions.
+    Visit(Arc<OpenVisit>),
     /// The console: a person at the database's machine who may open the database.
     Console,
 }
@@ -51,14 +61,17 @@ impl Credential {
     pub(crate) fn service_name(&self) -> Option<&str> {
         match self {
             Credential::Secret { service, .. } => service.as_deref(),
-            Credential::Nothing | Credential::Console => None,
+            Credential::Nothing | Credential::Cookie { .. } | Credential::Visit(_) | Credential::Console => {
+                None
+            }
         }
     }
 
     /// Returns the address that the secret was presented from, if known.
     pub fn from(&self) -> Option<IpAddr> {
         match self {
-            Credential::Secret { from, .. } => *from,
+            Credential::Secret { from, .. } | Credential::Cookie { from, .. } => *from,
+            Credential::Visit(visit) => visit.from(),
             Credential::Nothing | Credential::Console => None,
         }
     }
@@ -90,6 +103,8 @@ pub(crate) enum Caller {
         prefix: SecretPrefix,
         /// The id of the secret that was presented.
         secret: SecretId,
+        /// True if the secret was in a browser's cookie.
+        by_cookie: bool,
     },
     /// An account through one of its personal tokens, or an org through one of its own.
     Token {
@@ -103,6 +118,18 @@ pub(crate) enum Caller {
         /// The service.
         service: Service,
     },
+}
+
+impl From<&OpenVisit> for Caller {
+    fn from(visit: &OpenVisit) -> Caller {
+        Caller::Session {
+            account: visit.account.clone(),
+            session: visit.session.clone(),
+            prefix: visit.prefix,
+            secret: visit.secret,
+            by_cookie: true,
+        }
+    }
 }
 
 impl Caller {
@@ -194,10 +221,12 @@ pub(crate) async fn identify(
     judging: Judging<'_>,
     credential: &Credential,
 ) -> Result<Caller, AuthorityError> {
-    let (secret, from) = match credential {
+    let (secret, from, by_cookie) = match credential {
         Credential::Console => return Ok(Caller::Console),
         Credential::Nothing => return Err(AuthorityError::CredentialMissing),
-        Credential::Secret { secret, from, .. } => (secret, *from),
+        Credential::Secret { secret, from, .. } => (secret, *from, false),
+        Credential::Cookie { secret, from } => (secret, *from, true),
+        Credential::Visit(visit) => (visit.cookie(), visit.from(), true),
     };
     match secret.kind() {
         SecretKind::Personal | SecretKind::Org | SecretKind::Session | SecretKind::Service => {}
@@ -205,29 +234,12 @@ pub(crate) async fn identify(
             return Err(Refusal::Kind(kind).into());
         }
     }
+    if secret.kind() == SecretKind::Session {
+        return of_session(read, secret, by_cookie).await;
+    }
     let found = read.find_secret(&secret.hash()).await?.ok_or(Refusal::Unknown)?;
     match found.family {
-        Family::Session(id) => {
-            let not_before = read.installation().not_before;
-            if found.record.judge_minting(not_before).is_err() {
-                return Err(AuthorityError::SessionRevoked(not_before));
-            }
-            let session = read.find_session(id).await?.ok_or_else(|| orphan(&found, "session_id"))?;
-            let account =
-                read.find_account(session.account).await?.ok_or_else(|| orphan(&found, "session_id"))?;
-            // Checked first, because disabling the account also ended the session.
-            if account.disabled_at.is_some() {
-                return Err(AuthorityError::AccountDisabled);
-            }
-            if let Some(at) = session.revoked_at {
-                return Err(AuthorityError::SessionRevoked(at));
-            }
-            if session.expires_at.min(found.record.ends_at).is_past(read.now()) {
-                return Err(AuthorityError::SessionExpired);
-            }
-            let (prefix, secret) = (found.record.prefix, found.record.id);
-            Ok(Caller::Session { account, session, prefix, secret })
-        }
+        Family::Session(_) => Err(orphan(&found, "session_id").into()),
         Family::Service(id) => {
             let service = read.find_service(id).await?.ok_or_else(|| orphan(&found, "service_id"))?;
             Caller::judge_service(&service, &found.record, judging.not_before, judging.now)?;
@@ -240,4 +252,26 @@ pub(crate) async fn identify(
             Caller::of_token(held, from, judging)
         }
     }
+}
+
+/// Identifies the account that a session's secret stands for.
+async fn of_session(read: &Read, secret: &Secret, by_cookie: bool) -> Result<Caller, AuthorityError> {
+    let (found, of) = read.find_session_secret(&secret.hash()).await?.ok_or(Refusal::Unknown)?;
+    let not_before = read.installation().not_before;
+    if found.record.judge_minting(not_before).is_err() {
+        return Err(AuthorityError::SessionRevoked(not_before));
+    }
+    let (session, account) = of.ok_or_else(|| orphan(&found, "session_id"))?;
+    // Checked first, because disabling the account also ended the session.
+    if account.disabled_at.is_some() {
+        return Err(AuthorityError::AccountDisabled);
+    }
+    if let Some(at) = session.revoked_at {
+        return Err(AuthorityError::SessionRevoked(at));
+    }
+    if session.expires_at.min(found.record.ends_at).is_past(read.now()) {
+        return Err(AuthorityError::SessionExpired);
+    }
+    let (prefix, secret) = (found.record.prefix, found.record.id);
+    Ok(Caller::Session { account, session, prefix, secret, by_cookie })
 }

@@ -23,7 +23,7 @@ pub enum Rule {
     Login,
     /// Permitted.
     Yes,
-    /// Only a browser's session is permitted, by its cookie. It may do nothing else, so another site cannot
+    /// Only a browser's session is permitted, by its cookie. Pages alone read the cookie, so another site cannot
     /// use it to call the API.
     Browser,
     /// A session may, if the person logged in within the last 15 minutes.
@@ -177,53 +177,53 @@ const CONFIRMED: Rule = SelfRotating(Holding::Confirmed);
 //  operation          does     calls
 //      kind  verb                                     nobody console session   token         org's token   service
 operations! {
-    CreateToken Changes ["ndauth.v1.TokenService/CreateToken"] {
+    CreateToken Changes ["ndauth.v1.TokenService/CreateToken", "POST /tokens", "POST /orgs/{org}/tokens"] {
         Mine   "create tokens"                         [No,  No,  Yes,      Login,        Login,        No]
         Org    "create an org's tokens"                [No,  No,  ADMIN,    Login,        Login,        No]
     }
-    ListTokens Reads ["ndauth.v1.TokenService/ListTokens"] {
+    ListTokens Reads ["ndauth.v1.TokenService/ListTokens", "GET /tokens", "GET /orgs/{org}/tokens"] {
         Mine   "list tokens"                           [No,  No,  Yes,      READ_TOKENS,  No,           No]
         Org    "list an org's tokens"                  [No,  No,  ADMIN,    Login,        Login,        No]
     }
-    GetToken Reads ["ndauth.v1.TokenService/GetToken"] {
+    GetToken Reads ["ndauth.v1.TokenService/GetToken", "GET /tokens/{token}", "GET /orgs/{org}/tokens/{token}"] {
         Mine   "show other tokens"                     [No,  No,  Yes,      READ_OR_ITSELF, ItselfInside, No]
         Org    "show an org's tokens"                  [No,  No,  ADMIN,    Login,        Login,        No]
     }
-    UpdateToken Changes ["ndauth.v1.TokenService/UpdateToken"] {
+    UpdateToken Changes ["ndauth.v1.TokenService/UpdateToken", "POST /tokens/{token}/describe", "POST /orgs/{org}/tokens/{token}/describe"] {
         Mine   "describe tokens"                       [No,  No,  Yes,      Login,        Login,        No]
         Org    "describe an org's tokens"              [No,  No,  ADMIN,    Login,        Login,        No]
     }
-    RevokeToken Changes ["ndauth.v1.TokenService/RevokeToken"] {
+    RevokeToken Changes ["ndauth.v1.TokenService/RevokeToken", "POST /tokens/{token}/revoke", "POST /orgs/{org}/tokens/{token}/revoke"] {
         Mine   "revoke other tokens"                   [No,  No,  Yes,      Itself,       Itself,       No]
         Org    "revoke an org's tokens"                [No,  No,  ADMIN,    Login,        Login,        No]
         Anyone "revoke anybody's tokens"               [No,  Yes, No,       No,           No,           No]
     }
-    RotateToken Changes ["ndauth.v1.TokenService/RotateToken"] {
+    RotateToken Changes ["ndauth.v1.TokenService/RotateToken", "POST /tokens/{token}/rotate", "POST /orgs/{org}/tokens/{token}/rotate"] {
         Mine   "rotate tokens"                         [No,  No,  Yes,      CURRENT,      CURRENT,      No]
         Org    "rotate an org's tokens"                [No,  No,  ADMIN,    Login,        Login,        No]
     }
-    ConfirmRotation Changes ["ndauth.v1.TokenService/ConfirmRotation"] {
+    ConfirmRotation Changes ["ndauth.v1.TokenService/ConfirmRotation", "POST /tokens/{token}/confirm", "POST /orgs/{org}/tokens/{token}/confirm"] {
         Mine   "confirm rotations"                     [No,  No,  Yes,      NEW,          NEW,          No]
         Org    "confirm rotations of an org's tokens"  [No,  No,  ADMIN,    Login,        Login,        No]
     }
-    DropRotation Changes ["ndauth.v1.TokenService/DropRotation"] {
+    DropRotation Changes ["ndauth.v1.TokenService/DropRotation", "POST /tokens/{token}/drop", "POST /orgs/{org}/tokens/{token}/drop"] {
         Mine   "drop rotations"                        [No,  No,  Yes,      CONFIRMED,    CONFIRMED,    No]
         Org    "drop rotations of an org's tokens"     [No,  No,  ADMIN,    Login,        Login,        No]
     }
-    RetireSecret Changes ["ndauth.v1.TokenService/RetireSecret"] {
+    RetireSecret Changes ["ndauth.v1.TokenService/RetireSecret", "POST /tokens/{token}/retire", "POST /orgs/{org}/tokens/{token}/retire"] {
         Mine   "retire secrets"                        [No,  No,  Yes,      CONFIRMED,    CONFIRMED,    No]
         Org    "retire secrets of an org's tokens"     [No,  No,  ADMIN,    Login,        Login,        No]
     }
-    RenewToken Changes ["ndauth.v1.TokenService/RenewToken"] {
+    RenewToken Changes ["ndauth.v1.TokenService/RenewToken", "POST /tokens/{token}/renew", "POST /orgs/{org}/tokens/{token}/renew"] {
         Mine   "renew tokens"                          [No,  No,  Yes,      CURRENT,      CURRENT,      No]
         Org    "renew an org's tokens"                 [No,  No,  ADMIN,    Login,        Login,        No]
     }
-    SuspendToken Changes ["ndauth.v1.TokenService/SuspendToken"] {
+    SuspendToken Changes ["ndauth.v1.TokenService/SuspendToken", "POST /tokens/{token}/suspend", "POST /orgs/{org}/tokens/{token}/suspend"] {
         Mine   "suspend tokens"                        [No,  No,  Yes,      Login,        Login,        No]
         Org    "suspend an org's tokens"               [No,  No,  ADMIN,    Login,        Login,        No]
         Anyone "suspend anybody's tokens"              [No,  Yes, No,       No,           No,           No]
     }
-    ResumeToken Changes ["ndauth.v1.TokenService/ResumeToken"] {
+    ResumeToken Changes ["ndauth.v1.TokenService/ResumeToken", "POST /tokens/{token}/resume", "POST /orgs/{org}/tokens/{token}/resume"] {
         Mine   "resume tokens"                         [No,  No,  Yes,      Login,        Login,        No]
         Org    "resume an org's tokens"                [No,  No,  ADMIN,    Login,        Login,        No]
         Anyone "resume anybody's tokens"               [No,  Yes, No,       No,           No,           No]
@@ -233,7 +233,7 @@ operations! {
         Org    "revoke all tokens in an org"           [No,  No,  RECENT,   Login,        Login,        No]
         Anyone "revoke all tokens of others"           [No,  Yes, Operator, Login,        Login,        No]
     }
-    ExplainToken Reads ["ndauth.v1.TokenService/ExplainToken"] {
+    ExplainToken Reads ["ndauth.v1.TokenService/ExplainToken", "POST /tokens/preview", "POST /orgs/{org}/tokens/preview", "GET /tokens/{token}/explain", "GET /orgs/{org}/tokens/{token}/explain"] {
         Mine   "explain other tokens"                  [No,  No,  Yes,      ItselfInside, ItselfInside, No]
         Org    "explain an org's tokens"               [No,  No,  ADMIN,    Login,        Login,        No]
     }
@@ -249,7 +249,8 @@ operations! {
     RevokeSessions Changes ["ndauth.v1.AccountService/RevokeSessions"] {
         Mine   "end sessions"                          [No,  No,  Yes,      Login,        Login,        No]
     }
-    ListPermissions Reads ["ndauth.v1.PermissionService/ListPermissions"] {
+    ListPermissions Reads ["ndauth.v1.PermissionService/ListPermissions", "GET /tokens/new",
+                           "GET /orgs/{org}/tokens/new"] {
         Mine   "list permissions"                      [No,  Yes, Yes,      Yes,          Yes,          Yes]
     }
     // One question, by four protocols: gRPC, introspection, a proxy's request, and Envoy's own.
@@ -384,7 +385,8 @@ operations! {
         Mine   "ask for the endpoints"                 [Yes, No,  Yes,      Yes,          Yes,          Yes]
     }
     SignIn Changes ["GET /sign-in", "POST /sign-in", "GET /sign-in/link", "POST /sign-in/link", "GET /invitation",
-                    "POST /invitation", "POST /sign-out", "GET /signed-out", "GET /", "GET /assets/style.css"] {
+                    "POST /invitation", "POST /sign-in/again", "POST /sign-out", "GET /signed-out", "GET /",
+                    "GET /assets/style.css", "GET /assets/page.js"] {
         Mine   "sign in with a browser"                [Yes, No,  Browser,      No,           No,           No]
     }
     Authorize Changes ["GET /oauth2/authorize", "POST /oauth2/authorize"] {

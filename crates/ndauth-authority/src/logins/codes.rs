@@ -12,11 +12,11 @@ use ndauth_store::{Family, FoundSecret, Ticket, TicketKind, Write};
 use rand::rngs::SysRng;
 use serde::{Deserialize, Serialize};
 
-use super::sessions::{Granted, Visit, Visitor, end};
+use super::sessions::{Granted, Visitor, end};
 use crate::access::Operation;
 use crate::change::{CallerlessChange, ChangeError, Done, change_without_caller};
 use crate::throttle::Tried;
-use crate::{AuthorityError, LoginWing};
+use crate::{AuthorityError, LoginWing, Visit};
 
 /// A client's request for an authorization code.
 #[derive(Clone, Debug)]

@@ -10,12 +10,12 @@ use rand::rngs::SysRng;
 use serde::{Deserialize, Serialize};
 
 use super::codes::{ENDED, GrantError, live_account, read_details, ticket, written};
-use super::sessions::{Granted, Visit, Visitor};
+use super::sessions::{Granted, Visitor};
 use crate::access::Operation;
 use crate::change::change_without_caller;
 use crate::limits::{WAITING_DEVICES, network};
 use crate::throttle::Tried;
-use crate::{AuthorityError, LoginWing};
+use crate::{AuthorityError, LoginWing, Visit};
 
 /// A device that waits to be authorized.
 #[derive(Debug)]

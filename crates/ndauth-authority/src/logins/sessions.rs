@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use ndauth_core::{
-    Account, AccountId, Actor, Change, DisplayName, Expiry, Lifetime, Personal, Secret, SecretId, SecretKind,
+    AccountId, Actor, Change, DisplayName, Expiry, Lifetime, Personal, Secret, SecretId, SecretKind,
     SecretPrefix, SecretRecord, Session, SessionId, Timestamp,
 };
 use ndauth_store::{Family, Read, SeenSession, StoreError, Write};
@@ -12,7 +12,7 @@ use rand::rngs::SysRng;
 
 use crate::access::{Operation, Whose};
 use crate::change::{CallerlessChange, Changed, Done, change, change_without_caller};
-use crate::{AsOf, AuthorityError, Credential, LoginWing};
+use crate::{AsOf, AuthorityError, Caller, Credential, LoginWing, OpenVisit, Visit};
 
 /// A caller without a credential.
 #[derive(Clone, Debug, Default)]
@@ -21,17 +21,6 @@ pub struct Visitor {
     pub address: Option<IpAddr>,
     /// The caller's device, for people.
     pub device: Option<DisplayName>,
-}
-
-/// The account and the session that a browser's cookie stands for.
-#[derive(Debug)]
-pub struct Visit {
-    /// The account that is signed in.
-    pub account: Account,
-    /// The session.
-    pub session: Session,
-    /// The instant of the response.
-    pub now: Timestamp,
 }
 
 /// A session of the caller's account.
@@ -131,28 +120,45 @@ impl LoginWing<'_> {
 
     /// Returns the account and the session of a browser's cookie, and keeps the session alive.
     pub async fn visit(self, cookie: &Secret, visitor: &Visitor) -> Result<Visit, AuthorityError> {
-        let credential = Credential::secret(cookie.expose().parse().map_err(malformed)?, visitor.address);
-        let (read, by) = self.0.read_as(&credential, Operation::SignIn, &Whose::Mine).await?;
-        let (account, session) = by.session().map(|(account, session)| (account.clone(), session.clone()))?;
-        let now = read.now();
-        drop(read);
-        let until = self.idle_until(&session, now);
-        let stale = match (until, session.expires_at) {
+        Ok(self.open_visit(cookie, visitor).await?.close())
+    }
+
+    /// Like [`visit`](LoginWing::visit), and returns the view too, in which a page asks all its questions.
+    pub async fn open_visit(self, cookie: &Secret, visitor: &Visitor) -> Result<OpenVisit, AuthorityError> {
+        let visit = self.identify_browser(cookie, visitor).await?;
+        let until = self.idle_until(&visit.session, visit.now);
+        let stale = match (until, visit.session.expires_at) {
             (Expiry::At(until), Expiry::At(end)) => until.since(end) > SEEN,
             _ => false,
         };
-        if stale {
-            let id = session.id;
-            change_without_caller(self.0, Operation::SignIn, |callerless| async move {
-                // It may have ended since.
-                if callerless.session(id).await?.is_some() {
-                    callerless.extend_session(id, until).await?;
-                }
-                Ok::<_, AuthorityError>(callerless.observed(()))
-            })
-            .await?;
+        if !stale {
+            return Ok(visit);
         }
-        Ok(Visit { account, session, now })
+        // A change needs a connection of its own, so the view gives its own back first.
+        let id = visit.close().session.id;
+        change_without_caller(self.0, Operation::SignIn, |callerless| async move {
+            // It may have ended since.
+            if callerless.session(id).await?.is_some() {
+                callerless.extend_session(id, until).await?;
+            }
+            Ok::<_, AuthorityError>(callerless.observed(()))
+        })
+        .await?;
+        self.identify_browser(cookie, visitor).await
+    }
+
+    async fn identify_browser(self, cookie: &Secret, visitor: &Visitor) -> Result<OpenVisit, AuthorityError> {
+        let from = visitor.address;
+        let credential = Credential::Cookie { secret: cookie.clone(), from };
+        let (read, by) = self.0.read_as(&credential, Operation::SignIn, &Whose::Mine).await?;
+        let now = read.now();
+        match by.caller {
+            Caller::Session { account, session, prefix, secret, .. } => {
+                let visit = Visit { account, session, now };
+                Ok(OpenVisit::new(visit, (cookie.clone(), from), (prefix, secret), read))
+            }
+            Caller::Console | Caller::Token { .. } | Caller::Service { .. } => Err(by.refused()),
+        }
     }
 
     /// Ends the session of a browser's cookie, if it lives.
@@ -265,11 +271,6 @@ pub(crate) async fn draw_for(
     let record = SecretRecord { confirmed_at, ends_at, ..SecretRecord::pending(id, prefix, write.now()) };
     write.insert_secret(Family::Session(session), &record, &secret.hash(), None).await?;
     Ok(secret)
-}
-
-/// Returns the error for a cookie that is no secret. It does not occur, because the cookie was parsed before.
-fn malformed(why: ndauth_core::InvalidSecret) -> AuthorityError {
-    ndauth_core::Refusal::Malformed(why).into()
 }
 
 /// Finds the session that a secret belongs to, ended or not.

@@ -1,6 +1,7 @@
 //! The operator's view of everything.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use ndauth_core::{
     Account, AccountId, Handle, Org, OrgId, OrgSlug, Orgs, Owner, Role, SecretRecord, Service, Session,
@@ -159,7 +160,7 @@ impl OperatorWing<'_> {
         }
     }
 
-    async fn inspect(self, credential: &Credential) -> Result<(Read, Admitted), AuthorityError> {
+    async fn inspect(self, credential: &Credential) -> Result<(Arc<Read>, Admitted), AuthorityError> {
         self.0.read_as(credential, Operation::Inspect, &Whose::Anyone).await
     }
 }

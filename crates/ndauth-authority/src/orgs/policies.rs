@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use ndauth_core::{AnnouncedPolicy, Change, OrgPolicy, OrgSlug, Personal, Policies, Timestamp};
+use ndauth_core::{
+    AnnouncedPolicy, Change, Membership, OrgId, OrgPolicy, OrgSlug, Personal, Policies, Timestamp,
+};
 use ndauth_store::Read;
 
 use super::impact::Impact;
@@ -17,6 +19,15 @@ pub struct PoliciesShown {
     pub policies: Policies,
     /// The instant of the response.
     pub now: Timestamp,
+}
+
+/// An org that the caller is a member of, with its policies.
+#[derive(Debug)]
+pub struct MyOrg {
+    /// The org, and the caller's role in it.
+    pub membership: Membership,
+    /// Its policies.
+    pub policies: Policies,
 }
 
 /// A policy to be set.
@@ -71,6 +82,30 @@ impl OrgWing<'_> {
         let whose = Whose::Org(slug.clone());
         let (read, by) = self.0.read_as(credential, Operation::GetOrgPolicy, &whose).await?;
         Ok(PoliciesShown { policies: read.find_policies(by.org()?.id).await?, now: read.now() })
+    }
+
+    /// Lists the orgs of which the caller is a member, with their policies, by slug.
+    pub async fn list_mine(self, credential: &Credential) -> Result<Vec<MyOrg>, AuthorityError> {
+        let (read, by) = self.0.read_as(credential, Operation::ListOrgs, &Whose::Mine).await?;
+        let memberships = read.list_memberships(by.account()?.id).await?;
+        let ids: Vec<OrgId> = memberships.iter().map(|membership| membership.org.id).collect();
+        let mut policies = read.policies(&ids).await?;
+        let with_policies = |membership: Membership| MyOrg {
+            policies: policies.remove(&membership.org.id).unwrap_or_default(),
+            membership,
+        };
+        // Each member may read the policies of the org.
+        let may_read = |membership: &Membership| by.may_with_role(Operation::GetOrgPolicy, membership.role);
+        Ok(memberships.into_iter().filter(may_read).map(with_policies).collect())
+    }
+
+    /// Returns an org of which the caller is a member, with its policies.
+    pub async fn find_mine(self, credential: &Credential, slug: &OrgSlug) -> Result<MyOrg, AuthorityError> {
+        let whose = Whose::Org(slug.clone());
+        let (read, by) = self.0.read_as(credential, Operation::GetOrgPolicy, &whose).await?;
+        let (org, role) = (by.org()?.clone(), by.role()?);
+        let policies = read.find_policies(org.id).await?;
+        Ok(MyOrg { membership: Membership { org, role }, policies })
     }
 
     /// Returns the impact of a policy on live tokens, and sets nothing.

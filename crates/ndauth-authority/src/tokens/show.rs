@@ -1,9 +1,10 @@
 //! Lists and shows tokens, each as its viewer may see it.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use ndauth_core::{Actor, OrgSlug, Revocation, Timestamp, Token, TokenView, Viewer};
-use ndauth_store::{Cursor, Key, Read, TokenPage, TokenQuery};
+use ndauth_store::{Cursor, Key, Read, TokenCounts, TokenPage, TokenQuery};
 
 use super::which::Which;
 use crate::access::{Admitted, Operation, Reach, Whose};
@@ -40,6 +41,19 @@ impl TokenWing<'_> {
         let (read, by) = self.0.read_as(credential, Operation::ListTokens, whose).await?;
         let (tokens, next) = read.list_tokens(by.owner()?, asked).await?;
         Ok(TokenList { views: self.views(&read, &by, tokens).await?, next, now: read.now() })
+    }
+
+    /// Counts live tokens, by age and by last use. A token ends soon if it does within `soon`, and is unused if it was
+    /// not used for `unused`.
+    pub async fn count(
+        self,
+        credential: &Credential,
+        whose: &Whose,
+        soon: Duration,
+        unused: Duration,
+    ) -> Result<TokenCounts, AuthorityError> {
+        let (read, by) = self.0.read_as(credential, Operation::ListTokens, whose).await?;
+        Ok(read.count_tokens(by.owner()?, soon, unused).await?)
     }
 
     /// Returns a token of the caller's or of an org, with all that its viewer may see of it.

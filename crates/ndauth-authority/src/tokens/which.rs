@@ -1,7 +1,7 @@
 //! Token look-up: the one place where a name, an id or the beginning of an id becomes a token.
 
 use ndauth_core::{Label, Owner, SecretPrefix, Token, TokenId};
-use ndauth_store::Read;
+use ndauth_store::{Read, TokenSearch};
 use uuid::Uuid;
 
 use crate::access::{Admitted, Reach, Whose};
@@ -58,6 +58,11 @@ impl TokenWing<'_> {
         let token = self.find(changing, &changing.by, whose, which).await?;
         changing.lock_token(token.id).await?.ok_or_else(|| no_token(&token.name))
     }
+}
+
+/// Reads a search in a list of tokens: a part of a name, a secret's prefix, or the beginning of an id.
+pub fn token_search(text: &str) -> TokenSearch {
+    TokenSearch { name: text.to_owned(), prefix: text.parse().ok(), ids: beginning(text) }
 }
 
 impl Which {

@@ -321,6 +321,7 @@ impl ValidationWing<'_> {
         let (secret, from) = match credential {
             Credential::Nothing => return Err(AuthorityError::CredentialMissing),
             Credential::Console => return no_service("the console"),
+            Credential::Cookie { .. } | Credential::Visit(_) => return no_service("a browser's session"),
             Credential::Secret { secret, from, .. } => (secret, *from),
         };
         match secret.kind() {

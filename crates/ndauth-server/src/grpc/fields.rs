@@ -2,9 +2,11 @@
 
 use std::net::IpAddr;
 
-use ndauth_authority::{Cursor, Key, MintedWhen, TokenOrder, TokenPage, TokenQuery, Which, Whose};
+use ndauth_authority::{MintedWhen, TokenOrder, TokenPage, TokenQuery, Which, Whose};
 use ndauth_core::{DisplayName, Handle, Label, Problem, TokenId};
 use ndauth_proto::{duration_from_proto, org_slug_from_proto, timestamp_from_proto, v1};
+
+use crate::cursors::cursor;
 
 const DEFAULT_PAGE: u64 = 100;
 const LARGEST_PAGE: u64 = 1000;
@@ -48,31 +50,12 @@ pub(crate) fn query(asked: &v1::ListTokensRequest) -> Result<TokenQuery, Problem
         include_revoked,
         unused_for: span("unused_for", asked.unused_for)?,
         ends_within: span("expiring_within", asked.expiring_within)?,
+        search: None,
         order,
         reverse: asked.reverse,
         after,
         limit,
     })
-}
-
-/// Returns the `next_page_token` of a place in a list.
-pub(crate) fn page_token(cursor: Option<&Cursor>) -> String {
-    cursor.map_or_else(String::new, |cursor| match &cursor.key {
-        Key::Micros(0) => cursor.id.to_string(),
-        Key::Micros(micros) => format!("{}@{micros}", cursor.id),
-        Key::Text(text) => format!("{}:{text}", cursor.id),
-    })
-}
-
-fn cursor(text: &str) -> Option<Cursor> {
-    let (id, rest) = text.split_at_checked(36)?;
-    let key = match rest.chars().next() {
-        None => Key::Micros(0),
-        Some('@') => Key::Micros(rest[1..].parse().ok()?),
-        Some(':') => Key::Text(rest[1..].to_owned()),
-        Some(_) => return None,
-    };
-    Some(Cursor { key, id: id.parse().ok()? })
 }
 
 /// Reads the owner whose tokens a request is about.

@@ -14,8 +14,9 @@ use ndauth_proto::{
 };
 use tonic::{Request, Response, Status, async_trait};
 
-use super::fields::{display_name, handle, page, page_token, paged, token_id, whose};
+use super::fields::{display_name, handle, page, paged, token_id, whose};
 use super::service::{GrpcService, answer, taken};
+use crate::cursors::page_token;
 
 /// The most broken tokens that a response lists.
 const MOST_BROKEN: usize = 10_000;

@@ -9,11 +9,14 @@ use ndauth_authority::access::{Operation, Row, Rule, TABLE};
 use super::service::{MAX_BATCH, MAX_NAME, MAX_REQUEST};
 
 /// The router: every call in the access table, by `package.Service/Method`, or by `package.Service/` if the
-/// row has a `*`. A page is found by its method and path.
+/// row has a `*`. A page is found by its method and path, whose variables are written `{name}`.
 pub(super) struct CallRouter {
     calls: HashMap<&'static str, &'static CallRoute>,
-    pages: HashMap<(&'static str, &'static str), &'static CallRoute>,
+    pages: matchit::Router<Methods>,
 }
+
+/// The routes at a path, by method.
+type Methods = HashMap<&'static str, &'static CallRoute>;
 
 /// The route of a call, and its metrics.
 pub(crate) struct CallRoute {
@@ -69,18 +72,24 @@ impl CallRouter {
             let call_route = CallRoute { row, rpc: label, answered, seconds };
             &*Box::leak(Box::new(call_route))
         };
-        let (mut calls, mut pages) = (HashMap::new(), HashMap::new());
+        let (mut calls, mut pages) = (HashMap::new(), HashMap::<&str, Methods>::new());
         // A call about the caller's items and an org's has two rows, and one route.
         for (row, call) in TABLE.iter().flat_map(|row| row.calls.iter().map(move |call| (row, *call))) {
             let _: &CallRoute = match call.split_once(' ') {
-                Some(page) => pages.entry(page).or_insert_with(|| call_route(row, call)),
+                Some((method, path)) => {
+                    pages.entry(path).or_default().entry(method).or_insert_with(|| call_route(row, call))
+                }
                 None => {
                     let label = if call.ends_with('*') { row.calls[0] } else { call };
                     calls.entry(call.trim_end_matches('*')).or_insert_with(|| call_route(row, label))
                 }
             };
         }
-        CallRouter { calls, pages }
+        let mut router = matchit::Router::new();
+        for (path, methods) in pages {
+            router.insert(path, methods).expect("the table's paths differ");
+        }
+        CallRouter { calls, pages: router }
     }
 
     /// Finds the route of a call by its path `/package.Service/Method`.
@@ -96,14 +105,15 @@ impl CallRouter {
     /// Finds the route of a page. `HEAD` finds that of `GET`.
     pub(super) fn page(&self, method: &Method, path: &str) -> Option<&'static CallRoute> {
         let method = if *method == Method::HEAD { "GET" } else { method.as_str() };
-        self.pages.get(&(method, path)).copied()
+        self.pages.at(path).ok()?.value.get(method).copied()
     }
 
     /// Returns the methods that the pages at a path support. Where there is a `GET`, there is a `HEAD`.
     pub(super) fn allowed(&self, path: &str) -> Vec<&'static str> {
+        let Ok(found) = self.pages.at(path) else { return Vec::new() };
         let supported = |method: &&str| {
             let method = if *method == "HEAD" { "GET" } else { *method };
-            self.pages.contains_key(&(method, path))
+            found.value.contains_key(method)
         };
         METHODS.into_iter().filter(supported).collect()
     }

@@ -14,8 +14,9 @@ use ndauth_proto::{
 };
 use tonic::{Request, Response, Status, async_trait};
 
-use super::fields::{address_from_proto, label, minted_when, optional, page_token, query, which, whose};
+use super::fields::{address_from_proto, label, minted_when, optional, query, which, whose};
 use super::service::{Failed, GrpcService, answer, taken};
+use crate::cursors::page_token;
 
 /// The most tokens used today that a response lists.
 const MOST_LISTED: usize = 1000;

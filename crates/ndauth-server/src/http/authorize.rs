@@ -1,6 +1,7 @@
 //! The authorization of a program: it sends its person's browser here, and the person decides (RFC 6749,
 //! section 4.1, with RFC 7636, RFC 8252 and RFC 9207).
 
+use askama::Template;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,13 +14,27 @@ use ndauth_core::{Challenge, DisplayName};
 
 use super::device::decision;
 use super::fields::{Fields, query};
+use super::layout::{POLICY, go, page};
 use super::links::sign_in;
-use super::pages::{self, POLICY, go, page};
-use super::problem::{OAuthError, PageError, plain};
+use super::problem::{OAuthError, PageError, PageResult, plain};
 use super::request::{VisitorRequest, is_over};
-use super::sign_in::PageResult;
 use super::site::{CLIENT, Site};
 use super::token::{device_name, whole};
+
+/// The page that asks for consent before a client is authorized.
+#[derive(Template)]
+#[template(path = "consent.html")]
+struct ConsentPage<'a> {
+    client: &'a str,
+    device: Option<&'a str>,
+    handle: &'a str,
+    email: &'a str,
+    address: &'a str,
+    /// The URL where another person signs in.
+    other: &'a str,
+    /// The hidden fields of the form.
+    fields: &'a [(&'static str, String)],
+}
 
 /// An authorization request (RFC 6749, section 4.1.1).
 #[derive(Debug)]
@@ -210,7 +225,7 @@ pub(super) async fn show(State(site): State<Arc<Site>>, request: VisitorRequest)
     let visit =
         request.visit(&site).await?.filter(|(_, visit)| authorization.is_proved(visit, Duration::ZERO));
     let Some((_, visit)) = visit else { return Ok(go(&authorization.sign_in())) };
-    let shown = pages::ConsentPage {
+    let shown = ConsentPage {
         client: CLIENT,
         device: authorization.device.as_ref().map(DisplayName::as_str),
         handle: visit.account.handle.as_str(),

@@ -1,6 +1,7 @@
 //! The approval of a device: its person types the code that it shows (RFC 8628). The code is never taken from
 //! a link: an attacker could send the link of their own device to somebody else.
 
+use askama::Template;
 use std::sync::Arc;
 
 use axum::extract::State;
@@ -9,17 +10,45 @@ use ndauth_authority::{AuthorityError, Visit, WaitingDevice};
 use ndauth_core::{DisplayName, UserCode};
 
 use super::fields::Fields;
+use super::layout::{go, page};
 use super::links::{ago, sign_in};
-use super::pages::{self, go, page};
-use super::problem::{PageError, retry_after};
+use super::problem::{PageError, PageResult, retry_after};
 use super::request::VisitorRequest;
-use super::sign_in::PageResult;
 use super::site::Site;
+
+/// The page on which a person types the code that a device shows.
+#[derive(Template)]
+#[template(path = "device.html")]
+struct DevicePage<'a> {
+    handle: &'a str,
+    user_code: &'a str,
+    wrong: Option<&'a str>,
+}
+
+/// The page that asks for consent before a device is authorized.
+#[derive(Template)]
+#[template(path = "device_decision.html")]
+struct DeviceDecisionPage<'a> {
+    device: Option<&'a str>,
+    address: &'a str,
+    ago: &'a str,
+    user_code: &'a str,
+    handle: &'a str,
+    email: &'a str,
+}
+
+/// The page that reports a completed action.
+#[derive(Template)]
+#[template(path = "done.html")]
+struct DonePage<'a> {
+    title: &'a str,
+    text: &'a str,
+}
 
 pub(super) async fn show(State(site): State<Arc<Site>>, request: VisitorRequest) -> PageResult {
     offered(&site)?;
     let Some((_, visit)) = request.visit(&site).await? else { return Ok(go(&sign_in("/device"))) };
-    let shown = pages::DevicePage { handle: visit.account.handle.as_str(), user_code: "", wrong: None };
+    let shown = DevicePage { handle: visit.account.handle.as_str(), user_code: "", wrong: None };
     Ok(page(StatusCode::OK, &shown))
 }
 
@@ -34,7 +63,7 @@ pub(super) async fn look(State(site): State<Arc<Site>>, request: VisitorRequest)
         Err(error) => return again(&visit, typed, error),
     };
     let WaitingDevice { device, address, asked_at, now } = waits;
-    let shown = pages::DeviceDecisionPage {
+    let shown = DeviceDecisionPage {
         device: device.as_ref().map(DisplayName::as_str),
         address: &address.map_or("an unknown address".to_owned(), |address| address.to_string()),
         ago: &ago(now.since(asked_at)),
@@ -54,12 +83,12 @@ pub(super) async fn decide(State(site): State<Arc<Site>>, request: VisitorReques
     match site.authority.logins().decide_device(&cookie, &request.visitor, typed, allow).await {
         Ok(()) if allow => {
             let text = "The device is signed in as you. You may close this page and continue there.";
-            Ok(page(StatusCode::OK, &pages::DonePage { title: "Done", text }))
+            Ok(page(StatusCode::OK, &DonePage { title: "Done", text }))
         }
         Ok(()) => {
             let text = "The device was not authorized. If you did not start this yourself, somebody may have tried to sign \
                         in as you. They did not get in.";
-            Ok(page(StatusCode::OK, &pages::DonePage { title: "Denied", text }))
+            Ok(page(StatusCode::OK, &DonePage { title: "Denied", text }))
         }
         Err(error) => again(&visit, typed, error),
     }
@@ -99,10 +128,7 @@ fn again(visit: &Visit, typed: &str, error: AuthorityError) -> PageResult {
     };
     // A long text is not shown again: an attacker may have had the browser send it.
     let typed: &str = if typed.len() <= 20 { typed } else { "" };
-    let shown = pages::DevicePage {
-        handle: visit.account.handle.as_str(),
-        user_code: typed,
-        wrong: Some(&failure.text),
-    };
+    let shown =
+        DevicePage { handle: visit.account.handle.as_str(), user_code: typed, wrong: Some(&failure.text) };
     Ok(retry_after(page(failure.status, &shown), failure.retry))
 }

@@ -19,8 +19,8 @@ pub(super) enum InvalidFields {
     TooMany,
 }
 
-/// The most fields that are read. A request has no more than a dozen.
-const MOST: usize = 64;
+/// The most fields that are read. A form of a token has one for each permission in the catalogue that is chosen.
+const MOST: usize = 512;
 
 impl Fields {
     /// Reads `application/x-www-form-urlencoded`.
@@ -38,11 +38,17 @@ impl Fields {
 
     /// Returns an error if a field is repeated, or if there are more than are read.
     pub(super) fn check(&self) -> Result<(), InvalidFields> {
+        self.check_but(&[])
+    }
+
+    /// Like [`check`](Fields::check), and lets some fields be repeated.
+    pub(super) fn check_but(&self, repeatable: &[&str]) -> Result<(), InvalidFields> {
         if self.more {
             return Err(InvalidFields::TooMany);
         }
         let mut names = BTreeSet::new();
-        match self.fields.iter().find(|(name, _)| !names.insert(name)) {
+        let once = self.fields.iter().filter(|(name, _)| !repeatable.contains(&name.as_str()));
+        match once.clone().find(|(name, _)| !names.insert(name)) {
             Some((name, _)) => Err(InvalidFields::Repeated(shown(name))),
             None => Ok(()),
         }
@@ -57,6 +63,17 @@ impl Fields {
     pub(super) fn get(&self, name: &str) -> Option<&str> {
         let (_, value) = self.fields.iter().find(|(named, _)| named == name)?;
         Some(value.as_str()).filter(|value| !value.is_empty())
+    }
+
+    /// Returns the values of a field that may be repeated, but for empty ones.
+    pub(super) fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+        let named = self.fields.iter().filter(move |(named, _)| named == name);
+        named.map(|(_, value)| value.as_str()).filter(|value| !value.is_empty())
+    }
+
+    /// Returns each field with its value, in the order in which they were sent.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.fields.iter().map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
     /// Returns the value of a field, or an empty text.

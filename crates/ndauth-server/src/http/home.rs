@@ -1,24 +1,24 @@
-//! The page of the signed-in person, and signing out.
+//! The root, and signing out.
 
+use askama::Template;
 use std::sync::Arc;
 
 use axum::extract::State;
 use axum::http::StatusCode;
 
-use super::pages::{self, go, go_with, page};
+use super::layout::{go, go_with, page};
+use super::problem::PageResult;
 use super::request::VisitorRequest;
-use super::sign_in::PageResult;
 use super::site::Site;
 
+/// The page after signing out.
+#[derive(Template)]
+#[template(path = "signed_out.html")]
+struct SignedOutPage;
+
+/// Leads to the first page: the person's tokens, or the sign-in page.
 pub(super) async fn show(State(site): State<Arc<Site>>, request: VisitorRequest) -> PageResult {
-    let Some((_, visit)) = request.visit(&site).await? else { return Ok(go("/sign-in")) };
-    let shown = pages::HomePage {
-        handle: visit.account.handle.as_str(),
-        email: visit.account.email.as_str(),
-        since: &visit.session.created_at.minute(),
-        device: site.device,
-    };
-    Ok(page(StatusCode::OK, &shown))
+    Ok(go(if request.visit(&site).await?.is_some() { "/tokens" } else { "/sign-in" }))
 }
 
 pub(super) async fn sign_out(State(site): State<Arc<Site>>, request: VisitorRequest) -> PageResult {
@@ -29,5 +29,5 @@ pub(super) async fn sign_out(State(site): State<Arc<Site>>, request: VisitorRequ
 }
 
 pub(super) async fn signed_out() -> PageResult {
-    Ok(page(StatusCode::OK, &pages::SignedOutPage))
+    Ok(page(StatusCode::OK, &SignedOutPage))
 }

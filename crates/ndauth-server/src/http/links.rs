@@ -41,14 +41,12 @@ pub fn parse_public_url(text: &str) -> Result<String, String> {
     Ok(format!("{scheme}://{authority}"))
 }
 
-/// Returns the place to go after signing in: one of three pages of this server, or `/` instead.
+/// Returns the place to go after signing in: a path of this server, or `/` instead.
 pub(super) fn after_sign_in(to: &str) -> &str {
-    const AUTHORIZE: &str = "/oauth2/authorize?";
     /// The longest place, in bytes. A whole request with the longest state fits.
     const LONGEST: usize = 8 * 1024;
     let plain = to.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\') && !to.contains("//");
-    let known = matches!(to, "/" | "/device") || to.starts_with(AUTHORIZE);
-    if plain && known && to.len() <= LONGEST { to } else { "/" }
+    if plain && to.starts_with('/') && to.len() <= LONGEST { to } else { "/" }
 }
 
 /// Returns the URL of the sign-in page that continues at a place.

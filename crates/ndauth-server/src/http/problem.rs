@@ -1,6 +1,7 @@
 //! Errors over HTTP: a page for people, JSON for programs. This is the one place that makes either from the
 //! authority's errors.
 
+use askama::Template;
 use std::time::Duration;
 
 use axum::body::Bytes;
@@ -13,7 +14,15 @@ use ndauth_proto::hint_for_http;
 use serde_json::json;
 
 use super::fields::InvalidFields;
-use super::pages::{self, page};
+use super::layout::page;
+
+/// The page of an error.
+#[derive(Template)]
+#[template(path = "problem.html")]
+struct ProblemPage<'a> {
+    title: &'a str,
+    text: &'a str,
+}
 
 /// The path of the metadata of the API as a protected resource (RFC 9728).
 pub(super) const PROTECTED_RESOURCE: &str = "/.well-known/oauth-protected-resource";
@@ -51,6 +60,9 @@ pub(crate) struct OAuthError {
     /// True if the client tried to authenticate.
     challenge: bool,
 }
+
+/// The result of a page's handler.
+pub(super) type PageResult = Result<Response, PageError>;
 
 /// The text for an undecided request, which must not be read as yes or no.
 const UNDECIDED: &str = "This is neither a yes nor a no. Try again in a moment.";
@@ -167,7 +179,7 @@ impl From<&Problem> for PageError {
 impl IntoResponse for PageError {
     fn into_response(self) -> Response {
         let PageError { status, title, text, retry } = self;
-        retry_after(page(status, &pages::ProblemPage { title, text: &text }), retry)
+        retry_after(page(status, &ProblemPage { title, text: &text }), retry)
     }
 }
 

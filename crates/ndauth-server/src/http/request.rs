@@ -4,10 +4,10 @@ use std::convert::Infallible;
 use std::sync::Arc;
 
 use axum::body::{Bytes, to_bytes};
-use axum::extract::{FromRequest, Request};
+use axum::extract::{FromRequest, FromRequestParts as _, RawPathParams, Request};
 use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, COOKIE};
 use axum::http::{HeaderMap, HeaderValue, Uri};
-use ndauth_authority::{AuthorityError, Visit, Visitor};
+use ndauth_authority::{AuthorityError, OpenVisit, Visit, Visitor};
 use ndauth_core::{Class, Secret, SecretKind};
 
 use super::fields::Fields;
@@ -23,6 +23,8 @@ pub(super) struct VisitorRequest {
     headers: HeaderMap,
     uri: Uri,
     body: Bytes,
+    /// The values of the path's variables, by name.
+    variables: Vec<(String, String)>,
 }
 
 /// The names of the cookie. Browsers accept the first one only over TLS, from this host, for all of its
@@ -36,7 +38,10 @@ impl FromRequest<Arc<Site>> for VisitorRequest {
     type Rejection = Infallible;
 
     async fn from_request(request: Request, site: &Arc<Site>) -> Result<VisitorRequest, Infallible> {
-        let (head, body) = request.into_parts();
+        let (mut head, body) = request.into_parts();
+        let variables = RawPathParams::from_request_parts(&mut head, site).await;
+        let variables = variables.iter().flatten().map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let variables = variables.collect();
         let visitor = Visitor {
             address: head.extensions.get::<Peer>().map(|Peer(address)| *address),
             device: visitor::browser(&head.headers),
@@ -44,7 +49,7 @@ impl FromRequest<Arc<Site>> for VisitorRequest {
         // The gate has read the body already, and checked its length.
         let body = to_bytes(body, MAX_BODY).await.unwrap_or_default();
         let cookie = cookie(&head.headers, site.cookie_name());
-        Ok(VisitorRequest { visitor, cookie, headers: head.headers, uri: head.uri, body })
+        Ok(VisitorRequest { visitor, cookie, headers: head.headers, uri: head.uri, body, variables })
     }
 }
 
@@ -52,6 +57,16 @@ impl VisitorRequest {
     /// Returns the fields of the query, even if some are repeated.
     pub(super) fn raw_query(&self) -> Fields {
         Fields::read(self.uri.query().unwrap_or_default().as_bytes())
+    }
+
+    /// Returns the path, with the query.
+    pub(super) fn place(&self) -> &str {
+        self.uri.path_and_query().map_or("/", |place| place.as_str())
+    }
+
+    /// Returns the value of a variable of the path, decoded.
+    pub(super) fn variable(&self, name: &str) -> Option<&str> {
+        self.variables.iter().find(|(named, _)| named == name).map(|(_, value)| value.as_str())
     }
 
     /// Returns true if there is a query.
@@ -86,14 +101,20 @@ impl VisitorRequest {
         self.headers.contains_key(AUTHORIZATION)
     }
 
-    /// Returns the visit of the cookie's session, if it is still valid.
-    pub(super) async fn visit(&self, site: &Site) -> Result<Option<(Secret, Visit)>, PageError> {
+    /// Returns the visit of the cookie's session with its view, if it is still valid.
+    pub(super) async fn open_visit(&self, site: &Site) -> Result<Option<OpenVisit>, PageError> {
         let Some(cookie) = &self.cookie else { return Ok(None) };
-        match site.authority.logins().visit(cookie, &self.visitor).await {
-            Ok(visit) => Ok(Some((cookie.clone(), visit))),
+        match site.authority.logins().open_visit(cookie, &self.visitor).await {
+            Ok(visit) => Ok(Some(visit)),
             Err(error) if is_over(&error) => Ok(None),
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// Returns the visit of the cookie's session, if it is still valid.
+    pub(super) async fn visit(&self, site: &Site) -> Result<Option<(Secret, Visit)>, PageError> {
+        let visit = self.open_visit(site).await?.map(OpenVisit::close);
+        Ok(self.cookie.clone().zip(visit))
     }
 }
 

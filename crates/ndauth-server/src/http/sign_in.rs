@@ -1,27 +1,48 @@
 //! Signing in: by name and password, or by a link that works once.
 
+use askama::Template;
 use std::sync::Arc;
 
 use axum::extract::State;
 use axum::http::StatusCode;
-use axum::response::Response;
 use ndauth_authority::AuthorityError;
 
+use super::layout::{go_with, page};
 use super::links::after_sign_in;
-use super::pages::{self, go_with, page};
-use super::problem::{PageError, retry_after};
+use super::problem::{PageError, PageResult, retry_after};
 use super::request::VisitorRequest;
 use super::site::Site;
 
-/// The result of a page's handler.
-pub(super) type PageResult = Result<Response, PageError>;
+/// The page on which a person signs in.
+#[derive(Template)]
+#[template(path = "sign_in.html")]
+struct SignInPage<'a> {
+    /// The place to go after signing in.
+    to: &'a str,
+    name: &'a str,
+    /// The error in the typed fields.
+    wrong: Option<&'a str>,
+    /// True if the person is signed in already.
+    again: bool,
+}
+
+/// The page that asks for confirmation before a link signs somebody in.
+#[derive(Template)]
+#[template(path = "link.html")]
+struct LinkPage<'a> {
+    handle: &'a str,
+    /// The handle of another person who is signed in now.
+    instead_of: Option<&'a str>,
+    code: &'a str,
+    to: &'a str,
+}
 
 pub(super) async fn show(State(site): State<Arc<Site>>, request: VisitorRequest) -> PageResult {
     let fields = request.query()?;
     let visit = request.visit(&site).await?;
     let name = visit.as_ref().map_or("", |(_, visit)| visit.account.handle.as_str());
     let to = after_sign_in(fields.text("to"));
-    Ok(page(StatusCode::OK, &pages::SignInPage { to, name, wrong: None, again: visit.is_some() }))
+    Ok(page(StatusCode::OK, &SignInPage { to, name, wrong: None, again: visit.is_some() }))
 }
 
 /// The longest name of an account, in bytes.
@@ -37,7 +58,7 @@ pub(super) async fn sign_in(State(site): State<Arc<Site>>, request: VisitorReque
             let failure = PageError::from(error);
             // A text that is too long for a name is not shown again.
             let name = if name.len() <= LONGEST_NAME { name } else { "" };
-            let shown = pages::SignInPage { to, name, wrong: Some(&failure.text), again: false };
+            let shown = SignInPage { to, name, wrong: Some(&failure.text), again: false };
             Ok(retry_after(page(failure.status, &shown), failure.retry))
         }
         Err(error) => Err(error.into()),
@@ -53,7 +74,7 @@ pub(super) async fn show_link(State(site): State<Arc<Site>>, request: VisitorReq
     let visit = request.visit(&site).await?;
     let other = visit.as_ref().filter(|(_, visit)| visit.account.id != account.id);
     let instead_of = other.map(|(_, visit)| visit.account.handle.as_str());
-    Ok(page(StatusCode::OK, &pages::LinkPage { handle: account.handle.as_str(), instead_of, code, to }))
+    Ok(page(StatusCode::OK, &LinkPage { handle: account.handle.as_str(), instead_of, code, to }))
 }
 
 pub(super) async fn follow_link(State(site): State<Arc<Site>>, request: VisitorRequest) -> PageResult {

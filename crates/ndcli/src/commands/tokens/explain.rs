@@ -11,7 +11,9 @@ use ndauth_proto::{
     factor_from_proto, grants_from_proto, permission_to_proto, reason_from_proto, role_from_proto,
     scope_from_proto,
 };
-use ndauth_terminal::{Failure, Rows, aside, detailed, hint, nonsense, print, print_message, shown};
+use ndauth_terminal::{
+    Failure, Rows, aside, detailed, hint, nonsense, print, print_message, shown, who_can_change,
+};
 
 use super::aim::{OwnerArguments, OwnerChoice};
 use crate::commands::candidates;
@@ -258,7 +260,7 @@ impl ExplanationShown {
                 if let Some(missing) = missing(refused) {
                     text += &format!("Missing: {}\n", shown(&missing));
                 }
-                if let Some(who) = who(refused) {
+                if let Some(who) = who_can_change(refused) {
                     text += &format!("Who can change it: {who}\n");
                 }
                 text
@@ -280,7 +282,7 @@ impl ExplanationShown {
                 fields.push(("Reason", reason(refused).to_owned()));
                 fields.push(("Message", refused.message.clone()));
                 fields.extend(missing(refused).map(|missing| ("Missing", missing)));
-                fields.extend(who(refused).map(|who| ("Who can change it", who.to_owned())));
+                fields.extend(who_can_change(refused).map(|who| ("Who can change it", who.to_owned())));
             }
         }
         let findings = self.findings.iter().map(|finding| {
@@ -344,10 +346,7 @@ fn grants(message: Option<v1::Grants>) -> Result<Option<ndauth_core::Grants>, Fa
 
 /// A factor, for people.
 pub(crate) fn factor_name(factor: i32) -> String {
-    factor_from_proto(factor).map_or("-".to_owned(), |factor| match factor {
-        ndauth_core::Factor::NotBefore => "not before".to_owned(),
-        factor => format!("{factor:?}").to_lowercase(),
-    })
+    factor_from_proto(factor).map_or("-".to_owned(), |factor| factor.to_string())
 }
 
 fn reason(refused: &v1::Refused) -> &'static str {
@@ -367,16 +366,4 @@ fn missing(refused: &v1::Refused) -> Option<String> {
     let role = refused.missing_role.and_then(|role| role_from_proto("role", role).ok());
     missing.extend(role.map(|role| format!("the role {role}")));
     if missing.is_empty() { None } else { Some(missing.join(", ")) }
-}
-
-/// Returns who can change a refusal, for people.
-fn who(refused: &v1::Refused) -> Option<&'static str> {
-    match refused.who_can_change_it() {
-        v1::Who::Unspecified | v1::Who::Nobody => None,
-        v1::Who::Caller => Some("the token's user"),
-        v1::Who::Owner => Some("the token's owner"),
-        v1::Who::OrgAdmin => Some("an admin of the org"),
-        v1::Who::Operator => Some("the operator of the server"),
-        v1::Who::Service => Some("the operator of the service that asks"),
-    }
 }

@@ -1,0 +1,147 @@
+//! The parts that pages are made of, as the macros of `templates/components.html` show them. Each text is ready to be
+//! read; an empty one is left out.
+
+use ndauth_authority::OpenVisit;
+use ndauth_core::{Expiry, Since, Timestamp};
+
+/// The frame of a page: the person, the place in the navigation, and how the last act ended.
+#[derive(Default)]
+pub(super) struct Frame {
+    pub(super) handle: String,
+    pub(super) is_operator: bool,
+    /// The entry of the navigation: `tokens`, `orgs`, `operator` or `me`.
+    pub(super) section: &'static str,
+    /// The act that was just done.
+    pub(super) done: String,
+    /// The error that the page shows again.
+    pub(super) wrong: String,
+}
+
+/// An instant. `machine` is RFC 3339 in UTC; a script shows it in local time if `text` is exact.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Instant {
+    pub(super) machine: String,
+    pub(super) text: String,
+    pub(super) is_exact: bool,
+}
+
+/// A short mark of a state. Its tone is never the only sign.
+pub(super) struct Badge {
+    /// `good`, `info`, `warn`, `bad` or `idle`.
+    pub(super) tone: &'static str,
+    pub(super) text: String,
+}
+
+/// A choice of a select, or of a group of checkboxes or radio buttons.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Choice {
+    pub(super) value: String,
+    pub(super) label: String,
+    pub(super) note: String,
+    pub(super) is_chosen: bool,
+    pub(super) is_barred: bool,
+}
+
+/// A term, and the lines or the instant that it has.
+pub(super) struct Fact {
+    pub(super) term: &'static str,
+    pub(super) lines: Vec<String>,
+    pub(super) instant: Instant,
+}
+
+/// A tab of a section.
+pub(super) struct Tab {
+    pub(super) href: String,
+    pub(super) text: &'static str,
+    pub(super) is_current: bool,
+}
+
+/// The links to other pages of a list.
+#[derive(Default)]
+pub(super) struct Pager {
+    pub(super) text: String,
+    pub(super) first: String,
+    pub(super) next: String,
+}
+
+impl Frame {
+    /// Returns the frame of a page for the visiting person.
+    pub(super) fn new(visit: &OpenVisit, section: &'static str) -> Frame {
+        Frame {
+            handle: visit.account.handle.to_string(),
+            is_operator: visit.account.operator,
+            section,
+            done: String::new(),
+            wrong: String::new(),
+        }
+    }
+}
+
+impl Instant {
+    /// Returns a text in place of an instant, such as `never`.
+    pub(super) fn word(text: &str) -> Instant {
+        Instant { text: text.to_owned(), ..Instant::default() }
+    }
+
+    /// Returns an instant by its minute.
+    pub(super) fn at(at: Timestamp) -> Instant {
+        Instant { machine: at.to_string(), text: at.minute(), is_exact: true }
+    }
+
+    /// Returns an instant by its day.
+    pub(super) fn day(at: Timestamp) -> Instant {
+        Instant { machine: at.to_string(), text: at.date(), is_exact: true }
+    }
+
+    /// Returns a past instant by its age.
+    pub(super) fn ago(at: Timestamp, now: Timestamp) -> Instant {
+        Instant { machine: at.to_string(), text: age(at, now), is_exact: false }
+    }
+
+    /// Returns the minute of an end, or `never`.
+    pub(super) fn end(end: Expiry) -> Instant {
+        match end {
+            Expiry::At(end) => Instant::at(end),
+            Expiry::Never => Instant::word("never"),
+        }
+    }
+}
+
+impl Badge {
+    pub(super) fn new(tone: &'static str, text: impl Into<String>) -> Badge {
+        Badge { tone, text: text.into() }
+    }
+}
+
+impl Choice {
+    pub(super) fn new(value: &str, label: &str, is_chosen: bool) -> Choice {
+        Choice { value: value.to_owned(), label: label.to_owned(), is_chosen, ..Choice::default() }
+    }
+
+    /// Returns the choices of a select, of which one is chosen.
+    pub(super) fn of(choices: &[(&str, &str)], chosen: &str) -> Vec<Choice> {
+        choices.iter().map(|(value, label)| Choice::new(value, label, *value == chosen)).collect()
+    }
+}
+
+impl Fact {
+    pub(super) fn new(term: &'static str, line: impl Into<String>) -> Fact {
+        Fact { term, lines: vec![line.into()], instant: Instant::default() }
+    }
+
+    pub(super) fn at(term: &'static str, instant: Instant) -> Fact {
+        Fact { term, lines: Vec::new(), instant }
+    }
+}
+
+/// Returns the time since an instant in words, such as `3 days ago`.
+pub(super) fn age(at: Timestamp, now: Timestamp) -> String {
+    let since = Since { at, as_of: now }.to_string();
+    since.split_once(" (").map_or(since.clone(), |(age, _)| age.to_owned())
+}
+
+/// Returns a text with its first letter in upper case.
+pub(super) fn capitalized(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
+}

@@ -1,0 +1,150 @@
+//! The explanation of a token as a table: each factor of the decision, and the first that refuses.
+
+use std::sync::Arc;
+
+use askama::Template;
+use axum::extract::State;
+use axum::http::StatusCode;
+use ndauth_authority::{AuthorityError, Explanation, Inquiry, Shown, Subject, Which};
+use ndauth_core::{OrgSlug, Permission, Scope, SecretKind};
+use ndauth_proto::refusal_to_proto;
+
+use super::new::{Effect, effect};
+use super::{place, tokens_path};
+use crate::http::fields::Fields;
+use crate::http::layout::page;
+use crate::http::pages::browser::{PageRequest, Place as _};
+use crate::http::pages::parts::{Choice, Frame, capitalized};
+use crate::http::problem::{PageError, PageResult, sentence};
+use crate::http::site::Site;
+
+#[derive(Template)]
+#[template(path = "token_explain.html")]
+struct ExplainPage {
+    frame: Frame,
+    title: String,
+    name: String,
+    href: String,
+    orgs: Vec<Choice>,
+    accesses: Vec<Choice>,
+    permission: String,
+    permission_error: String,
+    explanations: Vec<ShownExplanation>,
+    /// The sentence for no explanation.
+    none: String,
+}
+
+/// The decision about the token in one org.
+struct ShownExplanation {
+    effect: Effect,
+    findings: Vec<ShownFinding>,
+}
+
+struct ShownFinding {
+    factor: String,
+    allows: String,
+    message: String,
+    refuses: bool,
+    /// True for the first factor that refuses.
+    is_first: bool,
+}
+
+/// The question about the token, as it was typed.
+struct Question {
+    org: Option<OrgSlug>,
+    needed: Option<(Scope, Option<Permission>)>,
+}
+
+pub(super) async fn show(State(site): State<Arc<Site>>, request: PageRequest) -> PageResult {
+    let (whose, id) = (request.whose()?, request.token()?);
+    let credential = request.credential();
+    let tokens = site.authority.tokens();
+    let Shown { view, .. } = tokens.get(&credential, &whose, &Which::Id(id)).await?;
+    let name = view.token.name.to_string();
+    let mut permission_error = String::new();
+    let question = Question::read(&request.query).unwrap_or_else(|wrong| {
+        permission_error = wrong;
+        Question { org: None, needed: None }
+    });
+    let mut none = "The token's owner is a member of no org that the token is for.".to_owned();
+    let inquiry = Inquiry {
+        whose: whose.clone(),
+        subject: Subject::Token(Which::Id(id)),
+        org: question.org,
+        question: question.needed,
+        service: None,
+        address: None,
+    };
+    let explained = tokens.explain(&credential, &inquiry).await;
+    let explained = match explained {
+        Ok(explained) => Some(explained),
+        Err(error @ (AuthorityError::NotFound { .. } | AuthorityError::Invalid { .. })) => {
+            none = PageError::from(error).text;
+            None
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let asked = request.query.text("org").to_owned();
+    let mut orgs = vec![Choice::new("", "Each org", asked.is_empty())];
+    let mut explanations = Vec::new();
+    if let Some(explained) = &explained {
+        explanations = explained.explanations.iter().map(|found| shown(found, explained.kind)).collect();
+    }
+    let known = site.authority.orgs().list_mine(&credential).await?;
+    let slugs = known.iter().map(|mine| mine.membership.org.slug.to_string());
+    orgs.extend(slugs.map(|slug| Choice::new(&slug, &slug, slug == asked)));
+    let explain_page = ExplainPage {
+        frame: Frame::new(&request.visit, place(&whose).0),
+        title: format!("Explain {name}"),
+        href: format!("{}/{id}", tokens_path(&whose)),
+        name,
+        orgs,
+        accesses: Choice::of(
+            &[("", "Any"), ("ro", "RO: list and query"), ("rw", "RW: change")],
+            request.query.text("access"),
+        ),
+        permission: request.query.text("permission").to_owned(),
+        permission_error,
+        explanations,
+        none,
+    };
+    Ok(page(StatusCode::OK, &explain_page))
+}
+
+impl Question {
+    fn read(query: &Fields) -> Result<Question, String> {
+        let org =
+            query.get("org").map(str::parse).transpose().map_err(|_| "No org has such a name.".to_owned())?;
+        let access = match query.get("access") {
+            None => None,
+            Some(text) => Some(text.to_uppercase().parse().map_err(|_| "Choose RO or RW.".to_owned())?),
+        };
+        let permission = query.get("permission").map(str::parse::<Permission>).transpose();
+        let permission = permission.map_err(|why| sentence(&format!("it is no permission: {why}")))?;
+        let needed = match (access, permission) {
+            (None, None) => None,
+            // The least access, which the permission's own may exceed.
+            (access, permission) => Some((access.unwrap_or(Scope::Ro), permission)),
+        };
+        match (&org, &needed) {
+            (None, Some(_)) => Err("Choose the org in which access is needed.".to_owned()),
+            _ => Ok(Question { org, needed }),
+        }
+    }
+}
+
+fn shown(explanation: &Explanation, kind: SecretKind) -> ShownExplanation {
+    let first = explanation.findings.iter().position(|(.., refusal)| refusal.is_some());
+    let findings = explanation.findings.iter().enumerate().map(|(number, (factor, allows, refusal))| {
+        let message =
+            refusal.as_ref().map(|refusal| sentence(&refusal_to_proto(refusal, Some(kind)).message));
+        ShownFinding {
+            factor: capitalized(&factor.to_string()),
+            allows: allows.clone(),
+            message: message.unwrap_or_default(),
+            refuses: refusal.is_some(),
+            is_first: Some(number) == first,
+        }
+    });
+    ShownExplanation { findings: findings.collect(), effect: effect(explanation, kind) }
+}

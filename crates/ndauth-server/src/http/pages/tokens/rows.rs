@@ -1,0 +1,88 @@
+//! A token in words: its badges, its use and its end.
+
+use std::time::Duration;
+
+use ndauth_core::{Expiry, Lifetime, Timestamp, TokenView};
+use ndauth_proto::token_to_proto;
+use ndauth_terminal::{TokenShown, names_or_all};
+
+use crate::http::pages::parts::{Badge, Instant, age};
+
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+/// A token that ends within this time expires soon.
+pub(super) const SOON: Duration = DAY.saturating_mul(14);
+/// A token without a use for this time is unused.
+pub(super) const UNUSED: Duration = DAY.saturating_mul(90);
+
+/// Returns a token as both binaries show it in words.
+pub(super) fn shown(view: &TokenView, now: Timestamp) -> TokenShown {
+    TokenShown::read(Some(token_to_proto(view, now))).expect("a token that this server writes is valid")
+}
+
+/// Returns the badges of a token: its state, and what its owner may want to do about it.
+pub(super) fn badges(token: &TokenShown, now: Timestamp) -> Vec<Badge> {
+    let state = match token.status {
+        "active" => Badge::new("good", "Live"),
+        "pending" => Badge::new("info", "Awaits confirmation"),
+        "suspended" => Badge::new("idle", "Suspended"),
+        "expired" => return vec![Badge::new("bad", "Expired")],
+        _ => return vec![Badge::new("idle", "Revoked")],
+    };
+    let mut badges = vec![state];
+    if let Some(left) = ends_soon(token, now) {
+        let text = format!("Expires in {}", days(left));
+        if token.status == "active" {
+            badges[0] = Badge::new("warn", text);
+        } else {
+            badges.push(Badge::new("warn", text));
+        }
+    }
+    if token.rotation.is_some() && token.status != "pending" {
+        badges.push(Badge::new("info", "Rotating"));
+    }
+    let idle = now.since(token.last_used_at.unwrap_or(token.created_at));
+    if idle >= UNUSED {
+        badges.push(Badge::new("warn", format!("Unused for {}", days(idle))));
+    }
+    badges
+}
+
+/// Returns the time left to a token, if it ends soon and late in its life.
+fn ends_soon(token: &TokenShown, now: Timestamp) -> Option<Duration> {
+    let (Expiry::At(end), Lifetime::For(lifetime)) = (token.expiry, token.lifetime) else { return None };
+    let left = end.since(now);
+    (left <= SOON && left <= lifetime / 4).then_some(left)
+}
+
+/// Returns a duration in days, or in hours or minutes if it is shorter.
+fn days(duration: Duration) -> String {
+    let minutes = duration.as_secs().div_ceil(60);
+    let (count, unit) = match minutes {
+        0..120 => (minutes, "minute"),
+        120..2880 => (minutes / 60, "hour"),
+        _ => (minutes / 1440, "day"),
+    };
+    format!("{count} {unit}{}", if count == 1 { "" } else { "s" })
+}
+
+/// Returns the last use of a token, by its age.
+pub(super) fn last_used(token: &TokenShown, now: Timestamp) -> Instant {
+    token.last_used_at.map_or_else(|| Instant::word("never"), |at| Instant::ago(at, now))
+}
+
+/// Returns a sentence about a token's last use.
+pub(super) fn last_use_sentence(token: &TokenShown, now: Timestamp) -> String {
+    match (token.last_used_at, &token.last_used_ip) {
+        (None, _) => "It was never used.".to_owned(),
+        (Some(at), None) => format!("It was last used {}.", age(at, now)),
+        (Some(at), Some(from)) => format!("It was last used {} from {from}.", age(at, now)),
+    }
+}
+
+/// Returns names with blanks between them, or a word for all.
+pub(super) fn named(names: Option<&[String]>, all: &str) -> String {
+    match names {
+        None => all.to_owned(),
+        some => names_or_all(some),
+    }
+}
