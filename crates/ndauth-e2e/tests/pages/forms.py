@@ -91,4 +91,5 @@ def sign_in_again(person):
 FORMS = [
     ("", [sign_in_refused, password_refused]),
     ("ada", [unknown_code, device_decision, device_authorized, device_denied]),
+    ("ada", [new_token_previewed, new_token_refused, created, rotated, org_token_created, sign_in_again]),
 ]

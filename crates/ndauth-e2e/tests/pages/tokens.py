@@ -85,19 +85,24 @@ def a_secret_is_shown_once(person):
 
 
 def a_form_that_is_sent_twice_makes_one_token(person):
-    """A person who clicks twice, or goes back to the form and sends it again."""
+    person.join(person.installation.account(acme="RW"))
+    person.create_token("twice", scope="RW")
+    person.driver.back()
+    person.submit("/tokens", button="Create token", name="twice", scope="RW")
+    assert not person.secrets() and person.alert(), person.text()
+    assert person.open("/tokens?show=all").count("twice") == 1, person.text()
+
+
+def a_reload_rotates_nothing_again(person):
     at = person.installation
     person.join(at.account(acme="RW"))
-    person.open("/tokens/new")
-    form = person.path()
-    person.submit("/tokens", button="Create token", name="twice", scope="RW")
-    person.secret()
-    person.driver.back()
-    if person.path() == form and person.has_form("/tokens"):
-        person.submit("/tokens", button="Create token", name="twice-more", scope="RW")
-        assert not person.secrets(), person.text()
-    person.open("/tokens?show=all")
-    assert "twice-more" not in person.text(), person.text()
+    person.create_token("ci", scope="RW")
+    person.token("ci")
+    person.submit("/rotate")
+    copied = person.secret()
+    person.driver.refresh()
+    assert not person.secrets(), person.text()
+    assert at.allows(copied, "acme"), "the copied secret is the new one still"
 
 
 def a_link_fills_the_form_and_needs_a_click(person):
@@ -116,14 +121,26 @@ def a_link_fills_the_form_and_needs_a_click(person):
     assert at.allows(secret, "acme") and not at.allows(secret, "labs") and not at.allows(secret, "acme", "rw")
 
 
-def a_link_leaves_open_what_it_does_not_say(person):
-    """A link that names little does not choose much: the person chooses the rest."""
+def a_link_only_narrows(person):
     person.join(person.installation.account(acme="RW"))
-    for more in ["", "&scope=everything", "&permission=read:nothing-like-this", "&org=elsewhere"]:
-        query = f"name=x{more}"
+    form = ("scope", "permission", "grants", "orgs", "org", "expiry", "expiry_other", "self_rotating")
+    person.open("/tokens/new")
+    empty = person.values(*form)
+    for query in ["expiry=365d", "expiry=never", "self_rotating=yes&until=365d", "scope=everything", "scope=RW&orgs=all"]:
         person.open(f"/tokens/new?{query}")
-        assert person.code() in (200, 400), f"{query}: {person.code()}"
-        assert "RW" not in person.values("scope").get("scope", []), f"{query}: {person.values('scope')}"
+        assert person.values(*form) == empty, f"{query}: {person.values(*form)}"
+    for query, name, values in [
+        ("expiry=7d", "expiry", ["7d"]),
+        ("expiry=45d", "expiry_other", ["45d"]),
+        ("scope=RO", "scope", ["RO"]),
+        ("scope=RW&permission=resolve:artifact", "scope", ["named"]),
+        ("permission=resolve:artifact&permission=list:artifact", "permission", ["list:artifact", "resolve:artifact"]),
+        ("permission=resolve:artifact:prod-1", "grants", ["resolve:artifact:prod-1"]),
+        ("org=acme", "orgs", ["only"]),
+        ("org=elsewhere", "orgs", ["only"]),
+    ]:
+        person.open(f"/tokens/new?{query}")
+        assert sorted(person.values(*form).get(name, [])) == values, f"{query}: {person.values(*form)}"
 
 
 def an_error_keeps_what_was_typed(person):

@@ -290,7 +290,8 @@ impl DemoToken {
         let mut statements = vec![
             format!(
                 "UPDATE secret SET minted_at = minted_at - {age}, confirmed_at = confirmed_at - {age} \
-                     WHERE token_id IN {which} AND last_used_at IS NULL"
+                     WHERE token_id IN {which} AND minted_at = \
+                     (SELECT MIN(minted_at) FROM secret AS other WHERE other.token_id = secret.token_id)"
             ),
             format!("UPDATE token SET created_at = created_at - {age} WHERE id IN {which}"),
             format!(
