@@ -8,12 +8,13 @@
 use std::ops::{Deref, DerefMut};
 
 use ndauth_core::{
-    Account, AccountId, Actor, Change, Entry, Event, Owner, Personal, Session, SessionId, Timestamp,
+    Account, AccountId, Actor, Change, Entry, Event, Handle, Owner, Personal, Session, SessionId, Timestamp,
 };
 use ndauth_store::{StoreError, Write};
 use rand::rngs::SysRng;
 
 use crate::access::{Admitted, Operation};
+use crate::reading::account;
 use crate::throttle::{Minter, Tried};
 use crate::{Authority, AuthorityError, Caller, Credential, Whose};
 
@@ -93,6 +94,12 @@ impl DerefMut for Changing {
 }
 
 impl Changing {
+    /// Locks the account of this handle until the change ends, and returns it.
+    pub(crate) async fn lock_account_of(&self, handle: &Handle) -> Result<Account, AuthorityError> {
+        let found = account(self, handle).await?;
+        Ok(self.lock_account(found.id).await?.unwrap_or(found))
+    }
+
     /// Ends the change with its event.
     pub(crate) fn done<T>(self, change: Change, personal: Personal, value: T) -> Done<T> {
         let actor = self.by.caller.actor();

@@ -72,6 +72,16 @@ pub enum AuthorityError {
     /// The org's policy was changed in between.
     #[error("the policy of the org `{0}` was changed in the meantime, and nothing was done")]
     PolicyChanged(OrgSlug),
+    /// An operator may do this to other accounts, and to this one only the console may.
+    #[error("`{handle}` {why}: only the console may {verb}")]
+    ConsoleOnly {
+        /// The account's handle.
+        handle: Handle,
+        /// What is special about the account.
+        why: String,
+        /// The operation.
+        verb: &'static str,
+    },
     /// This kind of caller may not.
     #[error("{caller} may not {verb}")]
     NotPermitted {
@@ -320,6 +330,7 @@ impl AuthorityError {
             AuthorityError::TooManyTries { .. } => Reason::TooManyTries,
             AuthorityError::LinkSpent => Reason::LinkSpent,
             AuthorityError::PolicyChanged(_) => Reason::ChangedMeanwhile,
+            AuthorityError::ConsoleOnly { .. } => Reason::ConsoleOnly,
             AuthorityError::NotPermitted { .. } => Reason::NotPermitted,
             AuthorityError::RoleTooLow { .. } => Reason::RoleTooLow,
             AuthorityError::Invalid { .. } => Reason::InvalidArgument,

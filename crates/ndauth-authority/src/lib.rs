@@ -35,14 +35,15 @@ pub use logins::{
     StartedDevice, Visitor, WaitingDevice, WhichSessions,
 };
 pub use ndauth_store::{
-    AGES, Clock, CopyError, Cursor, DatabaseTls, DatabaseUrl, Engine, IDLE, InvalidDatabaseUrl, Key,
-    ManualClock, MigrationState, ServerLock, StoreError, TlsMode, TokenCounts, TokenOrder, TokenPage,
-    TokenQuery, TokenSearch, Use, check_folder,
+    AGES, Clock, CopyError, Cursor, DatabaseTls, DatabaseUrl, Engine, IDLE, InstallationCounts,
+    InvalidDatabaseUrl, Key, ManualClock, MigrationState, ServerLock, StoreError, TlsMode, TokenCounts,
+    TokenOrder, TokenPage, TokenQuery, TokenSearch, Use, check_folder,
 };
 pub use observations::uses::ReportedUse;
 pub use operator::{
-    AccountUpdate, CatalogueApplied, Checked, MemberView, NewAccount, NewService, NextCatalogue, OrgSummary,
-    RestoredCopy, RotatedService, ServiceView, SessionView, Settled, Settlement, Tidied, parse_export,
+    AccountDetails, AccountQuery, AccountUpdate, AccountView, CatalogueApplied, Checked, InstallationView,
+    ManagedPage, MemberView, NewAccount, NewService, NextCatalogue, OrgSummary, RestoredCopy, RotatedService,
+    ServiceView, SessionView, Settled, Settlement, Tidied, parse_export,
 };
 pub use orgs::{
     Acceptance, Announced, BrokenToken, Impact, MemberShown, MyOrg, NewOrg, NewPolicy, OfferShown, OrgShown,

@@ -13,6 +13,7 @@ pub use codes::{CodeRequest, GrantError};
 pub use devices::{StartedDevice, WaitingDevice};
 pub use exchange::{ExchangeRequest, Exchanged};
 pub use links::Link;
+pub(crate) use links::in_use;
 pub(crate) use passwords::Passwords;
 pub(crate) use sessions::draw_for;
 pub use sessions::{Granted, MySession, Visitor, WhichSessions};

@@ -1,4 +1,4 @@
-//! The operator's operations, most of them at the database's machine.
+//! The operator's operations, at the database's machine or by a session.
 
 mod accounts;
 mod after_restore;
@@ -8,6 +8,7 @@ mod copies;
 mod export;
 mod inspect;
 mod janitor;
+mod manage;
 mod replay;
 mod services;
 
@@ -19,4 +20,5 @@ pub use copies::RestoredCopy;
 pub use export::parse_export;
 pub use inspect::{MemberView, OrgSummary, ServiceView, SessionView};
 pub use janitor::Tidied;
+pub use manage::{AccountDetails, AccountQuery, AccountView, InstallationView, ManagedPage};
 pub use services::{NewService, RotatedService};

@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use ndauth_core::{OrgSlug, Problem, Reason, Secret, Timestamp};
 use ndauth_proto::v1::account_service_client::AccountServiceClient;
+use ndauth_proto::v1::admin_service_client::AdminServiceClient;
 use ndauth_proto::v1::org_service_client::OrgServiceClient;
 use ndauth_proto::v1::permission_service_client::PermissionServiceClient;
 use ndauth_proto::v1::token_service_client::TokenServiceClient;
@@ -168,6 +169,51 @@ impl Client {
         }
     }
 
+    /// Lists up to `limit` accounts, for an operator, over as many pages as that takes. With a beginning, only
+    /// those whose handle or address begins with it.
+    pub async fn every_account(
+        &self,
+        begins_with: Option<&str>,
+        limit: usize,
+    ) -> Result<v1::ListAccountsResponse, Problem> {
+        let mut pages = Pages::up_to(limit);
+        loop {
+            let (page_size, page_token) = pages.next();
+            let begins_with = begins_with.map(str::to_owned);
+            let request = v1::ListAccountsRequest { begins_with, page_size, page_token };
+            let mut page = self.list_accounts(request).await?;
+            if !pages.add(take(&mut page.accounts), take(&mut page.next_page_token))? {
+                return Ok(v1::ListAccountsResponse { accounts: pages.into_rows(), ..page });
+            }
+        }
+    }
+
+    /// Lists all orgs, for an operator. Reads all pages.
+    pub async fn every_org(&self, include_deleted: bool) -> Result<v1::ListAllOrgsResponse, Problem> {
+        let mut pages = Pages::up_to(usize::MAX);
+        loop {
+            let (page_size, page_token) = pages.next();
+            let request = v1::ListAllOrgsRequest { include_deleted, page_size, page_token };
+            let mut page = self.list_all_orgs(request).await?;
+            if !pages.add(take(&mut page.orgs), take(&mut page.next_page_token))? {
+                return Ok(v1::ListAllOrgsResponse { orgs: pages.into_rows(), ..page });
+            }
+        }
+    }
+
+    /// Lists all services, for an operator. Reads all pages.
+    pub async fn every_service(&self, include_revoked: bool) -> Result<v1::ListServicesResponse, Problem> {
+        let mut pages = Pages::up_to(usize::MAX);
+        loop {
+            let (page_size, page_token) = pages.next();
+            let request = v1::ListServicesRequest { include_revoked, page_size, page_token };
+            let mut page = self.list_services(request).await?;
+            if !pages.add(take(&mut page.services), take(&mut page.next_page_token))? {
+                return Ok(v1::ListServicesResponse { services: pages.into_rows(), ..page });
+            }
+        }
+    }
+
     /// Sends a message with the credential, and reports the call to the observer.
     async fn call<Q, A, F>(
         &self,
@@ -323,6 +369,42 @@ calls! {
     /// Resumes a personal token in an org.
     pub resume_personal_token:
         OrgServiceClient.resume_personal_token(ResumePersonalTokenRequest) -> ResumePersonalTokenResponse;
+
+    /// Creates an account, for an operator.
+    pub create_account: AdminServiceClient.create_account(CreateAccountRequest) -> CreateAccountResponse;
+    /// Lists a page of accounts, for an operator.
+    pub list_accounts: AdminServiceClient.list_accounts(ListAccountsRequest) -> ListAccountsResponse;
+    /// Shows an account, for an operator.
+    pub get_account: AdminServiceClient.get_account(GetAccountRequest) -> GetAccountResponse;
+    /// Makes a link by which a person sets the password of an unused account, for an operator.
+    pub invite_account: AdminServiceClient.invite_account(InviteAccountRequest) -> InviteAccountResponse;
+    /// Disables an account, for an operator.
+    pub disable_account: AdminServiceClient.disable_account(DisableAccountRequest) -> DisableAccountResponse;
+    /// Enables an account, for an operator.
+    pub enable_account: AdminServiceClient.enable_account(EnableAccountRequest) -> EnableAccountResponse;
+    /// Ends every session of an account, for an operator.
+    pub sign_out_account: AdminServiceClient.sign_out_account(SignOutAccountRequest) -> SignOutAccountResponse;
+    /// Lists a page of all orgs, for an operator.
+    pub list_all_orgs: AdminServiceClient.list_all_orgs(ListAllOrgsRequest) -> ListAllOrgsResponse;
+    /// Registers a service, for an operator.
+    pub create_service: AdminServiceClient.create_service(CreateServiceRequest) -> CreateServiceResponse;
+    /// Lists a page of services, for an operator.
+    pub list_services: AdminServiceClient.list_services(ListServicesRequest) -> ListServicesResponse;
+    /// Draws a new secret for a service, for an operator.
+    pub rotate_service: AdminServiceClient.rotate_service(RotateServiceRequest) -> RotateServiceResponse;
+    /// Makes the new secret of a service take over, for an operator.
+    pub confirm_service_rotation:
+        AdminServiceClient.confirm_service_rotation(ConfirmServiceRotationRequest) -> ConfirmServiceRotationResponse;
+    /// Drops the new secret of a service, for an operator.
+    pub drop_service_rotation:
+        AdminServiceClient.drop_service_rotation(DropServiceRotationRequest) -> DropServiceRotationResponse;
+    /// Retires the earlier secret of a service before its overlap is over, for an operator.
+    pub retire_service_secret:
+        AdminServiceClient.retire_service_secret(RetireServiceSecretRequest) -> RetireServiceSecretResponse;
+    /// Revokes a service, for an operator.
+    pub revoke_service: AdminServiceClient.revoke_service(RevokeServiceRequest) -> RevokeServiceResponse;
+    /// Returns the counts and the health of the installation, for an operator.
+    pub get_installation: AdminServiceClient.get_installation(GetInstallationRequest) -> GetInstallationResponse;
 }
 
 pub(crate) fn bearer(secret: &Secret) -> AsciiMetadataValue {

@@ -81,6 +81,8 @@ pub enum Reason {
     TooManyTries,
     /// The link was used, has expired, or never existed.
     LinkSpent,
+    /// Only the console may do this to that account.
+    ConsoleOnly,
     /// This kind of caller may not do this.
     NotPermitted,
     /// A part of the request is malformed.
@@ -179,7 +181,7 @@ use Who as W;
 
 /// One row per reason: its code, its class, and the party that can do something about it.
 #[rustfmt::skip]
-const ROWS: [(Reason, &str, Class, Who); 62] = [
+const ROWS: [(Reason, &str, Class, Who); 63] = [
     (R::CredentialMissing, "CREDENTIAL_MISSING", C::NotAuthenticated, W::Caller),
     (R::SecretMalformed, "SECRET_MALFORMED", C::NotAuthenticated, W::Caller),
     (R::SecretUnknown, "SECRET_UNKNOWN", C::NotAuthenticated, W::Caller),
@@ -219,6 +221,7 @@ const ROWS: [(Reason, &str, Class, Who); 62] = [
     (R::SignInRefused, "SIGN_IN_REFUSED", C::NotAuthenticated, W::Caller),
     (R::TooManyTries, "TOO_MANY_TRIES", C::Exhausted, W::Caller),
     (R::LinkSpent, "LINK_SPENT", C::NotAuthenticated, W::Operator),
+    (R::ConsoleOnly, "CONSOLE_ONLY", C::NotPermitted, W::Operator),
     (R::NotPermitted, "NOT_PERMITTED", C::NotPermitted, W::Caller),
     (R::InvalidArgument, "INVALID_ARGUMENT", C::Invalid, W::Caller),
     (R::NameTaken, "NAME_TAKEN", C::Conflict, W::Caller),

@@ -5,7 +5,8 @@ use std::fmt;
 use ndauth_core::redact;
 
 use crate::v1::{
-    CreateTokenResponse, PresentedSecret, RevokeSecretRequest, RotateTokenResponse, ValidateTokenRequest,
+    CreateServiceResponse, CreateTokenResponse, InviteAccountResponse, PresentedSecret, RevokeSecretRequest,
+    RotateServiceResponse, RotateTokenResponse, ValidateTokenRequest,
 };
 
 impl fmt::Debug for PresentedSecret {
@@ -62,6 +63,44 @@ impl fmt::Debug for RotateTokenResponse {
             .field("token", token)
             .field("secret", &redact(secret))
             .field("pending_until", pending_until)
+            .field("changed", changed)
+            .field("sequence", sequence)
+            .field("evaluated_at", evaluated_at)
+            .finish()
+    }
+}
+
+impl fmt::Debug for CreateServiceResponse {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let CreateServiceResponse { secret, changed, sequence, evaluated_at } = self;
+        f.debug_struct("CreateServiceResponse")
+            .field("secret", &redact(secret))
+            .field("changed", changed)
+            .field("sequence", sequence)
+            .field("evaluated_at", evaluated_at)
+            .finish()
+    }
+}
+
+impl fmt::Debug for RotateServiceResponse {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let RotateServiceResponse { secret, pending_until, changed, sequence, evaluated_at } = self;
+        f.debug_struct("RotateServiceResponse")
+            .field("secret", &redact(secret))
+            .field("pending_until", pending_until)
+            .field("changed", changed)
+            .field("sequence", sequence)
+            .field("evaluated_at", evaluated_at)
+            .finish()
+    }
+}
+
+impl fmt::Debug for InviteAccountResponse {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let InviteAccountResponse { link: _, ends_at, changed, sequence, evaluated_at } = self;
+        f.debug_struct("InviteAccountResponse")
+            .field("link", &"…")
+            .field("ends_at", ends_at)
             .field("changed", changed)
             .field("sequence", sequence)
             .field("evaluated_at", evaluated_at)

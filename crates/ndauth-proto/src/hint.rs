@@ -58,6 +58,7 @@ pub fn hint(reason: Reason) -> Option<&'static str> {
         R::SignInRefused => "type them again; the operator sends a link for a new password: `ndauthd admin account invite`",
         R::TooManyTries => "wait as long as the message says, and try again",
         R::LinkSpent => "ask the operator for another: `ndauthd admin account invite`",
+        R::ConsoleOnly => "at the database's machine, `ndauthd admin account` does it: `--help` lists its commands",
         R::NameTaken => "choose another name, or revoke the one that has it",
         R::NameAmbiguous => "give more characters of it, or its whole id",
         R::LastAdmin => "make somebody else an admin first",

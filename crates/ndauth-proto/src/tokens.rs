@@ -104,18 +104,22 @@ fn secret_to_proto(token: &Token, secret: &SecretView, now: Timestamp) -> v1::To
     let token_ends_at = token.revoked_at.map_or(token.expires_at, |at| token.expires_at.min(Expiry::At(at)));
     v1::TokenSecret {
         prefix: secret.record.prefix.to_string(),
-        state: match secret.record.state(now) {
-            SecretState::Pending => v1::SecretState::Pending,
-            SecretState::Current => v1::SecretState::Current,
-            SecretState::Retiring => v1::SecretState::Retiring,
-            SecretState::Retired(_) => v1::SecretState::Retired,
-            SecretState::Expired(_) => v1::SecretState::Expired,
-        }
-        .into(),
+        state: secret_state_to_proto(secret.record.state(now)).into(),
         minted_at: Some(timestamp_to_proto(secret.record.minted_at)),
         ends_at: Some(expiry_to_proto(secret.record.ends_at.min(token_ends_at))),
         last_use: secret.last_use.map(last_use_to_proto),
         reused_at: secret.reused_at.map(timestamp_to_proto),
+    }
+}
+
+/// Converts the state of a secret to the wire.
+pub fn secret_state_to_proto(state: SecretState) -> v1::SecretState {
+    match state {
+        SecretState::Pending => v1::SecretState::Pending,
+        SecretState::Current => v1::SecretState::Current,
+        SecretState::Retiring => v1::SecretState::Retiring,
+        SecretState::Retired(_) => v1::SecretState::Retired,
+        SecretState::Expired(_) => v1::SecretState::Expired,
     }
 }
 

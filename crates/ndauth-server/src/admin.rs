@@ -105,7 +105,7 @@ async fn account(authority: &Authority, command: AdminAccountCommand, public_url
             AdminOutput::line(format!("account `{}` created", account.handle), json)
         }
         AdminAccountCommand::Invite { handle } => {
-            let link = authority.logins().invite(CONSOLE, &handle).await?;
+            let link = authority.logins().invite(CONSOLE, &handle).await?.value;
             let url = invitation_url(public_url, link.code.expose());
             let json = json!({
                 "account": handle.as_str(), "link": url, "ends_at": link.ends_at.to_string(),
@@ -340,7 +340,7 @@ async fn service(authority: &Authority, command: AdminServiceCommand) -> AdminRe
             let json = json!({ "created": true, "service": name.as_str() });
             let if_lost = format!("draw another: `ndauthd admin service rotate {}`", quoted(name.as_str()));
             let new = NewService { name, orgs, states_address: states_client_address };
-            let secret = authority.operator().create_service(CONSOLE, &new).await?;
+            let secret = authority.operator().create_service(CONSOLE, &new).await?.value;
             let aside = "store it where the service reads it: it is not shown again".to_owned();
             AdminOutput::secret(&secret, aside, if_lost, json)
         }
@@ -360,7 +360,7 @@ async fn service(authority: &Authority, command: AdminServiceCommand) -> AdminRe
         }
         AdminServiceCommand::Rotate { service, overlap } => {
             let (name, _) = find_service(authority, &service).await?;
-            let rotated = authority.operator().rotate_service(CONSOLE, &name, overlap).await?;
+            let rotated = authority.operator().rotate_service(CONSOLE, &name, overlap).await?.value;
             let then = if overlap.is_zero() {
                 "its previous secret ends then".to_owned()
             } else {

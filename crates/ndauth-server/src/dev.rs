@@ -112,8 +112,10 @@ async fn populate(database: &DatabaseUrl) -> Result<(Secret, Secret, Link), Auth
             )
             .await,
     )? {
-        Some(secret) => secret,
-        None => authority.operator().rotate_service(console, &name, std::time::Duration::ZERO).await?.secret,
+        Some(made) => made.value,
+        None => {
+            authority.operator().rotate_service(console, &name, std::time::Duration::ZERO).await?.value.secret
+        }
     };
     let lifetime = ExpiryChoice::parse_duration("12h").expect("a duration");
     let session = authority.operator().issue_session(console, &handle, lifetime).await?;

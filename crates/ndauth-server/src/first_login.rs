@@ -41,7 +41,7 @@ pub(crate) async fn first_login(
         Err(AuthorityError::NameTaken { .. }) => return Ok(()),
         made => made?,
     };
-    let link = authority.logins().invite(console, &handle).await?;
+    let link = authority.logins().invite(console, &handle).await?.value;
     let url = invitation_url(issuer, link.code.expose());
     match file.filter(|_| !terminal) {
         None => ndauth_terminal::aside(&link_message(&url, &link)),

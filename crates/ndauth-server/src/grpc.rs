@@ -1,6 +1,7 @@
 //! gRPC: one file per service, and the gate that every call passes.
 
 mod accounts;
+mod admin;
 mod fields;
 mod orgs;
 mod permissions;
@@ -21,6 +22,7 @@ use std::sync::Arc;
 
 use ndauth_authority::Authority;
 use ndauth_proto::v1::account_service_server::AccountServiceServer;
+use ndauth_proto::v1::admin_service_server::AdminServiceServer;
 use ndauth_proto::v1::org_service_server::OrgServiceServer;
 use ndauth_proto::v1::permission_service_server::PermissionServiceServer;
 use ndauth_proto::v1::token_service_server::TokenServiceServer;
@@ -50,7 +52,12 @@ pub(crate) fn gate(
     issuer: String,
     stopped: watch::Receiver<bool>,
 ) -> Result<(Arc<Gate>, HealthReporter), tonic_reflection::server::Error> {
-    let service = GrpcService { authority, client_timeout: limits.client_timeout, stopped };
+    let service = GrpcService {
+        authority,
+        issuer: issuer.as_str().into(),
+        client_timeout: limits.client_timeout,
+        stopped,
+    };
     let (health, health_service) = tonic_health::server::health_reporter();
     let reflection = || {
         tonic_reflection::server::Builder::configure()
@@ -63,6 +70,7 @@ pub(crate) fn gate(
         .add_service(reflection().build_v1alpha()?.max_decoding_message_size(MAX_NAME))
         .add_service(TokenServiceServer::new(service.clone()).max_decoding_message_size(MAX_REQUEST))
         .add_service(OrgServiceServer::new(service.clone()).max_decoding_message_size(MAX_REQUEST))
+        .add_service(AdminServiceServer::new(service.clone()).max_decoding_message_size(MAX_REQUEST))
         .add_service(PermissionServiceServer::new(service.clone()).max_decoding_message_size(MAX_REQUEST))
         .add_service(WatchServiceServer::new(service.clone()).max_decoding_message_size(MAX_REPORT))
         .add_service(AccountServiceServer::new(service.clone()).max_decoding_message_size(MAX_REQUEST));
@@ -80,6 +88,7 @@ pub(crate) async fn set_health(health: &HealthReporter, serving: bool) {
         <WatchServiceServer<GrpcService> as tonic::server::NamedService>::NAME,
         <AccountServiceServer<GrpcService> as tonic::server::NamedService>::NAME,
         <OrgServiceServer<GrpcService> as tonic::server::NamedService>::NAME,
+        <AdminServiceServer<GrpcService> as tonic::server::NamedService>::NAME,
         <PermissionServiceServer<GrpcService> as tonic::server::NamedService>::NAME,
     ] {
         health.set_service_status(name, status).await;

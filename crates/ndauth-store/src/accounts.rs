@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use ndauth_core::{Account, AccountId, DisplayName, Email, Handle, Timestamp};
 use sea_orm::ActiveValue::Set;
-use sea_orm::sea_query::{Expr, ExprTrait};
+use sea_orm::sea_query::{Expr, ExprTrait, Func};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 
 use crate::columns::Columns;
@@ -48,6 +48,31 @@ impl Read {
     pub async fn list_accounts(&self) -> Result<Vec<Account>, StoreError> {
         let rows = Entity::find().order_by_asc(Column::Handle).all(&self.transaction).await?;
         rows.into_iter().map(Account::try_from).collect()
+    }
+
+    /// Returns up to `limit` accounts, by handle, after the one with a handle. If a beginning is given, only those
+    /// whose handle or address begins with it, in whatever case.
+    pub async fn list_accounts_page(
+        &self,
+        begins_with: Option<&str>,
+        after: Option<&Handle>,
+        limit: u64,
+    ) -> Result<Vec<Account>, StoreError> {
+        let mut page = Entity::find().order_by_asc(Column::Handle).limit(limit);
+        if let Some(after) = after {
+            page = page.filter(Column::Handle.gt(after.as_str()));
+        }
+        if let Some(beginning) = begins_with {
+            // Both columns hold lower case. `LIKE` would need escapes, and is not the same on both engines.
+            let beginning = beginning.to_lowercase();
+            let length = i32::try_from(beginning.chars().count()).unwrap_or(i32::MAX);
+            let first = |column: Column| {
+                Expr::from(Func::cust("substr").args([column.into_expr(), 1.into(), length.into()]))
+            };
+            let begins = |column| first(column).eq(beginning.as_str());
+            page = page.filter(begins(Column::Handle).or(begins(Column::Email)));
+        }
+        page.all(&self.transaction).await?.into_iter().map(Account::try_from).collect()
     }
 
     /// Returns true if there is an account.

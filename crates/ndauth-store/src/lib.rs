@@ -65,6 +65,7 @@ pub use connect::{MigrationState, Store};
 pub use copy::CopyError;
 pub use error::{StoreError, Taken};
 pub use folder::check_folder;
+pub use installation::InstallationCounts;
 pub use log::StoredEvent;
 pub use mirror::{Listener, Page, Partitioned, Person, Place, RowCounts, WithSecrets};
 pub use offers::Offer;

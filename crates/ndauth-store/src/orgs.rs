@@ -6,8 +6,9 @@ use ndauth_core::{
     Account, AccountId, Handle, Membership, OfferId, Org, OrgId, OrgSlug, Orgs, Role, Timestamp,
 };
 use sea_orm::ActiveValue::Set;
+use sea_orm::prelude::Uuid;
 use sea_orm::sea_query::{Expr, OnConflict, Query, SelectStatement};
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, Select};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select};
 
 use crate::accounts::account;
 use crate::columns::Columns;
@@ -119,6 +120,41 @@ impl Read {
     pub async fn list_orgs(&self) -> Result<Vec<Org>, StoreError> {
         let rows = org::Entity::find().order_by_asc(org::Column::Slug).all(&self.transaction).await?;
         rows.into_iter().map(Org::try_from).collect()
+    }
+
+    /// Returns up to `limit` orgs, by slug, after the one with a slug; without the deleted ones unless they are
+    /// included.
+    pub async fn list_orgs_page(
+        &self,
+        include_deleted: bool,
+        after: Option<&OrgSlug>,
+        limit: u64,
+    ) -> Result<Vec<Org>, StoreError> {
+        let mut page = org::Entity::find().order_by_asc(org::Column::Slug).limit(limit);
+        if !include_deleted {
+            page = page.filter(org::Column::DeletedAt.is_null());
+        }
+        if let Some(after) = after {
+            page = page.filter(org::Column::Slug.gt(after.as_str()));
+        }
+        page.all(&self.transaction).await?.into_iter().map(Org::try_from).collect()
+    }
+
+    /// Returns the number of present members of each of these orgs that has any.
+    pub async fn count_members(
+        &self,
+        orgs: impl IntoIterator<Item = OrgId>,
+    ) -> Result<BTreeMap<OrgId, u64>, StoreError> {
+        let counted = membership::Entity::find()
+            .select_only()
+            .column(membership::Column::OrgId)
+            .column_as(membership::Column::AccountId.count(), "members")
+            .filter(membership::Column::OrgId.is_in(orgs.into_iter().map(OrgId::uuid)))
+            .filter(membership::Column::RemovedAt.is_null())
+            .group_by(membership::Column::OrgId);
+        let counts: Vec<(Uuid, i64)> = counted.into_tuple().all(&self.transaction).await?;
+        let count = |(id, count)| (OrgId::from_uuid(id), u64::try_from(count).unwrap_or_default());
+        Ok(counts.into_iter().map(count).collect())
     }
 
     /// Returns the present members of all orgs.

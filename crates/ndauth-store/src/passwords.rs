@@ -1,9 +1,12 @@
 //! Passwords as argon2 hashes, and the identities of people at other identity providers.
 
+use std::collections::BTreeSet;
+
 use ndauth_core::{AccountId, Identity};
 use sea_orm::ActiveValue::Set;
-use sea_orm::EntityTrait;
+use sea_orm::prelude::Uuid;
 use sea_orm::sea_query::OnConflict;
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect};
 
 use crate::error::unless_taken;
 use crate::{Read, StoreError, Taken, Write};
@@ -20,6 +23,25 @@ impl Read {
         let key = (identity.issuer.clone(), identity.subject.clone());
         let row = identity::Entity::find_by_id(key).one(&self.transaction).await?;
         Ok(row.map(|row| AccountId::from_uuid(row.account_id)))
+    }
+
+    /// Returns those of these accounts that have a password or a linked identity.
+    pub async fn accounts_with_proof(
+        &self,
+        accounts: impl IntoIterator<Item = AccountId>,
+    ) -> Result<BTreeSet<AccountId>, StoreError> {
+        let ids: Vec<_> = accounts.into_iter().map(AccountId::uuid).collect();
+        let with_password = password::Entity::find()
+            .select_only()
+            .column(password::Column::AccountId)
+            .filter(password::Column::AccountId.is_in(ids.iter().copied()));
+        let with_identity = identity::Entity::find()
+            .select_only()
+            .column(identity::Column::AccountId)
+            .filter(identity::Column::AccountId.is_in(ids));
+        let mut found: Vec<Uuid> = with_password.into_tuple().all(&self.transaction).await?;
+        found.extend(with_identity.into_tuple::<Uuid>().all(&self.transaction).await?);
+        Ok(found.into_iter().map(AccountId::from_uuid).collect())
     }
 }
 

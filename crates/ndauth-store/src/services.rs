@@ -1,15 +1,17 @@
 //! Services.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
-use ndauth_core::{Label, OrgId, Orgs, Service, ServiceId, Services, Timestamp};
+use ndauth_core::{Label, OrgId, Orgs, SecretRecord, Service, ServiceId, Services, Timestamp};
 use sea_orm::ActiveValue::Set;
-use sea_orm::sea_query::Expr;
+use sea_orm::prelude::Uuid;
+use sea_orm::sea_query::{Expr, ExprTrait};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 
 use crate::columns::{Columns, among};
 use crate::error::unless_taken;
-use crate::{Read, StoreError, Taken, Write};
+use crate::secrets::secret;
+use crate::{Family, FoundSecret, Read, StoreError, Taken, Write};
 
 impl Read {
     /// Returns the service with this id.
@@ -34,11 +36,52 @@ impl Read {
             .order_by_asc(service::Column::Id)
             .all(&self.transaction)
             .await?;
-        let mut services = Vec::new();
-        for row in rows {
-            services.extend(self.service_or_none(Some(row)).await?);
+        self.services_from_rows(rows).await
+    }
+
+    /// Returns up to `limit` services, by name and id, after one of them; without the revoked ones unless they
+    /// are included.
+    pub async fn list_services_page(
+        &self,
+        include_revoked: bool,
+        after: Option<&Service>,
+        limit: u64,
+    ) -> Result<Vec<Service>, StoreError> {
+        let mut page = service::Entity::find()
+            .order_by_asc(service::Column::Name)
+            .order_by_asc(service::Column::Id)
+            .limit(limit);
+        if !include_revoked {
+            page = page.filter(service::Column::RevokedAt.is_null());
         }
-        Ok(services)
+        if let Some(after) = after {
+            let same = service::Column::Name.eq(after.name.as_str());
+            let later = same.and(service::Column::Id.gt(after.id.uuid()));
+            page = page.filter(service::Column::Name.gt(after.name.as_str()).or(later));
+        }
+        self.services_from_rows(page.all(&self.transaction).await?).await
+    }
+
+    /// Returns the secrets of these services that have not ended, oldest first.
+    pub async fn serving_secrets(
+        &self,
+        services: impl IntoIterator<Item = ServiceId>,
+    ) -> Result<BTreeMap<ServiceId, Vec<SecretRecord>>, StoreError> {
+        let rows = secret::Entity::find()
+            .filter(secret::Column::ServiceId.is_in(services.into_iter().map(ServiceId::uuid)))
+            .filter(secret::Column::EndsAt.gt(self.now().micros()))
+            .order_by_asc(secret::Column::MintedAt)
+            .order_by_asc(secret::Column::Id)
+            .all(&self.transaction)
+            .await?;
+        let mut secrets: BTreeMap<ServiceId, Vec<SecretRecord>> = BTreeMap::new();
+        for row in rows {
+            let found = FoundSecret::try_from(row)?;
+            if let Family::Service(id) = found.family {
+                secrets.entry(id).or_default().push(found.record);
+            }
+        }
+        Ok(secrets)
     }
 
     /// Returns the names of these services.
@@ -70,24 +113,31 @@ impl Read {
     }
 
     async fn service_or_none(&self, row: Option<service::Model>) -> Result<Option<Service>, StoreError> {
-        let Some(row) = row else { return Ok(None) };
-        let columns = Columns { table: "service", id: row.id };
-        let mut orgs = Vec::new();
-        if !row.all_orgs {
-            let rows = service_org::Entity::find()
-                .filter(service_org::Column::ServiceId.eq(row.id))
-                .all(&self.transaction)
-                .await?;
-            orgs.extend(rows.into_iter().map(|row| OrgId::from_uuid(row.org_id)));
+        Ok(self.services_from_rows(row.into_iter().collect()).await?.pop())
+    }
+
+    async fn services_from_rows(&self, rows: Vec<service::Model>) -> Result<Vec<Service>, StoreError> {
+        let mut orgs: HashMap<Uuid, Vec<OrgId>> = HashMap::new();
+        let bound: Vec<Uuid> = rows.iter().filter(|row| !row.all_orgs).map(|row| row.id).collect();
+        if !bound.is_empty() {
+            let bound = service_org::Entity::find().filter(service_org::Column::ServiceId.is_in(bound));
+            for row in bound.all(&self.transaction).await? {
+                orgs.entry(row.service_id).or_default().push(OrgId::from_uuid(row.org_id));
+            }
         }
-        Ok(Some(Service {
-            id: ServiceId::from_uuid(row.id),
-            name: columns.text("name", &row.name)?,
-            orgs: among(row.all_orgs, orgs).map_err(|_| columns.corrupt("all_orgs"))?,
-            states_address: row.states_address,
-            created_at: columns.instant("created_at", row.created_at)?,
-            revoked_at: columns.instant_or_null("revoked_at", row.revoked_at)?,
-        }))
+        let service = |row: service::Model| {
+            let columns = Columns { table: "service", id: row.id };
+            let orgs = orgs.remove(&row.id).unwrap_or_default();
+            Ok(Service {
+                id: ServiceId::from_uuid(row.id),
+                name: columns.text("name", &row.name)?,
+                orgs: among(row.all_orgs, orgs).map_err(|_| columns.corrupt("all_orgs"))?,
+                states_address: row.states_address,
+                created_at: columns.instant("created_at", row.created_at)?,
+                revoked_at: columns.instant_or_null("revoked_at", row.revoked_at)?,
+            })
+        };
+        rows.into_iter().map(service).collect()
     }
 }
 

@@ -98,6 +98,17 @@ impl Read {
         found.one(&self.transaction).await?.map(Ticket::try_from).transpose()
     }
 
+    /// Returns the links of an account that still work.
+    pub async fn list_links(&self, account: AccountId) -> Result<Vec<Ticket>, StoreError> {
+        let links = [TicketKind::Invitation.name(), TicketKind::SignIn.name()];
+        let rows = Entity::find()
+            .filter(Column::Kind.is_in(links))
+            .filter(Column::AccountId.eq(account.uuid()))
+            .filter(Column::UsedAt.is_null())
+            .filter(Column::ExpiresAt.gt(self.now().micros()));
+        rows.all(&self.transaction).await?.into_iter().map(Ticket::try_from).collect()
+    }
+
     /// Returns the number of unused tickets of a kind, or only those of an account if one is given.
     pub async fn count_tickets(
         &self,

@@ -238,8 +238,32 @@ impl RotationShown {
         matches!(self, RotationShown::Overlap { retirement: v1::Retirement::Safe, .. })
     }
 
-    /// Describes the rotation for people, as of an instant.
+    /// Returns whether the old secret can safely be retired, and why. Empty while the new one awaits confirmation.
+    pub fn verdict(&self) -> &'static str {
+        match self {
+            RotationShown::Pending(_) => "",
+            RotationShown::Overlap { retirement, .. } => match retirement {
+                v1::Retirement::StillUsed => "not yet safe to retire: it is still used",
+                v1::Retirement::NewUnused => "not yet safe to retire: nobody has used the new one",
+                v1::Retirement::TooSoon => {
+                    "not yet safe to retire: the new one took over less than an hour ago"
+                }
+                v1::Retirement::Safe => "safe to retire: the new one is in use, and it is idle",
+                v1::Retirement::Unspecified => "?",
+            },
+        }
+    }
+
+    /// Describes the rotation for people, as of an instant, with the verdict.
     pub fn describe(&self, now: Timestamp) -> String {
+        match self.verdict() {
+            "" => self.state(now),
+            verdict => format!("{}; {verdict}", self.state(now)),
+        }
+    }
+
+    /// Describes the rotation for people, as of an instant, without the verdict.
+    pub fn state(&self, now: Timestamp) -> String {
         let used = |last: &Option<(Timestamp, Option<String>)>| match last {
             None => "was never used".to_owned(),
             Some((at, from)) => {
@@ -254,18 +278,9 @@ impl RotationShown {
                     until.minute()
                 )
             }
-            RotationShown::Overlap { prefix, until, retirement, last_use } => {
-                let verdict = match retirement {
-                    v1::Retirement::StillUsed => "not yet safe to retire: it is still used",
-                    v1::Retirement::NewUnused => "not yet safe to retire: nobody has used the new one",
-                    v1::Retirement::TooSoon => {
-                        "not yet safe to retire: the new one took over less than an hour ago"
-                    }
-                    v1::Retirement::Safe => "safe to retire: the new one is in use, and it is idle",
-                    v1::Retirement::Unspecified => "?",
-                };
+            RotationShown::Overlap { prefix, until, last_use, .. } => {
                 let until = until.minute();
-                format!("the old secret {prefix} is valid until {until}; it {}; {verdict}", used(last_use))
+                format!("the old secret {prefix} is valid until {until}; it {}", used(last_use))
             }
         }
     }

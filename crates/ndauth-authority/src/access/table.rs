@@ -243,11 +243,15 @@ operations! {
     ListOrgs Reads ["ndauth.v1.AccountService/ListOrgs"] {
         Mine   "list orgs"                             [No,  No,  Yes,      Yes,          Yes,          No]
     }
-    ListSessions Reads ["ndauth.v1.AccountService/ListSessions"] {
+    ListSessions Reads ["ndauth.v1.AccountService/ListSessions", "GET /me"] {
         Mine   "list sessions"                         [No,  No,  Yes,      Login,        Login,        No]
     }
-    RevokeSessions Changes ["ndauth.v1.AccountService/RevokeSessions"] {
+    RevokeSessions Changes ["ndauth.v1.AccountService/RevokeSessions", "POST /me/sessions/end",
+                            "POST /me/sessions/{session}/end"] {
         Mine   "end sessions"                          [No,  No,  Yes,      Login,        Login,        No]
+    }
+    SetPassword Changes ["POST /me/password"] {
+        Mine   "set a password"                        [No,  No,  RecentLogin, Login,     Login,        No]
     }
     ListPermissions Reads ["ndauth.v1.PermissionService/ListPermissions", "GET /tokens/new",
                            "GET /orgs/{org}/tokens/new"] {
@@ -325,11 +329,11 @@ operations! {
     DeleteOrg Changes [] {
         Org    "delete orgs"                           [No,  Yes, No,       No,           No,           No]
     }
-    CreateAccount Changes [] {
-        Anyone "create accounts"                       [No,  Yes, No,       No,           No,           No]
+    CreateAccount Changes ["ndauth.v1.AdminService/CreateAccount"] {
+        Anyone "create accounts"                       [No,  Yes, Operator, Login,        Login,        No]
     }
-    DisableAccount Changes [] {
-        Anyone "disable or enable accounts"            [No,  Yes, No,       No,           No,           No]
+    DisableAccount Changes ["ndauth.v1.AdminService/DisableAccount", "ndauth.v1.AdminService/EnableAccount"] {
+        Anyone "disable or enable accounts"            [No,  Yes, Operator, Login,        Login,        No]
     }
     UpdateAccount Changes [] {
         Anyone "change addresses and names"            [No,  Yes, No,       No,           No,           No]
@@ -340,11 +344,11 @@ operations! {
     IssueSession Changes [] {
         Anyone "issue sessions"                        [No,  Yes, No,       No,           No,           No]
     }
-    SignOut Changes [] {
-        Anyone "end sessions of others"                [No,  Yes, No,       No,           No,           No]
+    SignOut Changes ["ndauth.v1.AdminService/SignOutAccount"] {
+        Anyone "end sessions of others"                [No,  Yes, Operator, Login,        Login,        No]
     }
-    Invite Changes [] {
-        Anyone "invite people"                         [No,  Yes, No,       No,           No,           No]
+    Invite Changes ["ndauth.v1.AdminService/InviteAccount"] {
+        Anyone "invite people"                         [No,  Yes, Operator, Login,        Login,        No]
     }
     IssueLink Changes [] {
         Anyone "make links to sign in"                 [No,  Yes, No,       No,           No,           No]
@@ -352,14 +356,27 @@ operations! {
     IdentifyAccount Changes [] {
         Anyone "say who people are"                    [No,  Yes, No,       No,           No,           No]
     }
-    CreateService Changes [] {
-        Anyone "register services"                     [No,  Yes, No,       No,           No,           No]
+    CreateService Changes ["ndauth.v1.AdminService/CreateService"] {
+        Anyone "register services"                     [No,  Yes, Operator, Login,        Login,        No]
     }
-    RotateService Changes [] {
-        Anyone "rotate services"                       [No,  Yes, No,       No,           No,           No]
+    RotateService Changes ["ndauth.v1.AdminService/RotateService", "ndauth.v1.AdminService/ConfirmServiceRotation",
+                           "ndauth.v1.AdminService/DropServiceRotation", "ndauth.v1.AdminService/RetireServiceSecret"] {
+        Anyone "rotate services"                       [No,  Yes, Operator, Login,        Login,        No]
     }
-    RevokeService Changes [] {
-        Anyone "revoke services"                       [No,  Yes, No,       No,           No,           No]
+    RevokeService Changes ["ndauth.v1.AdminService/RevokeService"] {
+        Anyone "revoke services"                       [No,  Yes, Operator, Login,        Login,        No]
+    }
+    ListAccounts Reads ["ndauth.v1.AdminService/ListAccounts", "ndauth.v1.AdminService/GetAccount"] {
+        Anyone "list accounts"                         [No,  Yes, Operator, Login,        Login,        No]
+    }
+    ListAllOrgs Reads ["ndauth.v1.AdminService/ListAllOrgs"] {
+        Anyone "list all orgs"                         [No,  Yes, Operator, Login,        Login,        No]
+    }
+    ListServices Reads ["ndauth.v1.AdminService/ListServices"] {
+        Anyone "list services"                         [No,  Yes, Operator, Login,        Login,        No]
+    }
+    GetInstallation Reads ["ndauth.v1.AdminService/GetInstallation"] {
+        Anyone "see the state of the installation"     [No,  Yes, Operator, Login,        Login,        No]
     }
     ApplyCatalogue Changes [] {
         Anyone "change the catalogue"                  [No,  Yes, No,       No,           No,           No]

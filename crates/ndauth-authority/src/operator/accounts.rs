@@ -9,8 +9,7 @@ use rand::rngs::SysRng;
 use crate::access::{Operation, Whose};
 use crate::change::{Changed, Changing, change};
 use crate::logins::draw_for;
-use crate::reading::account;
-use crate::{AuthorityError, Credential, OperatorWing};
+use crate::{AuthorityError, Caller, Credential, OperatorWing};
 
 /// An account to be made.
 #[derive(Clone, Debug)]
@@ -39,7 +38,7 @@ pub(super) const EMAIL: &str = "email";
 pub(super) const NAME: &str = "name";
 
 impl OperatorWing<'_> {
-    /// Creates an account.
+    /// Creates an account. Only the console makes it an operator's.
     pub async fn create_account(
         self,
         credential: &Credential,
@@ -48,6 +47,10 @@ impl OperatorWing<'_> {
         change(self.0, credential, Operation::CreateAccount, &Whose::Anyone, |changing| async move {
             if changing.find_account_by_email(&new.email).await?.is_some() {
                 return Err(AuthorityError::taken("an account with the address", &new.email));
+            }
+            if new.operator && !matches!(changing.by.caller, Caller::Console) {
+                let (handle, why) = (new.handle.clone(), "is to be an operator".to_owned());
+                return Err(AuthorityError::ConsoleOnly { handle, why, verb: "create it" });
             }
             let account = Account {
                 id: AccountId::new(changing.now(), &mut SysRng)?,
@@ -81,7 +84,7 @@ impl OperatorWing<'_> {
             if update.email.is_none() && update.name.is_none() {
                 return Err(AuthorityError::invalid("update", "it names neither an address nor a name"));
             }
-            let before = lock_account_of(&changing, handle).await?;
+            let before = changing.lock_account_of(handle).await?;
             let mut account = before.clone();
             let mut personal = Personal::new();
             if let Some(email) = &update.email {
@@ -130,7 +133,7 @@ impl OperatorWing<'_> {
         operator: bool,
     ) -> Result<Changed<Account>, AuthorityError> {
         change(self.0, credential, Operation::SetOperator, &Whose::Anyone, |changing| async move {
-            let account = lock_account_of(&changing, handle).await?;
+            let account = changing.lock_account_of(handle).await?;
             if account.operator == operator {
                 return Ok(changing.unchanged(account));
             }
@@ -141,14 +144,16 @@ impl OperatorWing<'_> {
         .await
     }
 
-    /// Disables an account: its tokens lose their power at once, and its sessions end for good.
+    /// Disables an account: its tokens lose their power at once, and its sessions end for good. Only the console
+    /// disables, enables or signs out an operator's.
     pub async fn disable_account(
         self,
         credential: &Credential,
         handle: &Handle,
     ) -> Result<Changed<Account>, AuthorityError> {
         change(self.0, credential, Operation::DisableAccount, &Whose::Anyone, |changing| async move {
-            let (account, now) = (lock_account_of(&changing, handle).await?, changing.now());
+            let (account, now) = (changing.lock_account_of(handle).await?, changing.now());
+            spare_operators(&changing, &account, "disable the account")?;
             if account.disabled_at.is_some() {
                 return Ok(changing.unchanged(account));
             }
@@ -168,7 +173,8 @@ impl OperatorWing<'_> {
         handle: &Handle,
     ) -> Result<Changed<Account>, AuthorityError> {
         change(self.0, credential, Operation::DisableAccount, &Whose::Anyone, |changing| async move {
-            let account = lock_account_of(&changing, handle).await?;
+            let account = changing.lock_account_of(handle).await?;
+            spare_operators(&changing, &account, "enable the account")?;
             if account.disabled_at.is_none() {
                 return Ok(changing.unchanged(account));
             }
@@ -190,7 +196,7 @@ impl OperatorWing<'_> {
         let issued =
             change(self.0, credential, Operation::IssueSession, &Whose::Anyone, |changing| async move {
                 // Locked, so that this and a concurrent sign-out wait for each other.
-                let account = lock_account_of(&changing, handle).await?;
+                let account = changing.lock_account_of(handle).await?;
                 if account.disabled_at.is_some() {
                     return Err(AuthorityError::AccountDisabled);
                 }
@@ -227,7 +233,9 @@ impl OperatorWing<'_> {
         handle: &Handle,
     ) -> Result<Changed<u64>, AuthorityError> {
         change(self.0, credential, Operation::SignOut, &Whose::Anyone, |changing| async move {
-            let account = lock_account_of(&changing, handle).await?.id;
+            let account = changing.lock_account_of(handle).await?;
+            spare_operators(&changing, &account, "sign the account out")?;
+            let account = account.id;
             match changing.end_sessions(account).await? {
                 0 => Ok(changing.unchanged(0)),
                 ended => Ok(changing.done(Change::AccountSignedOut { account }, Personal::new(), ended)),
@@ -237,8 +245,12 @@ impl OperatorWing<'_> {
     }
 }
 
-/// Locks the account of this handle until the change ends, and returns it.
-async fn lock_account_of(changing: &Changing, handle: &Handle) -> Result<Account, AuthorityError> {
-    let found = account(changing, handle).await?;
-    Ok(changing.lock_account(found.id).await?.unwrap_or(found))
+/// Refuses a session that acts on an operator's account, its own or another's: one operator's login must not
+/// lock out the others.
+fn spare_operators(changing: &Changing, account: &Account, verb: &'static str) -> Result<(), AuthorityError> {
+    if account.operator && !matches!(changing.by.caller, Caller::Console) {
+        let (handle, why) = (account.handle.clone(), "is an operator".to_owned());
+        return Err(AuthorityError::ConsoleOnly { handle, why, verb });
+    }
+    Ok(())
 }

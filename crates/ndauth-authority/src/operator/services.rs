@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use ndauth_core::{
-    Change, Expiry, Label, Lineage, OrgSlug, Orgs, Secret, SecretId, SecretKind, SecretRecord, Service,
-    ServiceId, Succession, Timestamp, may_rotate,
+    Change, Expiry, Label, Lineage, MAX_LIFETIME, OrgSlug, Orgs, Secret, SecretId, SecretKind, SecretRecord,
+    Service, ServiceId, Succession, Timestamp, may_rotate,
 };
 use ndauth_store::{Family, Read, Write};
 use rand::rngs::SysRng;
@@ -41,37 +41,32 @@ impl OperatorWing<'_> {
         self,
         credential: &Credential,
         new: &NewService,
-    ) -> Result<Secret, AuthorityError> {
-        let made =
-            change(self.0, credential, Operation::CreateService, &Whose::Anyone, |changing| async move {
-                let orgs = match &new.orgs {
-                    Orgs::All => Orgs::All,
-                    Orgs::Only(slugs) => {
-                        let mut ids = Vec::new();
-                        for slug in slugs {
-                            ids.push(live_org(&changing, slug).await?.id);
-                        }
-                        Orgs::only(ids).map_err(|why| AuthorityError::invalid("orgs", why))?
+    ) -> Result<Changed<Secret>, AuthorityError> {
+        change(self.0, credential, Operation::CreateService, &Whose::Anyone, |changing| async move {
+            let orgs = match &new.orgs {
+                Orgs::All => Orgs::All,
+                Orgs::Only(slugs) => {
+                    let mut ids = Vec::new();
+                    for slug in slugs {
+                        ids.push(live_org(&changing, slug).await?.id);
                     }
-                };
-                let service = Service {
-                    id: ServiceId::new(changing.now(), &mut SysRng)?,
-                    name: new.name.clone(),
-                    orgs,
-                    states_address: new.states_address,
-                    created_at: changing.now(),
-                    revoked_at: None,
-                };
-                let inserted = changing.insert_service(&service).await?;
-                inserted.map_err(|_| AuthorityError::taken("a service", &new.name))?;
-                let secret = first_secret(&changing, service.id).await?;
-                Ok(changing.done_to(
-                    new.name.to_string(),
-                    Change::ServiceCreated { service: service.id },
-                    secret,
-                ))
-            });
-        made.await.map(|done| done.value)
+                    Orgs::only(ids).map_err(|why| AuthorityError::invalid("orgs", why))?
+                }
+            };
+            let service = Service {
+                id: ServiceId::new(changing.now(), &mut SysRng)?,
+                name: new.name.clone(),
+                orgs,
+                states_address: new.states_address,
+                created_at: changing.now(),
+                revoked_at: None,
+            };
+            let inserted = changing.insert_service(&service).await?;
+            inserted.map_err(|_| AuthorityError::taken("a service", &new.name))?;
+            let secret = first_secret(&changing, service.id).await?;
+            Ok(changing.done_to(new.name.to_string(), Change::ServiceCreated { service: service.id }, secret))
+        })
+        .await
     }
 
     /// Draws a new secret for a service, returned here and never again. The secret awaits confirmation.
@@ -81,21 +76,23 @@ impl OperatorWing<'_> {
         credential: &Credential,
         name: &Label,
         overlap: Duration,
-    ) -> Result<RotatedService, AuthorityError> {
-        let rotated =
-            change(self.0, credential, Operation::RotateService, &Whose::Anyone, |changing| async move {
-                let held = lock_service_family(&changing, name).await?;
-                let records = held.secrets.iter().map(|found| &found.record);
-                let not_before = changing.installation().not_before;
-                unlocked(may_rotate(records, not_before, changing.now()), name.as_str())?;
-                let succession = Succession { overlap, expires_at: Expiry::Never };
-                let (secret, record) =
-                    draw(&changing, SecretKind::Service, held.lineage, None, &succession).await?;
-                let pending_until = end(&record, changing.now());
-                let change = Change::SecretMinted { family: held.lineage, secret: record.id };
-                Ok(changing.done_to(name.to_string(), change, RotatedService { secret, pending_until }))
-            });
-        rotated.await.map(|done| done.value)
+    ) -> Result<Changed<RotatedService>, AuthorityError> {
+        change(self.0, credential, Operation::RotateService, &Whose::Anyone, |changing| async move {
+            if overlap > MAX_LIFETIME {
+                return Err(AuthorityError::invalid("overlap", "at most 365 days"));
+            }
+            let held = lock_service_family(&changing, name).await?;
+            let records = held.secrets.iter().map(|found| &found.record);
+            let not_before = changing.installation().not_before;
+            unlocked(may_rotate(records, not_before, changing.now()), name.as_str())?;
+            let succession = Succession { overlap, expires_at: Expiry::Never };
+            let (secret, record) =
+                draw(&changing, SecretKind::Service, held.lineage, None, &succession).await?;
+            let pending_until = end(&record, changing.now());
+            let change = Change::SecretMinted { family: held.lineage, secret: record.id };
+            Ok(changing.done_to(name.to_string(), change, RotatedService { secret, pending_until }))
+        })
+        .await
     }
 
     /// Confirms or drops a service's new secret, or retires its old one.

@@ -5,9 +5,9 @@ use std::time::Duration;
 use expect_test::expect;
 use ndauth_authority::access::{Kind, Operation, Row, TABLE};
 use ndauth_authority::{
-    AccountUpdate, Announced, Authority, AuthorityError, Credential, ExchangeRequest, GrantError, Inquiry,
-    Minted, MintedWhen, NewAccount, NewOrg, NewPolicy, NewService, NewToken, Question, Renewing, Settlement,
-    Subject, TokenPage, Visitor, WhichSessions, Whose,
+    AccountQuery, AccountUpdate, Announced, Authority, AuthorityError, Credential, ExchangeRequest,
+    GrantError, Inquiry, Minted, MintedWhen, NewOrg, NewPolicy, NewService, NewToken, Question, Renewing,
+    Settlement, Subject, TokenPage, Visitor, WhichSessions, Whose,
 };
 use ndauth_core::{
     ExpiryChoice, Identity, OrgPolicy, Orgs, Reason, Role, Scope, Secret, SecretKind, Services, SessionId,
@@ -16,8 +16,8 @@ use ndauth_core::{
 
 use crate::on_both;
 use crate::world::{
-    CONSOLE, Kept, MINE, PAGE, UNNEEDED, World, at, days, granted, in_org, keep, named, needs, new_token,
-    of_account, ops, org_token, orgs, presented, reason, token_with,
+    CONSOLE, Kept, MINE, PAGE, UNNEEDED, World, at, days, granted, in_org, keep, named, needs, new_account,
+    new_token, of_account, ops, org_token, orgs, presented, reason, token_with,
 };
 
 /// Returns the owner of the tokens that a row concerns: the caller, an org, or `eve`.
@@ -218,15 +218,19 @@ async fn call_about(
         Operation::GetOrgPolicy => authority.orgs().get_policies(caller, &slug).await.map(drop),
         Operation::SetOrgPolicy => authority.orgs().set_policy(caller, &slug, &open).await.map(drop),
         Operation::CreateAccount => {
-            let new = NewAccount {
-                handle: fresh.parse().expect("a handle"),
-                email: format!("{fresh}@example.org").parse().expect("an address"),
-                name: None,
-                operator: true,
-            };
-            authority.operator().create_account(caller, &new).await.map(drop)
+            authority.operator().create_account(caller, &new_account(&fresh)).await.map(drop)
         }
         Operation::DisableAccount => authority.operator().enable_account(caller, &handle).await.map(drop),
+        Operation::ListAccounts => {
+            let all = AccountQuery { begins_with: None, after: None, limit: 1 };
+            authority.operator().list_accounts_page(caller, &all).await?;
+            authority.operator().get_account(caller, &handle).await.map(drop)
+        }
+        Operation::ListAllOrgs => authority.operator().list_orgs_page(caller, true, None, 1).await.map(drop),
+        Operation::ListServices => {
+            authority.operator().list_services_page(caller, true, None, 1).await.map(drop)
+        }
+        Operation::GetInstallation => authority.operator().get_installation(caller).await.map(drop),
         Operation::UpdateAccount => {
             let update = AccountUpdate { email: "ada@example.org".parse().ok(), name: None };
             authority.operator().update_account(caller, &handle, &update).await.map(drop)
@@ -274,7 +278,7 @@ async fn call_about(
         Operation::SignOut => authority.operator().sign_out(caller, &temp).await.map(drop),
         Operation::RotateService => {
             let name = "victim".parse().expect("a name");
-            authority.operator().rotate_service(caller, &name, Duration::ZERO).await.map(drop)
+            admitted_if_unfit(authority.operator().rotate_service(caller, &name, Duration::ZERO).await)
         }
         Operation::ListSessions => authority.logins().list_my_sessions(caller).await.map(drop),
         Operation::RevokeSessions => {
@@ -285,7 +289,12 @@ async fn call_about(
                 other => other.map(drop),
             }
         }
-        Operation::Invite => authority.logins().invite(caller, &temp).await.map(drop),
+        Operation::Invite => {
+            // A new account, because the console's link to one would keep operators from making another.
+            let new = new_account(&fresh);
+            authority.operator().create_account(&CONSOLE, &new).await.expect("an account is made");
+            authority.logins().invite(caller, &new.handle).await.map(drop)
+        }
         Operation::IssueLink => authority.logins().sign_in_link(caller, &temp).await.map(drop),
         Operation::IdentifyAccount => {
             let identity = Identity { issuer: "https://idp.example".to_owned(), subject: fresh };
@@ -398,7 +407,9 @@ async fn callers(world: &World) -> Vec<(&'static str, Credential)> {
         ("service for dev", {
             let orgs = orgs(&["dev"]);
             let new = NewService { name: "dev only".parse().expect("a name"), orgs, states_address: false };
-            presented(&world.authority.operator().create_service(&CONSOLE, &new).await.expect("registered"))
+            presented(
+                &world.authority.operator().create_service(&CONSOLE, &new).await.expect("registered").value,
+            )
         }),
     ]
 }
@@ -534,18 +545,22 @@ on_both! {
             SuspendPersonalToken Org    who?   -      role   role   +      hidden hidden login  login  login  login  login  login  login  login  login  disab. exp.   rev.   -      -
             ResumePersonalToken Org     who?   -      role   role   +      hidden hidden login  login  login  login  login  login  login  login  login  disab. exp.   rev.   -      -
             DeleteOrg Org               who?   +      -      -      -      -      -      -      -      -      -      -      -      -      -      -      disab. exp.   rev.   -      -
-            CreateAccount Anyone        who?   +      -      -      -      -      -      -      -      -      -      -      -      -      -      -      disab. exp.   rev.   -      -
-            DisableAccount Anyone       who?   +      -      -      -      -      -      -      -      -      -      -      -      -      -      -      disab. exp.   rev.   -      -
+            CreateAccount Anyone        who?   +      -      -      -      -      +      login  login  login  login  login  login  login  login  login  disab. exp.   rev.   -      -
+            DisableAccount Anyone       who?   +      -      -      -      -      +      login  login  login  login  login  login  login  login  login  disab. exp.   rev.   -      -
             UpdateAccount Anyone        who?   +      -      -      -      -      -      -      -      -      -      -      -      -      -      -      disab. exp.   rev.   -      -
             SetOperator Anyone          who?   +      -      -      -      -      -      -      -      -      -      -      -      -      -      -      disab. exp.   rev.   -      -
             IssueSession Anyone         who?   +      -      -      -      -      -      -      -      -      -      -      -      -      -      -      disab. exp.   rev.   -      -
-            SignOut Anyone              who?   +      -      -      -      -      -      -      -      -      -      -      -      -      -      -      disab. exp.   rev.   -      -
-            Invite Anyone               who?   +      -      -      -      -      -      -      -      -      -      -      -      -      -      -      disab. exp.   rev.   -      -
+            SignOut Anyone              who?   +      -      -      -      -      +      login  login  login  login  login  login  login  login  login  disab. exp.   rev.   -      -
+            Invite Anyone               who?   +      -      -      -      -      +      login  login  login  login  login  login  login  login  login  disab. exp.   rev.   -      -
             IssueLink Anyone            who?   +      -      -      -      -      -      -      -      -      -      -      -      -      -      -      disab. exp.   rev.   -      -
             IdentifyAccount Anyone      who?   +      -      -      -      -      -      -      -      -      -      -      -      -      -      -      disab. exp.   rev.   -      -
-            CreateService Anyone        who?   +      -      -      -      -      -      -      -      -      -      -      -      -      -      -      disab. exp.   rev.   -      -
-            RotateService Anyone        who?   +      -      -      -      -      -      -      -      -      -      -      -      -      -      -      disab. exp.   rev.   -      -
-            RevokeService Anyone        who?   +      -      -      -      -      -      -      -      -      -      -      -      -      -      -      disab. exp.   rev.   -      -
+            CreateService Anyone        who?   +      -      -      -      -      +      login  login  login  login  login  login  login  login  login  disab. exp.   rev.   -      -
+            RotateService Anyone        who?   +      -      -      -      -      +      login  login  login  login  login  login  login  login  login  disab. exp.   rev.   -      -
+            RevokeService Anyone        who?   +      -      -      -      -      +      login  login  login  login  login  login  login  login  login  disab. exp.   rev.   -      -
+            ListAccounts Anyone         who?   +      -      -      -      -      +      login  login  login  login  login  login  login  login  login  disab. exp.   rev.   -      -
+            ListAllOrgs Anyone          who?   +      -      -      -      -      +      login  login  login  login  login  login  login  login  login  disab. exp.   rev.   -      -
+            ListServices Anyone         who?   +      -      -      -      -      +      login  login  login  login  login  login  login  login  login  disab. exp.   rev.   -      -
+            GetInstallation Anyone      who?   +      -      -      -      -      +      login  login  login  login  login  login  login  login  login  disab. exp.   rev.   -      -
             ApplyCatalogue Anyone       who?   +      -      -      -      -      -      -      -      -      -      -      -      -      -      -      disab. exp.   rev.   -      -
             TidyUp Anyone               who?   +      -      -      -      -      -      -      -      -      -      -      -      -      -      -      disab. exp.   rev.   -      -
             Inspect Anyone              who?   +      -      -      -      -      -      -      -      -      -      -      -      -      -      -      disab. exp.   rev.   -      -

@@ -96,7 +96,7 @@ on_both! {
     }
 
     async fn a_service_rotates_with_one_overlap_at_a_time(world: &World) {
-        let rotate = async |overlap| world.authority.operator().rotate_service(&CONSOLE, &registry(), overlap).await;
+        let rotate = async |overlap| world.authority.operator().rotate_service(&CONSOLE, &registry(), overlap).await.map(|done| done.value);
         let rotated = rotate(HOUR).await.expect("rotated");
         assert_eq!(rotated.pending_until, at(900));
         let second = presented(&rotated.secret);
@@ -296,7 +296,7 @@ on_both! {
         assert_eq!(reason(world.authority.validation().who_am_i(&world.ada).await), Reason::SessionRevoked);
         assert_eq!(asks(world, &world.service).await, Err(Reason::ServiceRevoked));
         assert_eq!(reason(world.authority.validation().who_am_i(&presented(&old)).await), Reason::TokenRevoked);
-        let service = world.authority.operator().rotate_service(&CONSOLE, &registry(), Duration::ZERO).await.expect("rotated");
+        let service = world.authority.operator().rotate_service(&CONSOLE, &registry(), Duration::ZERO).await.expect("rotated").value;
         let session = world.authority.operator().issue_session(&CONSOLE, &"ada".parse().expect("a handle"), crate::world::days(1)).await;
         let ada = presented(&session.expect("a session"));
         let new = world.make(&ada, MINE, &new_token("new")).await.secret;

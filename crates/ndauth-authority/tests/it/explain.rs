@@ -67,7 +67,7 @@ on_both! {
             orgs: orgs(&["ops"]),
             states_address: false,
         };
-        let gullible = presented(&world.authority.operator().create_service(&CONSOLE, &gullible).await.expect("registered"));
+        let gullible = presented(&world.authority.operator().create_service(&CONSOLE, &gullible).await.expect("registered").value);
         let askers = [
             (&world.service, "registry", "203.0.113.9"),
             (&world.service, "registry", ""),

@@ -38,7 +38,7 @@ fn ada() -> Handle {
 
 /// Signs ada in with a password, in a browser at home.
 async fn ada_signed_in(world: &World) -> SignedIn {
-    let link = world.authority.logins().invite(&CONSOLE, &ada()).await.expect("a link");
+    let link = world.authority.logins().invite(&CONSOLE, &ada()).await.expect("a link").value;
     let accepted = world.authority.logins().accept_invitation(link.code.expose(), PASSWORD, &home()).await;
     accepted.expect("the password is set")
 }
@@ -100,8 +100,8 @@ async fn sound(authority: &Authority) {
 on_both! {
     async fn an_invitation_works_once_and_sets_a_password(world: &World) {
         let authority = &world.authority;
-        let first = authority.logins().invite(&CONSOLE, &ada()).await.expect("a link");
-        let second = authority.logins().invite(&CONSOLE, &ada()).await.expect("a link");
+        let first = authority.logins().invite(&CONSOLE, &ada()).await.expect("a link").value;
+        let second = authority.logins().invite(&CONSOLE, &ada()).await.expect("a link").value;
         let accept = async |code: &str, password: &str| {
             authority.logins().accept_invitation(code, password, &home()).await.map(drop)
         };
@@ -131,7 +131,7 @@ on_both! {
             operator: false,
         };
         assert_eq!(reason(authority.operator().create_account(&CONSOLE, &again).await), Reason::NameTaken);
-        let late = authority.logins().invite(&CONSOLE, &ada()).await.expect("a link");
+        let late = authority.logins().invite(&CONSOLE, &ada()).await.expect("a link").value;
         world.clock.set(at(7 * 24 * 60 * 60));
         assert_eq!(reason(accept(late.code.expose(), PASSWORD).await), Reason::LinkSpent, "it is too old");
         sound(authority).await;
@@ -351,7 +351,7 @@ on_both! {
         });
         assert_eq!(polled.await, 1, "device codes");
 
-        let link = authority.logins().invite(&CONSOLE, &ada()).await.expect("a link").code.expose().to_owned();
+        let link = authority.logins().invite(&CONSOLE, &ada()).await.expect("a link").value.code.expose().to_owned();
         let mut tries = JoinSet::new();
         // Each hashes a password, so a few are enough.
         for _ in 0..4 {
@@ -659,7 +659,7 @@ on_both! {
                     only_it = false;
                 }
                 "password" => {
-                    let link = authority.logins().invite(&CONSOLE, &ada()).await.expect("a link");
+                    let link = authority.logins().invite(&CONSOLE, &ada()).await.expect("a link").value;
                     authority.logins().accept_invitation(link.code.expose(), PASSWORD, &home()).await.expect("set");
                     only_it = false;
                 }

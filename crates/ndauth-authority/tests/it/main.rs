@@ -13,6 +13,7 @@ mod life_model;
 mod logins;
 mod mirror;
 mod offers;
+mod operators;
 mod org_tokens;
 mod policies;
 mod security;

@@ -152,7 +152,7 @@ on_both! {
             orgs: ndauth_core::Orgs::All,
             states_address: false,
         };
-        let service = presented(&world.authority.operator().create_service(&CONSOLE, &new).await.expect("registered"));
+        let service = presented(&world.authority.operator().create_service(&CONSOLE, &new).await.expect("registered").value);
         let secret = world.create(&token_with("ci", |new| new.networks = networks("203.0.113.0/24"))).await.secret;
         for (service, expected) in [(&world.service, None), (&service, Some(Reason::AddressUnknown))] {
             let verdict = world.ask(service, secret.expose(), &needs("ops", Scope::Ro, None)).await;

@@ -165,6 +165,16 @@ pub(crate) fn orgs(slugs: &[&str]) -> Orgs<OrgSlug> {
     Orgs::only(slugs.iter().map(|slug| slug.parse().expect("a slug"))).expect("orgs")
 }
 
+/// Returns an account to be made, which is no operator's.
+pub(crate) fn new_account(handle: &str) -> NewAccount {
+    NewAccount {
+        handle: handle.parse().expect("a handle"),
+        email: format!("{handle}@example.org").parse().expect("an address"),
+        name: None,
+        operator: false,
+    }
+}
+
 pub(crate) fn networks(text: &str) -> Networks {
     Networks::only([text.parse().expect("a network")]).expect("networks")
 }
@@ -185,12 +195,7 @@ impl World {
             .await
             .expect("the authority opens");
         for (handle, slug) in [("ada", "ops"), ("eve", "dev")] {
-            let new = NewAccount {
-                handle: handle.parse().expect("a handle"),
-                email: format!("{handle}@example.org").parse().expect("an address"),
-                name: None,
-                operator: false,
-            };
+            let new = new_account(handle);
             authority.operator().create_account(&CONSOLE, &new).await.expect("an account is made");
             let org = NewOrg { slug: slug.parse().expect("a slug"), name: None, admin: None };
             authority.orgs().create(&CONSOLE, &org).await.expect("an org is made");
@@ -214,7 +219,12 @@ impl World {
         let service = async |name: &str, orgs| {
             let new = NewService { name: name.parse().expect("a name"), orgs, states_address: true };
             presented(
-                &authority.operator().create_service(&CONSOLE, &new).await.expect("a service is registered"),
+                &authority
+                    .operator()
+                    .create_service(&CONSOLE, &new)
+                    .await
+                    .expect("a service is registered")
+                    .value,
             )
         };
         let ops = Orgs::only(["ops".parse().expect("a slug")]).expect("orgs");
@@ -279,12 +289,7 @@ impl World {
 
     /// Creates an account, which is a member of `ops` if a role is given, and begins a session for it.
     pub(crate) async fn person(&self, handle: &str, operator: bool, role: Option<Role>) -> Credential {
-        let new = NewAccount {
-            handle: handle.parse().expect("a handle"),
-            email: format!("{handle}@example.org").parse().expect("an address"),
-            name: None,
-            operator,
-        };
+        let new = NewAccount { operator, ..new_account(handle) };
         self.authority.operator().create_account(&CONSOLE, &new).await.expect("an account is made");
         if let Some(role) = role {
             self.member("ops", handle, role).await;

@@ -70,6 +70,8 @@ pub enum Reason {
     NameAmbiguous = 61,
     AllOrgsBarred = 62,
     OfferLimitReached = 63,
+    /// An operator may do this to other accounts; to this one, only the console at the database's machine.
+    ConsoleOnly = 64,
 }
 impl Reason {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -141,6 +143,7 @@ impl Reason {
             Self::NameAmbiguous => "REASON_NAME_AMBIGUOUS",
             Self::AllOrgsBarred => "REASON_ALL_ORGS_BARRED",
             Self::OfferLimitReached => "REASON_OFFER_LIMIT_REACHED",
+            Self::ConsoleOnly => "REASON_CONSOLE_ONLY",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -209,6 +212,7 @@ impl Reason {
             "REASON_NAME_AMBIGUOUS" => Some(Self::NameAmbiguous),
             "REASON_ALL_ORGS_BARRED" => Some(Self::AllOrgsBarred),
             "REASON_OFFER_LIMIT_REACHED" => Some(Self::OfferLimitReached),
+            "REASON_CONSOLE_ONLY" => Some(Self::ConsoleOnly),
             _ => None,
         }
     }
@@ -5061,6 +5065,2325 @@ pub mod org_service_server {
     /// Generated gRPC service name
     pub const SERVICE_NAME: &str = "ndauth.v1.OrgService";
     impl<T> tonic::server::NamedService for OrgServiceServer<T> {
+        const NAME: &'static str = SERVICE_NAME;
+    }
+}
+/// An account, as operators see it.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ManagedAccount {
+    #[prost(message, optional, tag = "1")]
+    pub account: ::core::option::Option<Account>,
+    #[prost(message, optional, tag = "2")]
+    pub created_at: ::core::option::Option<::prost_types::Timestamp>,
+    /// The last login. Absent if there was none.
+    #[prost(message, optional, tag = "3")]
+    pub last_login_at: ::core::option::Option<::prost_types::Timestamp>,
+    /// The instant since which it is disabled. Absent if it is not.
+    #[prost(message, optional, tag = "4")]
+    pub disabled_at: ::core::option::Option<::prost_types::Timestamp>,
+    /// True if nobody has used it and nobody could sign in to it: it has no password and no linked identity.
+    /// Only such an account can be invited, unless it is disabled.
+    #[prost(bool, tag = "5")]
+    pub unused: bool,
+}
+impl ::prost::Name for ManagedAccount {
+    const NAME: &'static str = "ManagedAccount";
+    const PACKAGE: &'static str = "ndauth.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "ndauth.v1.ManagedAccount".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/ndauth.v1.ManagedAccount".into()
+    }
+}
+/// An org, as operators see it.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ManagedOrg {
+    #[prost(message, optional, tag = "1")]
+    pub org: ::core::option::Option<Org>,
+    /// The instant at which it was deleted. Absent if it was not.
+    #[prost(message, optional, tag = "2")]
+    pub deleted_at: ::core::option::Option<::prost_types::Timestamp>,
+}
+impl ::prost::Name for ManagedOrg {
+    const NAME: &'static str = "ManagedOrg";
+    const PACKAGE: &'static str = "ndauth.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "ndauth.v1.ManagedOrg".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/ndauth.v1.ManagedOrg".into()
+    }
+}
+/// A service, as operators see it.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ManagedService {
+    #[prost(message, optional, tag = "1")]
+    pub service: ::core::option::Option<Service>,
+    #[prost(message, optional, tag = "2")]
+    pub created_at: ::core::option::Option<::prost_types::Timestamp>,
+    /// The instant at which it was revoked. Absent if it was not.
+    #[prost(message, optional, tag = "3")]
+    pub revoked_at: ::core::option::Option<::prost_types::Timestamp>,
+    /// Its secrets that have not ended, oldest first. Empty if it was revoked.
+    #[prost(message, repeated, tag = "4")]
+    pub secrets: ::prost::alloc::vec::Vec<ServiceSecret>,
+}
+impl ::prost::Name for ManagedService {
+    const NAME: &'static str = "ManagedService";
+    const PACKAGE: &'static str = "ndauth.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "ndauth.v1.ManagedService".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/ndauth.v1.ManagedService".into()
+    }
+}
+/// A secret of a service, without the secret itself.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ServiceSecret {
+    /// Its first 12 characters.
+    #[prost(string, tag = "1")]
+    pub prefix: ::prost::alloc::string::String,
+    #[prost(enumeration = "SecretState", tag = "2")]
+    pub state: i32,
+    #[prost(message, optional, tag = "3")]
+    pub minted_at: ::core::option::Option<::prost_types::Timestamp>,
+    #[prost(message, optional, tag = "4")]
+    pub ends_at: ::core::option::Option<Expiry>,
+}
+impl ::prost::Name for ServiceSecret {
+    const NAME: &'static str = "ServiceSecret";
+    const PACKAGE: &'static str = "ndauth.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "ndauth.v1.ServiceSecret".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/ndauth.v1.ServiceSecret".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CreateAccountRequest {
+    /// Required: its handle, which is immutable, 1 to 40 of a-z, 0-9 and inner hyphens.
+    #[prost(string, tag = "1")]
+    pub handle: ::prost::alloc::string::String,
+    /// Required: the address for mail.
+    #[prost(string, tag = "2")]
+    pub email: ::prost::alloc::string::String,
+    /// The person's display name. May be empty.
+    #[prost(string, tag = "3")]
+    pub name: ::prost::alloc::string::String,
+}
+impl ::prost::Name for CreateAccountRequest {
+    const NAME: &'static str = "CreateAccountRequest";
+    const PACKAGE: &'static str = "ndauth.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "ndauth.v1.CreateAccountRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/ndauth.v1.CreateAccountRequest".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CreateAccountResponse {
+    #[prost(message, optional, tag = "1")]
+    pub account: ::core::option::Option<ManagedAccount>,
+    #[prost(bool, tag = "2")]
+    pub changed: bool,
+    /// The sequence of the event.
+    #[prost(uint64, tag = "3")]
+    pub sequence: u64,
+    #[prost(message, optional, tag = "4")]
+    pub evaluated_at: ::core::option::Option<::prost_types::Timestamp>,
+}
+impl ::prost::Name for CreateAccountResponse {
+    const NAME: &'static str = "CreateAccountResponse";
+    const PACKAGE: &'static str = "ndauth.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "ndauth.v1.CreateAccountResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/ndauth.v1.CreateAccountResponse".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListAccountsRequest {
+    /// The beginning of a handle or of an e-mail address. Absent: every account is listed.
+    #[prost(string, optional, tag = "1")]
+    pub begins_with: ::core::option::Option<::prost::alloc::string::String>,
+    /// At most 1000; 0 stands for 100.
+    #[prost(int32, tag = "2")]
+    pub page_size: i32,
+    /// The `next_page_token` of the previous page; empty for the first.
+    #[prost(string, tag = "3")]
+    pub page_token: ::prost::alloc::string::String,
+}
+impl ::prost::Name for ListAccountsRequest {
+    const NAME: &'static str = "ListAccountsRequest";
+    const PACKAGE: &'static str = "ndauth.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "ndauth.v1.ListAccountsRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/ndauth.v1.ListAccountsRequest".into()
+    }
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListAccountsResponse {
+    /// By handle.
+    #[prost(message, repeated, tag = "1")]
+    pub accounts: ::prost::alloc::vec::Vec<ManagedAccount>,
+    /// Empty on the last page.
+    #[prost(string, tag = "2")]
+    pub next_page_token: ::prost::alloc::string::String,
+    #[prost(message, optional, tag = "3")]
+    pub evaluated_at: ::core::option::Option<::prost_types::Timestamp>,
+}
+impl ::prost::Name for ListAccountsResponse {
+    const NAME: &'static str = "ListAccountsResponse";
+    const PACKAGE: &'static str = "ndauth.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "ndauth.v1.ListAccountsResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/ndauth.v1.ListAccountsResponse".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetAccountRequest {
+    /// Required: its handle.
+    #[prost(string, tag = "1")]
+    pub handle: ::prost::alloc::string::String,
+}
+impl ::prost::Name for GetAccountRequest {
+    const NAME: &'static str = "GetAccountRequest";
+    const PACKAGE: &'static str = "ndauth.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "ndauth.v1.GetAccountRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/ndauth.v1.GetAccountRequest".into()
+    }
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct GetAccountResponse {
+    #[prost(message, optional, tag = "1")]
+    pub account: ::core::option::Option<ManagedAccount>,
+    /// The orgs of which it is a member, by slug.
+    #[prost(message, repeated, tag = "2")]
+    pub memberships: ::prost::alloc::vec::Vec<Membership>,
+    /// The number of its live personal tokens.
+    #[prost(uint32, tag = "3")]
+    pub tokens: u32,
+    /// The number of its sessions that have not ended.
+    #[prost(uint32, tag = "4")]
+    pub sessions: u32,
+    #[prost(message, optional, tag = "5")]
+    pub evaluated_at: ::core::option::Option<::prost_types::Timestamp>,
+}
+impl ::prost::Name for GetAccountResponse {
+    const NAME: &'static str = "GetAccountResponse";
+    const PACKAGE: &'static str = "ndauth.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "ndauth.v1.GetAccountResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/ndauth.v1.GetAccountResponse".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct InviteAccountRequest {
+    /// Required: the account's handle.
+    #[prost(string, tag = "1")]
+    pub handle: ::prost::alloc::string::String,
+}
+impl ::prost::Name for InviteAccountRequest {
+    const NAME: &'static str = "InviteAccountRequest";
+    const PACKAGE: &'static str = "ndauth.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "ndauth.v1.InviteAccountRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/ndauth.v1.InviteAccountRequest".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[prost(skip_debug)]
+pub struct InviteAccountResponse {
+    /// The link to give to the person, returned here and never again.
+    #[prost(string, tag = "1")]
+    pub link: ::prost::alloc::string::String,
+    /// The instant at which it ends.
+    #[prost(message, optional, tag = "2")]
+    pub ends_at: ::core::option::Option<::prost_types::Timestamp>,
+    #[prost(bool, tag = "3")]
+    pub changed: bool,
+    /// The sequence of the event.
+    #[prost(uint64, tag = "4")]
+    pub sequence: u64,
+    #[prost(message, optional, tag = "5")]
+    pub evaluated_at: ::core::option::Option<::prost_types::Timestamp>,
+}
+impl ::prost::Name for InviteAccountResponse {
+    const NAME: &'static str = "InviteAccountResponse";
+    const PACKAGE: &'static str = "ndauth.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "ndauth.v1.InviteAccountResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/ndauth.v1.InviteAccountResponse".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DisableAccountRequest {
+    /// Required: the account's handle.
+    #[prost(string, tag = "1")]
+    pub handle: ::prost::alloc::string::String,
+}
+impl ::prost::Name for DisableAccountRequest {
+    const NAME: &'static str = "DisableAccountRequest";
+    const PACKAGE: &'static str = "ndauth.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "ndauth.v1.DisableAccountRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/ndauth.v1.DisableAccountRequest".into()
+    }
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DisableAccountResponse {
+    /// False if it was so before.
+    #[prost(bool, tag = "1")]
+    pub changed: bool,
+    /// The sequence of the event, or of a later one.
+    #[prost(uint64, tag = "2")]
+    pub sequence: u64,
+    #[prost(message, optional, tag = "3")]
+    pub evaluated_at: ::core::option::Option<::prost_types::Timestamp>,
+}
+impl ::prost::Name for DisableAccountResponse {
+    const NAME: &'static str = "DisableAccountResponse";
+    const PACKAGE: &'static str = "ndauth.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "ndauth.v1.DisableAccountResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/ndauth.v1.DisableAccountResponse".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct EnableAccountRequest {
+    /// Required: the account's handle.
+    #[prost(string, tag = "1")]
+    pub handle: ::prost::alloc::string::String,
+}
+impl ::prost::Name for EnableAccountRequest {
+    const NAME: &'static str = "EnableAccountRequest";
+    const PACKAGE: &'static str = "ndauth.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "ndauth.v1.EnableAccountRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/ndauth.v1.EnableAccountRequest".into()
+    }
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct EnableAccountResponse {
+    /// False if it was so before.
+    #[prost(bool, tag = "1")]
+    pub changed: bool,
+    /// The sequence of the event, or of a later one.
+    #[prost(uint64, tag = "2")]
+    pub sequence: u64,
+    #[prost(message, optional, tag = "3")]
+    pub evaluated_at: ::core::option::Option<::prost_types::Timestamp>,
+}
+impl ::prost::Name for EnableAccountResponse {
+    const NAME: &'static str = "EnableAccountResponse";
+    const PACKAGE: &'static str = "ndauth.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "ndauth.v1.EnableAccountResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/ndauth.v1.EnableAccountResponse".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SignOutAccountRequest {
+    /// Required: the account's handle.
+    #[prost(string, tag = "1")]
+    pub handle: ::prost::alloc::string::String,
+}
+impl ::prost::Name for SignOutAccountRequest {
+    const NAME: &'static str = "SignOutAccountRequest";
+    const PACKAGE: &'static str = "ndauth.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "ndauth.v1.SignOutAccountRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/ndauth.v1.SignOutAccountRequest".into()
+    }
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SignOutAccountResponse {
+    /// The number of sessions that were ended.
+    #[prost(uint32, tag = "1")]
+    pub ended: u32,
+    /// False if there were none.
+    #[prost(bool, tag = "2")]
+    pub changed: bool,
+    /// The sequence of the event, or of a later one.
+    #[prost(uint64, tag = "3")]
+    pub sequence: u64,
+    #[prost(message, optional, tag = "4")]
+    pub evaluated_at: ::core::option::Option<::prost_types::Timestamp>,
+}
+impl ::prost::Name for SignOutAccountResponse {
+    const NAME: &'static str = "SignOutAccountResponse";
+    const PACKAGE: &'static str = "ndauth.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "ndauth.v1.SignOutAccountResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/ndauth.v1.SignOutAccountResponse".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListAllOrgsRequest {
+    /// True to list deleted orgs too.
+    #[prost(bool, tag = "1")]
+    pub include_deleted: bool,
+    /// At most 1000; 0 stands for 100.
+    #[prost(int32, tag = "2")]
+    pub page_size: i32,
+    /// The `next_page_token` of the previous page; empty for the first.
+    #[prost(string, tag = "3")]
+    pub page_token: ::prost::alloc::string::String,
+}
+impl ::prost::Name for ListAllOrgsRequest {
+    const NAME: &'static str = "ListAllOrgsRequest";
+    const PACKAGE: &'static str = "ndauth.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "ndauth.v1.ListAllOrgsRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/ndauth.v1.ListAllOrgsRequest".into()
+    }
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListAllOrgsResponse {
+    /// By slug.
+    #[prost(message, repeated, tag = "1")]
+    pub orgs: ::prost::alloc::vec::Vec<ManagedOrg>,
+    /// Empty on the last page.
+    #[prost(string, tag = "2")]
+    pub next_page_token: ::prost::alloc::string::String,
+    #[prost(message, optional, tag = "3")]
+    pub evaluated_at: ::core::option::Option<::prost_types::Timestamp>,
+}
+impl ::prost::Name for ListAllOrgsResponse {
+    const NAME: &'static str = "ListAllOrgsResponse";
+    const PACKAGE: &'static str = "ndauth.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "ndauth.v1.ListAllOrgsResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/ndauth.v1.ListAllOrgsResponse".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CreateServiceRequest {
+    /// Required: its name, 1 to 100 characters, unique among the services that are not revoked.
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    /// Required: the orgs it may ask about.
+    #[prost(message, optional, tag = "2")]
+    pub orgs: ::core::option::Option<Orgs>,
+    /// True to trust the addresses that it states for its clients.
+    #[prost(bool, tag = "3")]
+    pub states_address: bool,
+}
+impl ::prost::Name for CreateServiceRequest {
+    const NAME: &'static str = "CreateServiceRequest";
+    const PACKAGE: &'static str = "ndauth.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "ndauth.v1.CreateServiceRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/ndauth.v1.CreateServiceRequest".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[prost(skip_debug)]
+pub struct CreateServiceResponse {
+    /// The secret, returned here and never again.
+    #[prost(string, tag = "1")]
+    pub secret: ::prost::alloc::string::String,
+    #[prost(bool, tag = "2")]
+    pub changed: bool,
+    /// The sequence of the event.
+    #[prost(uint64, tag = "3")]
+    pub sequence: u64,
+    #[prost(message, optional, tag = "4")]
+    pub evaluated_at: ::core::option::Option<::prost_types::Timestamp>,
+}
+impl ::prost::Name for CreateServiceResponse {
+    const NAME: &'static str = "CreateServiceResponse";
+    const PACKAGE: &'static str = "ndauth.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "ndauth.v1.CreateServiceResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/ndauth.v1.CreateServiceResponse".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListServicesRequest {
+    /// True to list revoked services too.
+    #[prost(bool, tag = "1")]
+    pub include_revoked: bool,
+    /// At most 1000; 0 stands for 100.
+    #[prost(int32, tag = "2")]
+    pub page_size: i32,
+    /// The `next_page_token` of the previous page; empty for the first.
+    #[prost(string, tag = "3")]
+    pub page_token: ::prost::alloc::string::String,
+}
+impl ::prost::Name for ListServicesRequest {
+    const NAME: &'static str = "ListServicesRequest";
+    const PACKAGE: &'static str = "ndauth.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "ndauth.v1.ListServicesRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/ndauth.v1.ListServicesRequest".into()
+    }
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListServicesResponse {
+    /// By name.
+    #[prost(message, repeated, tag = "1")]
+    pub services: ::prost::alloc::vec::Vec<ManagedService>,
+    /// Empty on the last page.
+    #[prost(string, tag = "2")]
+    pub next_page_token: ::prost::alloc::string::String,
+    #[prost(message, optional, tag = "3")]
+    pub evaluated_at: ::core::option::Option<::prost_types::Timestamp>,
+}
+impl ::prost::Name for ListServicesResponse {
+    const NAME: &'static str = "ListServicesResponse";
+    const PACKAGE: &'static str = "ndauth.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "ndauth.v1.ListServicesResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/ndauth.v1.ListServicesResponse".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RotateServiceRequest {
+    /// Required: the service's name.
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    /// The time for which the earlier secret can be used after the new one is confirmed, at most 365 days. Absent
+    /// stands for 24 hours; with zero it ends at once.
+    #[prost(message, optional, tag = "2")]
+    pub overlap: ::core::option::Option<::prost_types::Duration>,
+}
+impl ::prost::Name for RotateServiceRequest {
+    const NAME: &'static str = "RotateServiceRequest";
+    const PACKAGE: &'static str = "ndauth.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "ndauth.v1.RotateServiceRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/ndauth.v1.RotateServiceRequest".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[prost(skip_debug)]
+pub struct RotateServiceResponse {
+    /// The new secret, returned here and never again.
+    #[prost(string, tag = "1")]
+    pub secret: ::prost::alloc::string::String,
+    /// The instant until which it waits to be confirmed.
+    #[prost(message, optional, tag = "2")]
+    pub pending_until: ::core::option::Option<::prost_types::Timestamp>,
+    #[prost(bool, tag = "3")]
+    pub changed: bool,
+    /// The sequence of the event.
+    #[prost(uint64, tag = "4")]
+    pub sequence: u64,
+    #[prost(message, optional, tag = "5")]
+    pub evaluated_at: ::core::option::Option<::prost_types::Timestamp>,
+}
+impl ::prost::Name for RotateServiceResponse {
+    const NAME: &'static str = "RotateServiceResponse";
+    const PACKAGE: &'static str = "ndauth.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "ndauth.v1.RotateServiceResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/ndauth.v1.RotateServiceResponse".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ConfirmServiceRotationRequest {
+    /// Required: the service's name.
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+}
+impl ::prost::Name for ConfirmServiceRotationRequest {
+    const NAME: &'static str = "ConfirmServiceRotationRequest";
+    const PACKAGE: &'static str = "ndauth.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "ndauth.v1.ConfirmServiceRotationRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/ndauth.v1.ConfirmServiceRotationRequest".into()
+    }
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ConfirmServiceRotationResponse {
+    /// False if it was so before.
+    #[prost(bool, tag = "1")]
+    pub changed: bool,
+    /// The sequence of the event, or of a later one.
+    #[prost(uint64, tag = "2")]
+    pub sequence: u64,
+    #[prost(message, optional, tag = "3")]
+    pub evaluated_at: ::core::option::Option<::prost_types::Timestamp>,
+}
+impl ::prost::Name for ConfirmServiceRotationResponse {
+    const NAME: &'static str = "ConfirmServiceRotationResponse";
+    const PACKAGE: &'static str = "ndauth.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "ndauth.v1.ConfirmServiceRotationResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/ndauth.v1.ConfirmServiceRotationResponse".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DropServiceRotationRequest {
+    /// Required: the service's name.
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+}
+impl ::prost::Name for DropServiceRotationRequest {
+    const NAME: &'static str = "DropServiceRotationRequest";
+    const PACKAGE: &'static str = "ndauth.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "ndauth.v1.DropServiceRotationRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/ndauth.v1.DropServiceRotationRequest".into()
+    }
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DropServiceRotationResponse {
+    /// False if it was so before.
+    #[prost(bool, tag = "1")]
+    pub changed: bool,
+    /// The sequence of the event, or of a later one.
+    #[prost(uint64, tag = "2")]
+    pub sequence: u64,
+    #[prost(message, optional, tag = "3")]
+    pub evaluated_at: ::core::option::Option<::prost_types::Timestamp>,
+}
+impl ::prost::Name for DropServiceRotationResponse {
+    const NAME: &'static str = "DropServiceRotationResponse";
+    const PACKAGE: &'static str = "ndauth.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "ndauth.v1.DropServiceRotationResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/ndauth.v1.DropServiceRotationResponse".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RetireServiceSecretRequest {
+    /// Required: the service's name.
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    /// True to retire it even if it is still used, or if the new one is not used yet.
+    #[prost(bool, tag = "2")]
+    pub anyway: bool,
+}
+impl ::prost::Name for RetireServiceSecretRequest {
+    const NAME: &'static str = "RetireServiceSecretRequest";
+    const PACKAGE: &'static str = "ndauth.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "ndauth.v1.RetireServiceSecretRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/ndauth.v1.RetireServiceSecretRequest".into()
+    }
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RetireServiceSecretResponse {
+    /// False if it was so before.
+    #[prost(bool, tag = "1")]
+    pub changed: bool,
+    /// The sequence of the event, or of a later one.
+    #[prost(uint64, tag = "2")]
+    pub sequence: u64,
+    #[prost(message, optional, tag = "3")]
+    pub evaluated_at: ::core::option::Option<::prost_types::Timestamp>,
+}
+impl ::prost::Name for RetireServiceSecretResponse {
+    const NAME: &'static str = "RetireServiceSecretResponse";
+    const PACKAGE: &'static str = "ndauth.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "ndauth.v1.RetireServiceSecretResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/ndauth.v1.RetireServiceSecretResponse".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RevokeServiceRequest {
+    /// Required: the service's name.
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+}
+impl ::prost::Name for RevokeServiceRequest {
+    const NAME: &'static str = "RevokeServiceRequest";
+    const PACKAGE: &'static str = "ndauth.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "ndauth.v1.RevokeServiceRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/ndauth.v1.RevokeServiceRequest".into()
+    }
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RevokeServiceResponse {
+    #[prost(bool, tag = "1")]
+    pub changed: bool,
+    /// The sequence of the event.
+    #[prost(uint64, tag = "2")]
+    pub sequence: u64,
+    #[prost(message, optional, tag = "3")]
+    pub evaluated_at: ::core::option::Option<::prost_types::Timestamp>,
+}
+impl ::prost::Name for RevokeServiceResponse {
+    const NAME: &'static str = "RevokeServiceResponse";
+    const PACKAGE: &'static str = "ndauth.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "ndauth.v1.RevokeServiceResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/ndauth.v1.RevokeServiceResponse".into()
+    }
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetInstallationRequest {}
+impl ::prost::Name for GetInstallationRequest {
+    const NAME: &'static str = "GetInstallationRequest";
+    const PACKAGE: &'static str = "ndauth.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "ndauth.v1.GetInstallationRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/ndauth.v1.GetInstallationRequest".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetInstallationResponse {
+    /// The version of the instance that answers.
+    #[prost(string, tag = "1")]
+    pub version: ::prost::alloc::string::String,
+    #[prost(enumeration = "DatabaseEngine", tag = "2")]
+    pub engine: i32,
+    #[prost(message, optional, tag = "3")]
+    pub counts: ::core::option::Option<InstallationCounts>,
+    /// The sequence of the last event in the log.
+    #[prost(uint64, tag = "4")]
+    pub sequence: u64,
+    /// The sequence of the last event that the instance answers validations from.
+    #[prost(uint64, tag = "5")]
+    pub mirror_sequence: u64,
+    /// The time since that was known to be the last event. Absent before the instance is ready.
+    #[prost(message, optional, tag = "6")]
+    pub mirror_age: ::core::option::Option<::prost_types::Duration>,
+    /// The greatest age at which it answers.
+    #[prost(message, optional, tag = "7")]
+    pub mirror_bound: ::core::option::Option<::prost_types::Duration>,
+    /// The time for which changes have been failing at this instance. Absent if the last one succeeded.
+    #[prost(message, optional, tag = "8")]
+    pub changes_failing_for: ::core::option::Option<::prost_types::Duration>,
+    /// The instant at which a restored copy was last put into service. Absent if none was.
+    #[prost(message, optional, tag = "9")]
+    pub settled_at: ::core::option::Option<::prost_types::Timestamp>,
+    /// The instant before which all minted secrets are revoked. Absent if there is none.
+    #[prost(message, optional, tag = "10")]
+    pub secrets_revoked_before: ::core::option::Option<::prost_types::Timestamp>,
+    #[prost(message, optional, tag = "11")]
+    pub evaluated_at: ::core::option::Option<::prost_types::Timestamp>,
+}
+impl ::prost::Name for GetInstallationResponse {
+    const NAME: &'static str = "GetInstallationResponse";
+    const PACKAGE: &'static str = "ndauth.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "ndauth.v1.GetInstallationResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/ndauth.v1.GetInstallationResponse".into()
+    }
+}
+/// The number of things in an installation.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct InstallationCounts {
+    /// Accounts, disabled ones included.
+    #[prost(uint64, tag = "1")]
+    pub accounts: u64,
+    /// Those of them that are disabled.
+    #[prost(uint64, tag = "2")]
+    pub disabled_accounts: u64,
+    /// Those of them that are operators' and not disabled.
+    #[prost(uint64, tag = "3")]
+    pub operators: u64,
+    /// Orgs that are not deleted.
+    #[prost(uint64, tag = "4")]
+    pub orgs: u64,
+    /// Tokens that are neither revoked nor expired, without those derived from sessions.
+    #[prost(uint64, tag = "5")]
+    pub tokens: u64,
+    /// Sessions that have not ended.
+    #[prost(uint64, tag = "6")]
+    pub sessions: u64,
+    /// Services that are not revoked.
+    #[prost(uint64, tag = "7")]
+    pub services: u64,
+}
+impl ::prost::Name for InstallationCounts {
+    const NAME: &'static str = "InstallationCounts";
+    const PACKAGE: &'static str = "ndauth.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "ndauth.v1.InstallationCounts".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/ndauth.v1.InstallationCounts".into()
+    }
+}
+/// The kind of database that an installation lives in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum DatabaseEngine {
+    Unspecified = 0,
+    Sqlite = 1,
+    Postgresql = 2,
+}
+impl DatabaseEngine {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "DATABASE_ENGINE_UNSPECIFIED",
+            Self::Sqlite => "DATABASE_ENGINE_SQLITE",
+            Self::Postgresql => "DATABASE_ENGINE_POSTGRESQL",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "DATABASE_ENGINE_UNSPECIFIED" => Some(Self::Unspecified),
+            "DATABASE_ENGINE_SQLITE" => Some(Self::Sqlite),
+            "DATABASE_ENGINE_POSTGRESQL" => Some(Self::Postgresql),
+            _ => None,
+        }
+    }
+}
+/// Generated client implementations.
+pub mod admin_service_client {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    use tonic::codegen::http::Uri;
+    /// The accounts, orgs and services of an installation, and its health. Every call requires a session of an
+    /// operator who logged in within the last 15 minutes. `OrgService` creates orgs and adds members. Only
+    /// `ndauthd admin`, at the database's machine, makes operators, acts on them, and makes links and sessions for
+    /// accounts that are in use.
+    #[derive(Debug, Clone)]
+    pub struct AdminServiceClient<T> {
+        inner: tonic::client::Grpc<T>,
+    }
+    impl<T> AdminServiceClient<T>
+    where
+        T: tonic::client::GrpcService<tonic::body::Body>,
+        T::Error: Into<StdError>,
+        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
+        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
+    {
+        pub fn new(inner: T) -> Self {
+            let inner = tonic::client::Grpc::new(inner);
+            Self { inner }
+        }
+        pub fn with_origin(inner: T, origin: Uri) -> Self {
+            let inner = tonic::client::Grpc::with_origin(inner, origin);
+            Self { inner }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> AdminServiceClient<InterceptedService<T, F>>
+        where
+            F: tonic::service::Interceptor,
+            T::ResponseBody: Default,
+            T: tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+                Response = http::Response<
+                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
+                >,
+            >,
+            <T as tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
+        {
+            AdminServiceClient::new(InterceptedService::new(inner, interceptor))
+        }
+        /// Compress requests with the given encoding.
+        ///
+        /// This requires the server to support it otherwise it might respond with an
+        /// error.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.send_compressed(encoding);
+            self
+        }
+        /// Enable decompressing responses.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.accept_compressed(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_decoding_message_size(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_encoding_message_size(limit);
+            self
+        }
+        /// Creates an account, which nobody can use before it is invited. It is never an operator's.
+        pub async fn create_account(
+            &mut self,
+            request: impl tonic::IntoRequest<super::CreateAccountRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::CreateAccountResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/ndauth.v1.AdminService/CreateAccount",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("ndauth.v1.AdminService", "CreateAccount"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Lists accounts, by handle.
+        pub async fn list_accounts(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListAccountsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListAccountsResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/ndauth.v1.AdminService/ListAccounts",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("ndauth.v1.AdminService", "ListAccounts"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Returns an account and the orgs of which it is a member.
+        pub async fn get_account(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GetAccountRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetAccountResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/ndauth.v1.AdminService/GetAccount",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("ndauth.v1.AdminService", "GetAccount"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Makes a link by which a person sets the password of an unused account. An earlier link of an operator
+        /// ends. The link works once, for 7 days, and ends when the account is used in another way. Fails for an
+        /// account that is in use or that the console has invited.
+        pub async fn invite_account(
+            &mut self,
+            request: impl tonic::IntoRequest<super::InviteAccountRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::InviteAccountResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/ndauth.v1.AdminService/InviteAccount",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("ndauth.v1.AdminService", "InviteAccount"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Disables an account: its tokens lose their power at once, and its sessions end for good. Fails for an
+        /// operator's.
+        pub async fn disable_account(
+            &mut self,
+            request: impl tonic::IntoRequest<super::DisableAccountRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::DisableAccountResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/ndauth.v1.AdminService/DisableAccount",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("ndauth.v1.AdminService", "DisableAccount"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Enables an account again: its tokens work as before, and its person has to log in again. Fails for an
+        /// operator's.
+        pub async fn enable_account(
+            &mut self,
+            request: impl tonic::IntoRequest<super::EnableAccountRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::EnableAccountResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/ndauth.v1.AdminService/EnableAccount",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("ndauth.v1.AdminService", "EnableAccount"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Ends every session of an account. Its tokens stay valid. Fails for an operator's.
+        pub async fn sign_out_account(
+            &mut self,
+            request: impl tonic::IntoRequest<super::SignOutAccountRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::SignOutAccountResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/ndauth.v1.AdminService/SignOutAccount",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("ndauth.v1.AdminService", "SignOutAccount"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Lists all orgs, by slug.
+        pub async fn list_all_orgs(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListAllOrgsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListAllOrgsResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/ndauth.v1.AdminService/ListAllOrgs",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("ndauth.v1.AdminService", "ListAllOrgs"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Registers a service. Its secret is in this response alone.
+        pub async fn create_service(
+            &mut self,
+            request: impl tonic::IntoRequest<super::CreateServiceRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::CreateServiceResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/ndauth.v1.AdminService/CreateService",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("ndauth.v1.AdminService", "CreateService"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Lists services, by name.
+        pub async fn list_services(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListServicesRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListServicesResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/ndauth.v1.AdminService/ListServices",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("ndauth.v1.AdminService", "ListServices"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Draws a new secret for a service, which is in this response alone. It waits to be confirmed, by its first
+        /// use or by `ConfirmServiceRotation`. Then the earlier ones retire, after the overlap.
+        pub async fn rotate_service(
+            &mut self,
+            request: impl tonic::IntoRequest<super::RotateServiceRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::RotateServiceResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/ndauth.v1.AdminService/RotateService",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("ndauth.v1.AdminService", "RotateService"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Makes the new secret of a service take over.
+        pub async fn confirm_service_rotation(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ConfirmServiceRotationRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ConfirmServiceRotationResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/ndauth.v1.AdminService/ConfirmServiceRotation",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("ndauth.v1.AdminService", "ConfirmServiceRotation"),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        /// Drops the new secret of a service before it takes over. The earlier one stays valid.
+        pub async fn drop_service_rotation(
+            &mut self,
+            request: impl tonic::IntoRequest<super::DropServiceRotationRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::DropServiceRotationResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/ndauth.v1.AdminService/DropServiceRotation",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("ndauth.v1.AdminService", "DropServiceRotation"),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        /// Retires the earlier secret of a service before its overlap is over.
+        pub async fn retire_service_secret(
+            &mut self,
+            request: impl tonic::IntoRequest<super::RetireServiceSecretRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::RetireServiceSecretResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/ndauth.v1.AdminService/RetireServiceSecret",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("ndauth.v1.AdminService", "RetireServiceSecret"),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        /// Revokes a service, which can ask nothing from now on.
+        pub async fn revoke_service(
+            &mut self,
+            request: impl tonic::IntoRequest<super::RevokeServiceRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::RevokeServiceResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/ndauth.v1.AdminService/RevokeService",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("ndauth.v1.AdminService", "RevokeService"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Returns the counts and the health of the installation, as the instance that answers sees them.
+        pub async fn get_installation(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GetInstallationRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetInstallationResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/ndauth.v1.AdminService/GetInstallation",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("ndauth.v1.AdminService", "GetInstallation"));
+            self.inner.unary(req, path, codec).await
+        }
+    }
+}
+/// Generated server implementations.
+pub mod admin_service_server {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    /// Generated trait containing gRPC methods that should be implemented for use with AdminServiceServer.
+    #[async_trait]
+    pub trait AdminService: std::marker::Send + std::marker::Sync + 'static {
+        /// Creates an account, which nobody can use before it is invited. It is never an operator's.
+        async fn create_account(
+            &self,
+            request: tonic::Request<super::CreateAccountRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::CreateAccountResponse>,
+            tonic::Status,
+        >;
+        /// Lists accounts, by handle.
+        async fn list_accounts(
+            &self,
+            request: tonic::Request<super::ListAccountsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListAccountsResponse>,
+            tonic::Status,
+        >;
+        /// Returns an account and the orgs of which it is a member.
+        async fn get_account(
+            &self,
+            request: tonic::Request<super::GetAccountRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetAccountResponse>,
+            tonic::Status,
+        >;
+        /// Makes a link by which a person sets the password of an unused account. An earlier link of an operator
+        /// ends. The link works once, for 7 days, and ends when the account is used in another way. Fails for an
+        /// account that is in use or that the console has invited.
+        async fn invite_account(
+            &self,
+            request: tonic::Request<super::InviteAccountRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::InviteAccountResponse>,
+            tonic::Status,
+        >;
+        /// Disables an account: its tokens lose their power at once, and its sessions end for good. Fails for an
+        /// operator's.
+        async fn disable_account(
+            &self,
+            request: tonic::Request<super::DisableAccountRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::DisableAccountResponse>,
+            tonic::Status,
+        >;
+        /// Enables an account again: its tokens work as before, and its person has to log in again. Fails for an
+        /// operator's.
+        async fn enable_account(
+            &self,
+            request: tonic::Request<super::EnableAccountRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::EnableAccountResponse>,
+            tonic::Status,
+        >;
+        /// Ends every session of an account. Its tokens stay valid. Fails for an operator's.
+        async fn sign_out_account(
+            &self,
+            request: tonic::Request<super::SignOutAccountRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::SignOutAccountResponse>,
+            tonic::Status,
+        >;
+        /// Lists all orgs, by slug.
+        async fn list_all_orgs(
+            &self,
+            request: tonic::Request<super::ListAllOrgsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListAllOrgsResponse>,
+            tonic::Status,
+        >;
+        /// Registers a service. Its secret is in this response alone.
+        async fn create_service(
+            &self,
+            request: tonic::Request<super::CreateServiceRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::CreateServiceResponse>,
+            tonic::Status,
+        >;
+        /// Lists services, by name.
+        async fn list_services(
+            &self,
+            request: tonic::Request<super::ListServicesRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListServicesResponse>,
+            tonic::Status,
+        >;
+        /// Draws a new secret for a service, which is in this response alone. It waits to be confirmed, by its first
+        /// use or by `ConfirmServiceRotation`. Then the earlier ones retire, after the overlap.
+        async fn rotate_service(
+            &self,
+            request: tonic::Request<super::RotateServiceRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::RotateServiceResponse>,
+            tonic::Status,
+        >;
+        /// Makes the new secret of a service take over.
+        async fn confirm_service_rotation(
+            &self,
+            request: tonic::Request<super::ConfirmServiceRotationRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ConfirmServiceRotationResponse>,
+            tonic::Status,
+        >;
+        /// Drops the new secret of a service before it takes over. The earlier one stays valid.
+        async fn drop_service_rotation(
+            &self,
+            request: tonic::Request<super::DropServiceRotationRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::DropServiceRotationResponse>,
+            tonic::Status,
+        >;
+        /// Retires the earlier secret of a service before its overlap is over.
+        async fn retire_service_secret(
+            &self,
+            request: tonic::Request<super::RetireServiceSecretRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::RetireServiceSecretResponse>,
+            tonic::Status,
+        >;
+        /// Revokes a service, which can ask nothing from now on.
+        async fn revoke_service(
+            &self,
+            request: tonic::Request<super::RevokeServiceRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::RevokeServiceResponse>,
+            tonic::Status,
+        >;
+        /// Returns the counts and the health of the installation, as the instance that answers sees them.
+        async fn get_installation(
+            &self,
+            request: tonic::Request<super::GetInstallationRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetInstallationResponse>,
+            tonic::Status,
+        >;
+    }
+    /// The accounts, orgs and services of an installation, and its health. Every call requires a session of an
+    /// operator who logged in within the last 15 minutes. `OrgService` creates orgs and adds members. Only
+    /// `ndauthd admin`, at the database's machine, makes operators, acts on them, and makes links and sessions for
+    /// accounts that are in use.
+    #[derive(Debug)]
+    pub struct AdminServiceServer<T> {
+        inner: Arc<T>,
+        accept_compression_encodings: EnabledCompressionEncodings,
+        send_compression_encodings: EnabledCompressionEncodings,
+        max_decoding_message_size: Option<usize>,
+        max_encoding_message_size: Option<usize>,
+    }
+    impl<T> AdminServiceServer<T> {
+        pub fn new(inner: T) -> Self {
+            Self::from_arc(Arc::new(inner))
+        }
+        pub fn from_arc(inner: Arc<T>) -> Self {
+            Self {
+                inner,
+                accept_compression_encodings: Default::default(),
+                send_compression_encodings: Default::default(),
+                max_decoding_message_size: None,
+                max_encoding_message_size: None,
+            }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> InterceptedService<Self, F>
+        where
+            F: tonic::service::Interceptor,
+        {
+            InterceptedService::new(Self::new(inner), interceptor)
+        }
+        /// Enable decompressing requests with the given encoding.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.accept_compression_encodings.enable(encoding);
+            self
+        }
+        /// Compress responses with the given encoding, if the client supports it.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.send_compression_encodings.enable(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.max_decoding_message_size = Some(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.max_encoding_message_size = Some(limit);
+            self
+        }
+    }
+    impl<T, B> tonic::codegen::Service<http::Request<B>> for AdminServiceServer<T>
+    where
+        T: AdminService,
+        B: Body + std::marker::Send + 'static,
+        B::Error: Into<StdError> + std::marker::Send + 'static,
+    {
+        type Response = http::Response<tonic::body::Body>;
+        type Error = std::convert::Infallible;
+        type Future = BoxFuture<Self::Response, Self::Error>;
+        fn poll_ready(
+            &mut self,
+            _cx: &mut Context<'_>,
+        ) -> Poll<std::result::Result<(), Self::Error>> {
+            Poll::Ready(Ok(()))
+        }
+        fn call(&mut self, req: http::Request<B>) -> Self::Future {
+            match req.uri().path() {
+                "/ndauth.v1.AdminService/CreateAccount" => {
+                    #[allow(non_camel_case_types)]
+                    struct CreateAccountSvc<T: AdminService>(pub Arc<T>);
+                    impl<
+                        T: AdminService,
+                    > tonic::server::UnaryService<super::CreateAccountRequest>
+                    for CreateAccountSvc<T> {
+                        type Response = super::CreateAccountResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::CreateAccountRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as AdminService>::create_account(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = CreateAccountSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/ndauth.v1.AdminService/ListAccounts" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListAccountsSvc<T: AdminService>(pub Arc<T>);
+                    impl<
+                        T: AdminService,
+                    > tonic::server::UnaryService<super::ListAccountsRequest>
+                    for ListAccountsSvc<T> {
+                        type Response = super::ListAccountsResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListAccountsRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as AdminService>::list_accounts(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListAccountsSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/ndauth.v1.AdminService/GetAccount" => {
+                    #[allow(non_camel_case_types)]
+                    struct GetAccountSvc<T: AdminService>(pub Arc<T>);
+                    impl<
+                        T: AdminService,
+                    > tonic::server::UnaryService<super::GetAccountRequest>
+                    for GetAccountSvc<T> {
+                        type Response = super::GetAccountResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::GetAccountRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as AdminService>::get_account(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = GetAccountSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/ndauth.v1.AdminService/InviteAccount" => {
+                    #[allow(non_camel_case_types)]
+                    struct InviteAccountSvc<T: AdminService>(pub Arc<T>);
+                    impl<
+                        T: AdminService,
+                    > tonic::server::UnaryService<super::InviteAccountRequest>
+                    for InviteAccountSvc<T> {
+                        type Response = super::InviteAccountResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::InviteAccountRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as AdminService>::invite_account(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = InviteAccountSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/ndauth.v1.AdminService/DisableAccount" => {
+                    #[allow(non_camel_case_types)]
+                    struct DisableAccountSvc<T: AdminService>(pub Arc<T>);
+                    impl<
+                        T: AdminService,
+                    > tonic::server::UnaryService<super::DisableAccountRequest>
+                    for DisableAccountSvc<T> {
+                        type Response = super::DisableAccountResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::DisableAccountRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as AdminService>::disable_account(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = DisableAccountSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/ndauth.v1.AdminService/EnableAccount" => {
+                    #[allow(non_camel_case_types)]
+                    struct EnableAccountSvc<T: AdminService>(pub Arc<T>);
+                    impl<
+                        T: AdminService,
+                    > tonic::server::UnaryService<super::EnableAccountRequest>
+                    for EnableAccountSvc<T> {
+                        type Response = super::EnableAccountResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::EnableAccountRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as AdminService>::enable_account(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = EnableAccountSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/ndauth.v1.AdminService/SignOutAccount" => {
+                    #[allow(non_camel_case_types)]
+                    struct SignOutAccountSvc<T: AdminService>(pub Arc<T>);
+                    impl<
+                        T: AdminService,
+                    > tonic::server::UnaryService<super::SignOutAccountRequest>
+                    for SignOutAccountSvc<T> {
+                        type Response = super::SignOutAccountResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::SignOutAccountRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as AdminService>::sign_out_account(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = SignOutAccountSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/ndauth.v1.AdminService/ListAllOrgs" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListAllOrgsSvc<T: AdminService>(pub Arc<T>);
+                    impl<
+                        T: AdminService,
+                    > tonic::server::UnaryService<super::ListAllOrgsRequest>
+                    for ListAllOrgsSvc<T> {
+                        type Response = super::ListAllOrgsResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListAllOrgsRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as AdminService>::list_all_orgs(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListAllOrgsSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/ndauth.v1.AdminService/CreateService" => {
+                    #[allow(non_camel_case_types)]
+                    struct CreateServiceSvc<T: AdminService>(pub Arc<T>);
+                    impl<
+                        T: AdminService,
+                    > tonic::server::UnaryService<super::CreateServiceRequest>
+                    for CreateServiceSvc<T> {
+                        type Response = super::CreateServiceResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::CreateServiceRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as AdminService>::create_service(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = CreateServiceSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/ndauth.v1.AdminService/ListServices" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListServicesSvc<T: AdminService>(pub Arc<T>);
+                    impl<
+                        T: AdminService,
+                    > tonic::server::UnaryService<super::ListServicesRequest>
+                    for ListServicesSvc<T> {
+                        type Response = super::ListServicesResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListServicesRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as AdminService>::list_services(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListServicesSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/ndauth.v1.AdminService/RotateService" => {
+                    #[allow(non_camel_case_types)]
+                    struct RotateServiceSvc<T: AdminService>(pub Arc<T>);
+                    impl<
+                        T: AdminService,
+                    > tonic::server::UnaryService<super::RotateServiceRequest>
+                    for RotateServiceSvc<T> {
+                        type Response = super::RotateServiceResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::RotateServiceRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as AdminService>::rotate_service(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = RotateServiceSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/ndauth.v1.AdminService/ConfirmServiceRotation" => {
+                    #[allow(non_camel_case_types)]
+                    struct ConfirmServiceRotationSvc<T: AdminService>(pub Arc<T>);
+                    impl<
+                        T: AdminService,
+                    > tonic::server::UnaryService<super::ConfirmServiceRotationRequest>
+                    for ConfirmServiceRotationSvc<T> {
+                        type Response = super::ConfirmServiceRotationResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ConfirmServiceRotationRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as AdminService>::confirm_service_rotation(
+                                        &inner,
+                                        request,
+                                    )
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ConfirmServiceRotationSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/ndauth.v1.AdminService/DropServiceRotation" => {
+                    #[allow(non_camel_case_types)]
+                    struct DropServiceRotationSvc<T: AdminService>(pub Arc<T>);
+                    impl<
+                        T: AdminService,
+                    > tonic::server::UnaryService<super::DropServiceRotationRequest>
+                    for DropServiceRotationSvc<T> {
+                        type Response = super::DropServiceRotationResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::DropServiceRotationRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as AdminService>::drop_service_rotation(&inner, request)
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = DropServiceRotationSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/ndauth.v1.AdminService/RetireServiceSecret" => {
+                    #[allow(non_camel_case_types)]
+                    struct RetireServiceSecretSvc<T: AdminService>(pub Arc<T>);
+                    impl<
+                        T: AdminService,
+                    > tonic::server::UnaryService<super::RetireServiceSecretRequest>
+                    for RetireServiceSecretSvc<T> {
+                        type Response = super::RetireServiceSecretResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::RetireServiceSecretRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as AdminService>::retire_service_secret(&inner, request)
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = RetireServiceSecretSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/ndauth.v1.AdminService/RevokeService" => {
+                    #[allow(non_camel_case_types)]
+                    struct RevokeServiceSvc<T: AdminService>(pub Arc<T>);
+                    impl<
+                        T: AdminService,
+                    > tonic::server::UnaryService<super::RevokeServiceRequest>
+                    for RevokeServiceSvc<T> {
+                        type Response = super::RevokeServiceResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::RevokeServiceRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as AdminService>::revoke_service(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = RevokeServiceSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/ndauth.v1.AdminService/GetInstallation" => {
+                    #[allow(non_camel_case_types)]
+                    struct GetInstallationSvc<T: AdminService>(pub Arc<T>);
+                    impl<
+                        T: AdminService,
+                    > tonic::server::UnaryService<super::GetInstallationRequest>
+                    for GetInstallationSvc<T> {
+                        type Response = super::GetInstallationResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::GetInstallationRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as AdminService>::get_installation(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = GetInstallationSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                _ => {
+                    Box::pin(async move {
+                        let mut response = http::Response::new(
+                            tonic::body::Body::default(),
+                        );
+                        let headers = response.headers_mut();
+                        headers
+                            .insert(
+                                tonic::Status::GRPC_STATUS,
+                                (tonic::Code::Unimplemented as i32).into(),
+                            );
+                        headers
+                            .insert(
+                                http::header::CONTENT_TYPE,
+                                tonic::metadata::GRPC_CONTENT_TYPE,
+                            );
+                        Ok(response)
+                    })
+                }
+            }
+        }
+    }
+    impl<T> Clone for AdminServiceServer<T> {
+        fn clone(&self) -> Self {
+            let inner = self.inner.clone();
+            Self {
+                inner,
+                accept_compression_encodings: self.accept_compression_encodings,
+                send_compression_encodings: self.send_compression_encodings,
+                max_decoding_message_size: self.max_decoding_message_size,
+                max_encoding_message_size: self.max_encoding_message_size,
+            }
+        }
+    }
+    /// Generated gRPC service name
+    pub const SERVICE_NAME: &str = "ndauth.v1.AdminService";
+    impl<T> tonic::server::NamedService for AdminServiceServer<T> {
         const NAME: &'static str = SERVICE_NAME;
     }
 }

@@ -11,12 +11,17 @@ use crate::cursors::cursor;
 const DEFAULT_PAGE: u64 = 100;
 const LARGEST_PAGE: u64 = 1000;
 
+/// Returns the number of rows of a page.
+pub(crate) fn limit(page_size: i32) -> Result<u64, Problem> {
+    match u64::try_from(page_size) {
+        Ok(0) => Ok(DEFAULT_PAGE),
+        Ok(size) => Ok(size.min(LARGEST_PAGE)),
+        Err(_) => Err(Problem::invalid("page_size", "it is negative")),
+    }
+}
+
 pub(crate) fn page(include_revoked: bool, size: i32, token: &str) -> Result<TokenPage, Problem> {
-    let limit = match u64::try_from(size) {
-        Ok(0) => DEFAULT_PAGE,
-        Ok(size) => size.min(LARGEST_PAGE),
-        Err(_) => return Err(Problem::invalid("page_size", "it is negative")),
-    };
+    let limit = limit(size)?;
     let after =
         match token {
             "" => None,

@@ -19,6 +19,8 @@ use crate::headers::{InvalidHeader, bearer};
 #[derive(Clone)]
 pub(super) struct GrpcService {
     pub(super) authority: Arc<Authority>,
+    /// The URL at which people reach the pages.
+    pub(super) issuer: Arc<str>,
     /// The timeout of a client.
     pub(super) client_timeout: Duration,
     /// True once the server stops.

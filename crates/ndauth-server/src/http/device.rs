@@ -43,6 +43,8 @@ struct DeviceDecisionPage<'a> {
 struct DonePage<'a> {
     title: &'a str,
     text: &'a str,
+    /// The command to type next at a terminal. Empty if there is none.
+    command: &'a str,
 }
 
 pub(super) async fn show(State(site): State<Arc<Site>>, request: VisitorRequest) -> PageResult {
@@ -82,13 +84,13 @@ pub(super) async fn decide(State(site): State<Arc<Site>>, request: VisitorReques
     let typed = fields.text("user_code");
     match site.authority.logins().decide_device(&cookie, &request.visitor, typed, allow).await {
         Ok(()) if allow => {
-            let text = "The device is signed in as you. You may close this page and continue there.";
-            Ok(page(StatusCode::OK, &DonePage { title: "Done", text }))
+            let text = "The device is signed in as you: continue there. You may close this page.";
+            Ok(page(StatusCode::OK, &DonePage { title: "Done", text, command: "ndcli whoami" }))
         }
         Ok(()) => {
             let text = "The device was not authorized. If you did not start this yourself, somebody may have tried to sign \
                         in as you. They did not get in.";
-            Ok(page(StatusCode::OK, &DonePage { title: "Denied", text }))
+            Ok(page(StatusCode::OK, &DonePage { title: "Denied", text, command: "" }))
         }
         Err(error) => again(&visit, typed, error),
     }

@@ -5,6 +5,7 @@ mod browser;
 mod parts;
 mod pictures;
 
+mod me;
 mod tokens;
 
 use axum::routing::post;
@@ -18,7 +19,7 @@ const AGAIN: &[HttpRoute] = &[person("POST /sign-in/again", || post(browser::sig
 
 /// Returns the routes of the pages.
 pub(super) fn routes() -> impl Iterator<Item = &'static HttpRoute> {
-    [AGAIN, tokens::ROUTES].into_iter().flatten()
+    [AGAIN, tokens::ROUTES, me::ROUTES].into_iter().flatten()
 }
 
 /// Returns the tabs of an org's pages.

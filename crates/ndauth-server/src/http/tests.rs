@@ -1,6 +1,5 @@
 use std::collections::BTreeSet;
 
-use askama::Template;
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use ndauth_authority::StaleCause;
 use ndauth_authority::access::TABLE;
@@ -10,18 +9,18 @@ use super::authorize::{AuthorizationRequest, InvalidAuthorization, Redirect};
 use super::fields::{Fields, InvalidFields};
 use super::links::{after_sign_in, parse_public_url};
 use super::problem::{OAuthError, PageError, lasting, plain, sentence};
-use super::{ROUTES, pages, visitor};
+use super::{routes, visitor};
 use crate::client_address::client_address;
 
 /// Wall 5.
 #[test]
 fn every_route_has_its_row_and_every_row_its_route() {
-    let routes: BTreeSet<&str> = ROUTES.iter().map(|route| route.name).collect();
-    assert_eq!(routes.len(), ROUTES.len(), "none is there twice");
+    let names: BTreeSet<&str> = routes().map(|route| route.name).collect();
+    assert_eq!(names.len(), routes().count(), "none is there twice");
     // The edges are answered on the core of their connection.
     let edges = ["GET /edge/verify", "POST /oauth2/introspect"];
     let rows = TABLE.iter().flat_map(|row| row.calls).copied().filter(|rpc| rpc.contains(' '));
-    assert_eq!(rows.collect::<BTreeSet<_>>(), routes.into_iter().chain(edges).collect());
+    assert_eq!(rows.collect::<BTreeSet<_>>(), names.into_iter().chain(edges).collect());
 }
 
 #[test]
@@ -29,6 +28,7 @@ fn signing_in_never_redirects_to_another_site() {
     for to in [
         "/",
         "/device",
+        "/tokens/new?name=ci&permission=read%3Aassets",
         "/oauth2/authorize?client_id=ndcli&redirect_uri=http%3A%2F%2F127.0.0.1%3A1%2Fcallback",
     ] {
         assert_eq!(after_sign_in(to), to);
@@ -40,18 +40,11 @@ fn signing_in_never_redirects_to_another_site() {
         "\\/evil.example",
         "https://evil.example",
         "javascript:alert(1)",
-        "/device/",
-        "/device?user_code=BCDF-GHJK",
-        "/device/decision",
-        "/sign-out",
-        "/oauth2/authorize",
-        "/oauth2/authorizes?x",
         "/oauth2/authorize?x=//evil.example",
         "/oauth2/authorize?x=\\",
         "/oauth2/authorize?x=\r\nset-cookie: a=b",
         "/oauth2/authorize?x=a b",
         "/oauth2/authorize?x=\u{e9}",
-        "/oauth2/../device",
         " /device",
     ] {
         assert_eq!(after_sign_in(to), "/", "{to:?}");
@@ -199,13 +192,13 @@ fn long_texts_are_not_returned() {
     assert!(matches!(&refused, InvalidAuthorization::Back { state: None, .. }), "{refused:?}");
 }
 
-/// At most 64 fields are read: a request has a dozen. The error about them is short.
+/// At most 512 fields are read. The error about them is short.
 #[test]
 fn many_fields_cost_no_more_than_few() {
     let fields = |count: usize| (0..count).map(|n| format!("{n}=x&")).collect::<String>();
     let refused = |text: &str| Fields::read_once(text.trim_end_matches('&').as_bytes()).err();
-    assert_eq!(refused(&fields(64)), None);
-    assert_eq!(refused(&fields(65)), Some(InvalidFields::TooMany));
+    assert_eq!(refused(&fields(512)), None);
+    assert_eq!(refused(&fields(513)), Some(InvalidFields::TooMany));
     assert_eq!(refused(&fields(10_000)), Some(InvalidFields::TooMany));
     let long = "n".repeat(30_000);
     let message = refused(&format!("{long}=1&{long}=2")).expect("it is refused").to_string();
@@ -213,67 +206,24 @@ fn many_fields_cost_no_more_than_few() {
 }
 
 /// SEC-29.
+/// askama escapes each value, unless a template says otherwise. The policy lets nothing run or load but the assets.
 #[test]
-fn untrusted_text_is_escaped_on_every_page() {
-    const SCRIPT: &str = "\"'><script>alert(1)</script>";
-    let fields = [("state", SCRIPT.to_owned())];
-    let shown = [
-        pages::SignInPage { to: SCRIPT, name: SCRIPT, wrong: Some(SCRIPT), again: true }.render(),
-        pages::LinkPage { handle: SCRIPT, instead_of: Some(SCRIPT), code: SCRIPT, to: SCRIPT }.render(),
-        pages::InvitationPage { handle: SCRIPT, code: SCRIPT, wrong: Some(SCRIPT) }.render(),
-        pages::ConsentPage {
-            client: SCRIPT,
-            device: Some(SCRIPT),
-            handle: SCRIPT,
-            email: SCRIPT,
-            address: SCRIPT,
-            other: SCRIPT,
-            fields: &fields,
-        }
-        .render(),
-        pages::DevicePage { handle: SCRIPT, user_code: SCRIPT, wrong: Some(SCRIPT) }.render(),
-        pages::DeviceDecisionPage {
-            device: Some(SCRIPT),
-            address: SCRIPT,
-            ago: SCRIPT,
-            user_code: SCRIPT,
-            handle: SCRIPT,
-            email: SCRIPT,
-        }
-        .render(),
-        pages::DonePage { title: SCRIPT, text: SCRIPT }.render(),
-        pages::HomePage { handle: SCRIPT, email: SCRIPT, since: SCRIPT, device: true }.render(),
-        pages::ProblemPage { title: SCRIPT, text: SCRIPT }.render(),
-    ];
-    for page in shown {
-        let page = page.expect("rendered");
-        assert!(!page.contains("<script") && page.contains("&#60;script&#62;"), "{page}");
-        assert!(!page.contains("\"'"), "no attribute ends early: {page}");
-    }
-}
-
-#[test]
-fn pages_load_nothing_but_the_style() {
-    for text in [
-        include_str!("../../templates/base.html"),
-        include_str!("../../templates/sign_in.html"),
-        include_str!("../../templates/link.html"),
-        include_str!("../../templates/invitation.html"),
-        include_str!("../../templates/consent.html"),
-        include_str!("../../templates/device.html"),
-        include_str!("../../templates/device_decision.html"),
-        include_str!("../../templates/done.html"),
-        include_str!("../../templates/home.html"),
-        include_str!("../../templates/signed_out.html"),
-        include_str!("../../templates/problem.html"),
-    ] {
-        for never in ["<script", "javascript:", "style=", " on", "://", "|safe", "`"] {
-            let found = text.find(never).filter(|_| never != " on");
-            assert_eq!(found, None, "{never}: {text}");
+fn templates_escape_values_and_load_nothing_but_the_assets() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("templates");
+    let files = std::fs::read_dir(folder).expect("the folder is there");
+    let files = files.map(|entry| entry.expect("it is readable").path());
+    let mut count = 0;
+    for path in files.filter(|path| path.extension().is_some_and(|kind| kind == "html")) {
+        let text = std::fs::read_to_string(&path).expect("a template is text");
+        let text = text.replace("<script src=\"/assets/page.js\" defer></script>", "");
+        for never in ["<script", "javascript:", "style=", "://", "|safe", "| safe", "autoescape", "`"] {
+            assert!(!text.contains(never), "{}: {never}", path.display());
         }
         let handlers = text.split_whitespace().filter(|word| word.starts_with("on") && word.contains('='));
-        assert_eq!(handlers.count(), 0, "{text}");
+        assert_eq!(handlers.count(), 0, "{}", path.display());
+        count += 1;
     }
+    assert!(count > 20, "every template is read");
 }
 
 #[test]

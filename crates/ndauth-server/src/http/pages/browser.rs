@@ -11,7 +11,7 @@ use axum::extract::{FromRequest, Request, State};
 use axum::http::StatusCode;
 use axum::http::header::{LOCATION, SET_COOKIE};
 use axum::response::{IntoResponse as _, Response};
-use ndauth_authority::{AuthorityError, Credential, OpenVisit, Whose};
+use ndauth_authority::{AuthorityError, Credential, OpenVisit, Visitor, Whose};
 use ndauth_core::{Class, OrgSlug, TokenId};
 
 use crate::http::fields::{Fields, InvalidFields};
@@ -141,6 +141,11 @@ impl Place for Submission {
 }
 
 impl Submission {
+    /// Returns the visitor who sent the form.
+    pub(super) fn visitor(&self) -> &Visitor {
+        &self.request.visitor
+    }
+
     /// Opens a view, to show the form again. If the session is over, returns the page that asks for a login.
     pub(super) async fn view(self, site: &Site) -> Result<Result<PageRequest, Response>, PageError> {
         match self.request.open_visit(site).await? {

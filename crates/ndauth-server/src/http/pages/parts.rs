@@ -4,6 +4,8 @@
 use ndauth_authority::OpenVisit;
 use ndauth_core::{Expiry, Since, Timestamp};
 
+use crate::http::fields::Fields;
+
 /// The frame of a page: the person, the place in the navigation, and how the last act ended.
 #[derive(Default)]
 pub(super) struct Frame {
@@ -144,4 +146,11 @@ pub(super) fn age(at: Timestamp, now: Timestamp) -> String {
 pub(super) fn capitalized(text: &str) -> String {
     let mut chars = text.chars();
     chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
+}
+
+/// Returns the sentence about the act that was just done, by its code in the query. A code that is none of these says
+/// nothing.
+pub(super) fn done_text(known: &[(&str, &str)], query: &Fields) -> String {
+    let code = query.text("done");
+    known.iter().find(|(known, _)| *known == code).map_or("", |(_, text)| text).to_owned()
 }

@@ -8,7 +8,6 @@ use ndauth_core::{ExpiryChoice, OVERLAP, TokenView};
 
 use super::created::{MintedSecret, show_secret};
 use super::tokens_path;
-use crate::http::fields::Fields;
 use crate::http::layout::go;
 use crate::http::pages::browser::{Place as _, Submission};
 use crate::http::problem::{PageError, PageResult, sentence};
@@ -151,8 +150,8 @@ fn bad(message: &str) -> PageError {
     PageError::bad(sentence(message))
 }
 
-/// What an act did, by its code in the query. A code that is none says nothing.
-const DONE: [(&str, &str); 9] = [
+/// What an act did, by its code in the query.
+pub(super) const DONE: &[(&str, &str)] = &[
     ("described", "The description was saved."),
     ("confirmed", "The new secret is confirmed. The old one retires after the overlap."),
     ("dropped", "The new secret was dropped. The old one stays."),
@@ -163,9 +162,3 @@ const DONE: [(&str, &str); 9] = [
     ("revoked", "The token was revoked. It stopped working at once, for good."),
     ("unchanged", "Nothing had to be changed."),
 ];
-
-/// Returns the sentence about the act that was just done.
-pub(super) fn done_text(query: &Fields) -> String {
-    let code = query.text("done");
-    DONE.iter().find(|(known, _)| *known == code).map_or("", |(_, text)| text).to_owned()
-}

@@ -9,6 +9,7 @@ use axum::http::StatusCode;
 use ndauth_authority::{MAX_LIVE_TOKENS, TokenCounts, TokenOrder, TokenQuery, Whose, token_search};
 use ndauth_core::{ExpiryChoice, Lifetime};
 
+use super::acts::DONE;
 use super::rows::{SOON, UNUSED, badges, last_used, named, shown};
 use super::{place, tokens_path};
 use crate::cursors::{cursor, page_token};
@@ -16,7 +17,7 @@ use crate::http::fields::{Fields, query};
 use crate::http::layout::page;
 use crate::http::pages::browser::{PageRequest, Place as _};
 use crate::http::pages::org_tabs;
-use crate::http::pages::parts::{Badge, Choice, Frame, Instant, Pager, Tab};
+use crate::http::pages::parts::{Badge, Choice, Frame, Instant, Pager, Tab, done_text};
 use crate::http::pages::pictures::Bars;
 use crate::http::problem::PageResult;
 use crate::http::site::Site;
@@ -151,7 +152,7 @@ pub(super) async fn show(State(site): State<Arc<Site>>, request: PageRequest) ->
     };
     let (section, _) = place(&whose);
     let mut frame = Frame::new(&request.visit, section);
-    frame.done = super::acts::done_text(&request.query);
+    frame.done = done_text(DONE, &request.query);
     let (title, lead, owner, command) = match &whose {
         Whose::Org(slug) => (
             slug.to_string(),

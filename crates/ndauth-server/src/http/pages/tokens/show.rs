@@ -9,13 +9,13 @@ use ndauth_authority::{Shown, Which};
 use ndauth_core::{Since, Timestamp};
 use ndauth_terminal::{PlaceShown, RotationShown, SecretShown, TokenShown};
 
-use super::acts::done_text;
+use super::acts::DONE;
 use super::life::life;
 use super::rows::{badges, last_use_sentence, named, shown};
 use super::{place, tokens_path};
 use crate::http::layout::page;
 use crate::http::pages::browser::{PageRequest, Place as _};
-use crate::http::pages::parts::{Badge, Choice, Fact, Frame, Instant, capitalized};
+use crate::http::pages::parts::{Badge, Choice, Fact, Frame, Instant, capitalized, done_text};
 use crate::http::pages::pictures::Life;
 use crate::http::problem::{PageResult, sentence};
 use crate::http::site::Site;
@@ -34,7 +34,7 @@ struct TokenPage {
     life: Life,
     rotation: String,
     rotation_tone: &'static str,
-    rotation_verdict: &'static str,
+    rotation_verdict: String,
     has_pending: bool,
     /// The prefix of the secret that awaits confirmation.
     pending_prefix: String,
@@ -107,7 +107,7 @@ pub(super) async fn show(State(site): State<Arc<Site>>, request: PageRequest) ->
     let (section, back_text) = place(&whose);
     let base = tokens_path(&whose);
     let mut frame = Frame::new(&request.visit, section);
-    frame.done = done_text(&request.query);
+    frame.done = done_text(DONE, &request.query);
     let (rotation_tone, rotation_verdict, rotation) = rotation(token.rotation.as_ref(), now);
     let warnings = view.policy_warnings.iter().map(|warning| {
         format!("From {} the policy of {} refuses it.", warning.takes_hold_at.minute(), warning.org)
@@ -169,13 +169,15 @@ impl Acts {
 }
 
 /// Returns the tone, the verdict and the description of a rotation.
-fn rotation(rotation: Option<&RotationShown>, now: Timestamp) -> (&'static str, &'static str, String) {
-    let Some(rotation) = rotation else { return ("", "", String::new()) };
-    let described = sentence(&rotation.describe(now));
+fn rotation(rotation: Option<&RotationShown>, now: Timestamp) -> (&'static str, String, String) {
+    let Some(rotation) = rotation else { return ("", String::new(), String::new()) };
+    let state = sentence(&rotation.state(now));
     match rotation {
-        RotationShown::Pending(_) => ("info", "Rotation under way.", described),
-        _ if rotation.is_safe() => ("good", "Safe to retire.", described),
-        RotationShown::Overlap { .. } => ("warn", "Not yet safe to retire.", described),
+        RotationShown::Pending(_) => ("info", "Not confirmed yet.".to_owned(), state),
+        RotationShown::Overlap { .. } => {
+            let tone = if rotation.is_safe() { "good" } else { "warn" };
+            (tone, sentence(rotation.verdict()), state)
+        }
     }
 }
 
