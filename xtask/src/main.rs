@@ -19,6 +19,7 @@ mod package;
 mod packages;
 mod postgres;
 mod publish;
+mod screenshots;
 mod server;
 mod test;
 mod tools;
@@ -50,6 +51,8 @@ enum XtaskCommand {
     Simulate,
     /// Makes the files of a release for this machine's architecture into `target/package`, and tests them.
     Package(package::PackageTaskArguments),
+    /// Draws every page, at three widths, light and dark, into `target/screenshots`; keeps some in `docs/screenshots`.
+    Screenshots,
     /// Writes the Rust code of `proto/` into `ndauth-proto`, and that of the example's service beside it.
     Codegen,
     /// Writes down what the published crates offer, into `docs/api`.
@@ -78,6 +81,7 @@ fn run(command: &XtaskCommand) -> anyhow::Result<()> {
             Some(folder) => test::run_packaged(&folder),
             None => Ok(()),
         },
+        XtaskCommand::Screenshots => screenshots::draw(),
         XtaskCommand::Codegen => codegen::write_all(),
         XtaskCommand::Api => api::write(),
     }

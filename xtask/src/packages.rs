@@ -40,7 +40,7 @@ enum Sign {
 use Job::{Bench, Demo, Test};
 use Sign::{Check, Programs};
 
-const PREREQUISITES: [Prerequisite; 22] = [
+const PREREQUISITES: [Prerequisite; 23] = [
     Prerequisite {
         from: Demo,
         name: "a C compiler",
@@ -128,22 +128,29 @@ const PREREQUISITES: [Prerequisite; 22] = [
     Prerequisite {
         from: Test,
         name: "Chromium",
-        purpose: "opens the pages of a login",
-        // The path from which the tests of logins start it.
+        purpose: "opens the pages",
+        // The path from which the tests start it.
         sign: Programs(&["/usr/bin/chromium"]),
         packages: &["chromium"],
     },
     Prerequisite {
         from: Test,
         name: "Chromium's driver",
-        purpose: "types and clicks for the tests of logins",
+        purpose: "types and clicks for the tests of the pages",
         sign: Programs(&["/usr/bin/chromedriver"]),
         packages: &["chromium-driver"],
     },
     Prerequisite {
         from: Test,
+        name: "Java",
+        purpose: "runs the validator of the pages' HTML",
+        sign: Programs(&["java"]),
+        packages: &["default-jre-headless"],
+    },
+    Prerequisite {
+        from: Test,
         name: "Python with venv",
-        purpose: "runs the clients in Python, the browser's script, grpcurl and buf",
+        purpose: "runs the clients in Python, the scripts at the browser, grpcurl and buf",
         sign: Check(has_python_venv),
         packages: &["python3-venv"],
     },

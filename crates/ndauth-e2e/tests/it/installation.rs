@@ -108,14 +108,21 @@ impl Installation {
 
     /// Runs a command of `ndauthd admin`.
     pub(crate) fn admin(&self, arguments: &str) -> Ended {
+        self.admin_words(&arguments.split(' ').collect::<Vec<_>>())
+    }
+
+    /// Runs a command of `ndauthd admin` whose words may contain blanks.
+    pub(crate) fn admin_words(&self, arguments: &[&str]) -> Ended {
         let mut command = self.command("NDAUTH_TEST_NDAUTHD");
-        command.arg("admin").args(arguments.split(' '));
+        command.arg("admin").args(arguments);
         let mut ended = run(command, "");
         // Each command first prints the database that it works on, except those that print JSON, which names
         // it.
         match ended.err.strip_prefix(&format!("database: {}\n", self.scratch.url)) {
             Some(rest) => ended.err = rest.to_owned(),
-            None => assert!(ended.code != 0 || arguments.contains("json"), "{arguments}: {ended:?}"),
+            None => {
+                assert!(ended.code != 0 || arguments.contains(&"json"), "{arguments:?}: {ended:?}");
+            }
         }
         ended
     }

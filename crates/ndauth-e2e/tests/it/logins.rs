@@ -29,6 +29,11 @@ fn scripts() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/logins")
 }
 
+/// Returns the script of a person at a browser.
+fn person() -> PathBuf {
+    scripts().with_file_name("pages").join("login.py")
+}
+
 /// A response over HTTP.
 struct Answer {
     status: u16,
@@ -119,9 +124,9 @@ pub(crate) fn choose_password(server: &Running, code: &str) -> String {
 
 /// Returns a script that `ndcli` starts as its browser, with Ada in front of it.
 pub(crate) fn person_at_a_browser() -> String {
-    let (python, script) = (test_path("NDAUTH_TEST_PYTHON"), scripts().join("browser.py"));
+    let (python, script) = (test_path("NDAUTH_TEST_PYTHON"), person());
     let (python, script) = (python.display(), script.display());
-    format!("#!/bin/sh\nexec '{python}' '{script}' login \"$1\" ada '{PASSWORD}' allow >&2\n")
+    format!("#!/bin/sh\nexec '{python}' -B '{script}' login \"$1\" ada '{PASSWORD}' allow >&2\n")
 }
 
 fn sign_in(server: &Running, name: &str, password: &str) -> Answer {
@@ -132,7 +137,7 @@ fn sign_in(server: &Running, name: &str, password: &str) -> Answer {
 /// Returns what a person saw in a browser.
 fn browser(words: &[&str]) -> Value {
     let mut command = Command::new(test_path("NDAUTH_TEST_PYTHON"));
-    command.arg(scripts().join("browser.py")).args(words);
+    command.arg("-B").arg(person()).args(words);
     let ended = run(command, "");
     assert_eq!(ended.code, 0, "{ended:?}");
     serde_json::from_str(&ended.out).expect("JSON")

@@ -26,6 +26,7 @@ mod operator;
 mod orgs;
 mod outages;
 mod packages;
+mod pages;
 mod permissions;
 mod preflight;
 mod recipes;

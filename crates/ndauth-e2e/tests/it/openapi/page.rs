@@ -1,14 +1,13 @@
 //! The document and its page, as the server serves them.
 
 use std::collections::BTreeSet;
-use std::process::Command;
 
 use ndauth_store::Engine;
 use serde_json::Value;
 
-use super::{committed, root};
+use super::committed;
 use crate::api::ask;
-use crate::installation::{Installation, run, test_path};
+use crate::installation::Installation;
 
 /// Returns the values of an attribute in a page.
 fn attributes<'a>(page: &'a str, name: &str) -> BTreeSet<&'a str> {
@@ -44,10 +43,4 @@ async fn the_document_and_its_page_are_served_to_anybody() {
     for name in members("/components/schemas").keys() {
         assert!(ids.contains(format!("schema-{name}").as_str()), "{name} is described");
     }
-
-    let mut browser = Command::new(test_path("NDAUTH_TEST_PYTHON"));
-    browser.arg(root().join("crates/ndauth-e2e/tests/openapi/width.py"));
-    browser.args([&format!("{}/docs", server.url), "320"]);
-    let ended = run(browser, "");
-    assert_eq!((ended.code, ended.out.trim()), (0, "320"), "it fits a narrow screen: {ended:?}");
 }

@@ -1,8 +1,8 @@
 """A person at a browser: Debian's Chromium, driven by its own driver.
 
-    browser.py [--no-scripts] [--shots FOLDER] password URL PASSWORD
-    browser.py ... login URL NAME PASSWORD allow|deny
-    browser.py ... device URL CODE NAME PASSWORD allow|deny
+    login.py [--no-scripts] [--shots FOLDER] password URL PASSWORD
+    login.py ... login URL NAME PASSWORD allow|deny
+    login.py ... device URL CODE NAME PASSWORD allow|deny
 
 It prints JSON: the URL, the title and the text of each page, and the attributes of the cookies.
 """
@@ -10,44 +10,18 @@ It prints JSON: the URL, the title and the text of each page, and the attributes
 import json
 import os
 import sys
-import tempfile
 
-from selenium import webdriver
-from selenium.common.exceptions import WebDriverException
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import WebDriverWait
 
-FLAGS = [
-    "--headless", "--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", "--disable-quic", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync", "--window-size=800,900",
-    "--ignore-certificate-errors",
-]
-
-
-PATIENCE = 30
-
-
-def started(options):
-    """Starts a browser. Retries, because another process may take the port that the driver has chosen."""
-    for left in reversed(range(3)):
-        try:
-            return webdriver.Chrome(options=options, service=webdriver.ChromeService("/usr/bin/chromedriver"))
-        except WebDriverException as error:
-            print(f"no browser, {left} tries left: {error}", file=sys.stderr)
-            if not left:
-                raise
+from chromium import TIMEOUT, chromium
 
 
 class Person:
-    def __init__(self, scripts, shots, profile):
-        options = webdriver.ChromeOptions()
-        options.binary_location = "/usr/bin/chromium"
-        for flag in [*FLAGS, f"--user-data-dir={profile}"]:
-            options.add_argument(flag)
-        if not scripts:
-            options.add_experimental_option("prefs", {"profile.managed_default_content_settings.javascript": 2})
-        self.driver = started(options)
+    def __init__(self, browser, shots):
+        self.browser = browser
+        self.driver = browser.driver
         self.shots = shots
         self.seen = []
 
@@ -69,17 +43,7 @@ class Person:
 
     def then(self, act):
         """Performs an action, and waits until another page is loaded."""
-        page = self.driver.find_element(By.TAG_NAME, "html")
-        act()
-
-        def other(driver):
-            try:
-                page.is_enabled()
-                return False
-            except Exception:
-                return driver.find_elements(By.TAG_NAME, "body")
-
-        WebDriverWait(self.driver, PATIENCE).until(other)
+        self.browser.then(act)
         return self.look()
 
     def focused(self, name):
@@ -89,7 +53,7 @@ class Person:
             element = driver.switch_to.active_element
             return element if element.get_attribute("name") == name else False
 
-        return WebDriverWait(self.driver, PATIENCE).until(field, f"{name} has not the focus")
+        return WebDriverWait(self.driver, TIMEOUT).until(field, f"{name} has not the focus")
 
     # Everything is done with the keyboard only: the first field to fill has the focus.
 
@@ -108,7 +72,7 @@ class Person:
         return self.enter()
 
     def decide(self, decision):
-        WebDriverWait(self.driver, PATIENCE).until(lambda driver: driver.find_elements(By.TAG_NAME, "button"))
+        WebDriverWait(self.driver, TIMEOUT).until(lambda driver: driver.find_elements(By.TAG_NAME, "button"))
         for _ in range(10):
             focused = self.driver.switch_to.active_element
             if focused.get_attribute("value") == decision:
@@ -129,13 +93,11 @@ def main(words):
             scripts = False
         elif word == "--shots":
             shots = words.pop(0)
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
-        person = Person(scripts, shots, profile)
-        try:
-            person.prove_scripts(scripts)
-            visit(person, *words)
-        finally:
-            person.driver.quit()
+    with chromium() as browser:
+        browser.start_over(scripts)
+        person = Person(browser, shots)
+        person.prove_scripts(scripts)
+        visit(person, *words)
 
 
 def visit(person, what, url, *rest):
