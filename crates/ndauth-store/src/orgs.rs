@@ -375,7 +375,6 @@ pub(crate) mod org {
     impl ActiveModelBehavior for ActiveModel {}
 }
 
-#[expect(unreachable_pub, reason = "what the derive makes is public; the module is not")]
 pub(crate) mod membership {
     use sea_orm::entity::prelude::*;
 

@@ -6,7 +6,7 @@ use askama::Template;
 use axum::extract::State;
 use axum::http::StatusCode;
 use ndauth_authority::{
-    AccountDetails, AccountQuery, AccountView, AuthorityError, Changed, Link, NewAccount,
+    AccountDetails, AccountListed, AccountQuery, AuthorityError, Changed, Link, NewAccount,
 };
 use ndauth_core::{Handle, Timestamp};
 
@@ -140,7 +140,7 @@ async fn shown(site: &Site, request: &PageRequest, typed: Typed, status: StatusC
 impl AccountsPage {
     /// Shows an account beside the list, with the acts that its state leaves.
     fn show(&mut self, details: &AccountDetails) {
-        let AccountView { account, unused } = &details.view;
+        let AccountListed { account, unused } = &details.view;
         self.handle = account.handle.to_string();
         self.facts = vec![Fact::new("E-mail", account.email.to_string())];
         self.facts.extend(account.name.as_ref().map(|name| Fact::new("Name", name.to_string())));
@@ -184,7 +184,7 @@ fn ends(what: &str, count: u64) -> String {
     format!("{what} {}", if count == 1 { "ends" } else { "end" })
 }
 
-fn row(view: &AccountView, now: Timestamp) -> AccountRow {
+fn row(view: &AccountListed, now: Timestamp) -> AccountRow {
     let account = &view.account;
     let mut badges = vec![match account.disabled_at {
         Some(_) => Badge::new("idle", "Disabled"),
