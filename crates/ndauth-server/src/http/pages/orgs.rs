@@ -10,10 +10,7 @@ mod personal;
 mod policy;
 
 use axum::routing::{get, post};
-use ndauth_core::{OrgSlug, Role};
 
-use crate::http::pages::org_tabs;
-use crate::http::pages::parts::Tab;
 use crate::http::route::{HttpRoute, person};
 
 #[rustfmt::skip]
@@ -35,10 +32,3 @@ pub(super) const ROUTES: &[HttpRoute] = &[
     person("POST /offers/{org}/accept",                          || post(offers::accept)),
     person("POST /offers/{org}/decline",                         || post(offers::decline)),
 ];
-
-/// Returns the tabs of an org's pages that a member of this role can open.
-fn tabs(org: &OrgSlug, role: Role, current: &str) -> Vec<Tab> {
-    let mut tabs = org_tabs(org, current);
-    tabs.retain(|tab| role == Role::Admin || matches!(tab.text, "Members" | "Policy"));
-    tabs
-}

@@ -10,10 +10,10 @@ use ndauth_authority::{
 };
 use ndauth_core::{Handle, InvalidAccess, OrgSlug, Role, Timestamp, TokenView};
 
-use super::tabs;
 use crate::http::fields::query;
 use crate::http::layout::{go, page};
 use crate::http::pages::browser::{PageRequest, Place as _, Submission};
+use crate::http::pages::org_tabs::org_tabs_for;
 use crate::http::pages::parts::{Badge, Choice, Frame, Instant, Pager, Tab, age, done_text};
 use crate::http::problem::{PageError, PageResult, sentence};
 use crate::http::site::Site;
@@ -277,7 +277,7 @@ async fn shown(
             .as_ref()
             .map_or_else(|| format!("Your role: {role}."), |name| format!("{name}. Your role: {role}.")),
         badges: org.frozen_at.iter().map(|_| Badge::new("warn", "Frozen")).collect(),
-        tabs: tabs(slug, role, "Members"),
+        tabs: org_tabs_for(slug, role, "Members"),
         frozen: org.frozen_at.map_or_else(String::new, |since| {
             format!("Frozen since {}: tokens may only read here, and no role can change.", since.minute())
         }),

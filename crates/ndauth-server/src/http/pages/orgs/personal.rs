@@ -6,13 +6,13 @@ use askama::Template;
 use axum::extract::State;
 use axum::http::StatusCode;
 use ndauth_authority::{AuthorityError, Changed, TokenPage};
-use ndauth_core::{Expiry, OrgSlug, Role, Timestamp, TokenId, TokenView};
+use ndauth_core::{Expiry, OrgSlug, Timestamp, TokenId, TokenView};
 
-use super::tabs;
 use crate::cursors::page_token;
 use crate::http::fields::query;
 use crate::http::layout::{go, page};
 use crate::http::pages::browser::{PageRequest, Place as _, Submission};
+use crate::http::pages::org_tabs::org_tabs;
 use crate::http::pages::parts::{Badge, Frame, Instant, Pager, Tab, done_text};
 use crate::http::pages::tokens::rows::{badges, last_used, shown};
 use crate::http::problem::PageResult;
@@ -76,8 +76,7 @@ pub(super) async fn show(State(site): State<Arc<Site>>, request: PageRequest) ->
     let personal_tokens_page = PersonalTokensPage {
         frame,
         slug: slug.to_string(),
-        // Only admins can list them.
-        tabs: tabs(&slug, Role::Admin, "Personal tokens"),
+        tabs: org_tabs(&slug, "Personal tokens"),
         nothing: match after {
             None => format!("No member has a token that may have power in {slug}."),
             Some(_) => "There are no further tokens.".to_owned(),

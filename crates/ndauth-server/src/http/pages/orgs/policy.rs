@@ -9,9 +9,9 @@ use ndauth_authority::{AuthorityError, BrokenToken, Changed, Impact, PolicySet};
 use ndauth_core::{OrgPolicy, OrgSlug, Policies, Reason, Role, Timestamp};
 
 use super::limits::{TypedPolicy, changes, limits};
-use super::tabs;
 use crate::http::layout::{go, page};
 use crate::http::pages::browser::{PageRequest, Place as _, Submission};
+use crate::http::pages::org_tabs::org_tabs_for;
 use crate::http::pages::parts::{Choice, Fact, FieldError, Frame, Instant, Tab, done_text};
 use crate::http::problem::{PageError, PageResult};
 use crate::http::site::Site;
@@ -206,7 +206,7 @@ async fn shown(
         frame,
         slug: slug.to_string(),
         lead: "Limits for tokens in the org. They apply to tokens that exist already, too.",
-        tabs: tabs(slug, role, "Policy"),
+        tabs: org_tabs_for(slug, role, "Policy"),
         is_admin: role == Role::Admin,
         facts: facts(&mine.policies, policy, now),
         announced: announced(&mine.policies, policy, now),

@@ -16,7 +16,7 @@ use crate::cursors::{cursor, page_token};
 use crate::http::fields::{Fields, query};
 use crate::http::layout::page;
 use crate::http::pages::browser::{PageRequest, Place as _};
-use crate::http::pages::org_tabs;
+use crate::http::pages::org_tabs::org_tabs;
 use crate::http::pages::parts::{Badge, Choice, Frame, Instant, Pager, Tab, done_text};
 use crate::http::pages::pictures::Bars;
 use crate::http::problem::PageResult;
