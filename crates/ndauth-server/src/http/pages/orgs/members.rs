@@ -284,7 +284,7 @@ async fn shown(
         is_admin,
         is_long: !first.is_empty() || !next.is_empty(),
         members: rows.collect(),
-        pager: Pager { text: on_this_page(members.len()), first, next },
+        pager: Pager { text: member_count(members.len()), first, next },
         member: chosen.as_ref().map_or_else(String::new, |found| found.member.handle.to_string()),
         member_roles: Choice::of(&ROLES, chosen_role.unwrap_or(shown_role.as_str())),
         removal: chosen.as_ref().map_or_else(String::new, |found| removal(found, now)),
@@ -318,8 +318,8 @@ fn offered_row(offer: &OfferShown) -> OfferedRow {
     }
 }
 
-fn on_this_page(count: usize) -> String {
-    format!("{count} {} on this page", if count == 1 { "member" } else { "members" })
+fn member_count(count: usize) -> String {
+    format!("{count} {}", if count == 1 { "member" } else { "members" })
 }
 
 /// Returns the sentence about the tokens that lose their power when a member is removed.
