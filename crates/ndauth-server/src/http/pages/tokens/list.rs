@@ -277,7 +277,7 @@ fn columns(base: &str, asked: &TokenQuery, fields: &Fields, is_org: bool) -> Vec
     let mut columns = vec![
         column("Name", Some(("name", TokenOrder::Name))),
         column("Status", None),
-        column("May", None),
+        column("Scope", None),
         column("Orgs", None),
         column("Expires", Some(("expires", TokenOrder::End))),
         column("Last used", Some(("used", TokenOrder::Use))),
