@@ -333,8 +333,8 @@ fn losses(tokens: usize, last: Option<Timestamp>, now: Timestamp) -> String {
         last.map_or_else(|| "never used here".to_owned(), |at| format!("last used here {}", age(at, now)));
     match tokens {
         0 => "None of their tokens is for this org now.".to_owned(),
-        1 => format!("It is 1 token, {used}."),
-        count => format!("They are {count} tokens, {used}."),
+        1 => format!("1 token is affected, {used}."),
+        count => format!("{count} tokens are affected, {used}."),
     }
 }
 
@@ -348,8 +348,8 @@ mod tests {
         let (then, now) = (at(0), at(3 * 3600 * 1_000_000));
         for (tokens, last, expected) in [
             (0, None, "None of their tokens is for this org now."),
-            (1, None, "It is 1 token, never used here."),
-            (2, Some(then), "They are 2 tokens, last used here 3 hours ago."),
+            (1, None, "1 token is affected, never used here."),
+            (2, Some(then), "2 tokens are affected, last used here 3 hours ago."),
         ] {
             assert_eq!(losses(tokens, last, now), expected);
         }
