@@ -34,11 +34,13 @@ class Person:
         """Signs in by the form of the page, whichever it is."""
         password = self.installation.facts["password"]
         if self.has_form("/sign-in/again"):
-            fields = self.browser.all("form[action$='/sign-in/again'] [name=name]:not([type=hidden]):not([readonly])")
-            named = {"name": handle} if fields else {}
-            self.submit("/sign-in/again", password=password, **named)
+            self.submit("/sign-in/again", sign_in_name=handle, sign_in_password=password)
         else:
             self.submit("/sign-in", name=handle, password=password)
+
+    def prove_again(self, password):
+        """Types the password again in mid-act."""
+        self.submit("/sign-in/again", sign_in_password=password)
 
     def join(self, handle):
         """Accepts an invitation, which signs in."""

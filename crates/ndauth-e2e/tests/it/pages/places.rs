@@ -46,6 +46,7 @@ pub(super) const PLACES: &[Place] = &[
     place("/signed-out", "", "signed out", "/signed-out"),
     place("/oauth2/authorize", "ada", "consent", CONSENT),
     place("/device", "ada", "device", "/device"),
+    place("/me", "ada", "me", "/me"),
     place("/tokens", "ada", "tokens", "/tokens"),
     place("/tokens", "ada", "all tokens by last use", "/tokens?show=all&sort=used&reverse=true"),
     place("/tokens", "ada", "no token found", "/tokens?q=nothing-like-this"),
