@@ -17,11 +17,12 @@ use crate::floors::crates;
 struct Commands(BTreeMap<Vec<String>, BTreeSet<String>>);
 
 /// The commands that a file's standalone flags belong to. A flag must exist on all commands of one verb.
-const FLAG_OWNERS: [(&str, &[&str]); 14] = [
+const FLAG_OWNERS: [(&str, &[&str]); 15] = [
     ("ndcli/src/login/browser.rs", &["ndcli auth login"]),
     ("ndcli/src/login/oauth.rs", &["ndcli auth print-access-token", "ndauthd serve"]),
     ("ndcli/src/settings/options.rs", &["ndcli token list", "ndcli org show"]),
     ("ndcli/src/commands/auth/login.rs", &["ndcli auth login"]),
+    ("ndcli/src/commands/admin/services.rs", &["ndcli admin service rotation retire"]),
     ("ndcli/src/commands/org.rs", &["ndcli org tokens"]),
     ("ndcli/src/commands/policy.rs", &["ndcli org policy set"]),
     ("ndcli/src/commands/tokens/create.rs", &["ndcli token create"]),

@@ -36,18 +36,18 @@ pub use logins::{
 };
 pub use ndauth_store::{
     AGES, Clock, CopyError, Cursor, DatabaseTls, DatabaseUrl, Engine, IDLE, InstallationCounts,
-    InvalidDatabaseUrl, Key, ManualClock, MigrationState, ServerLock, StoreError, TlsMode, TokenCounts,
-    TokenOrder, TokenPage, TokenQuery, TokenSearch, Use, check_folder,
+    InvalidDatabaseUrl, Key, ManualClock, MemberPage, MigrationState, ServerLock, StoreError, TlsMode,
+    TokenCounts, TokenOrder, TokenPage, TokenQuery, TokenSearch, Use, check_folder,
 };
 pub use observations::uses::ReportedUse;
 pub use operator::{
-    AccountDetails, AccountQuery, AccountUpdate, AccountView, CatalogueApplied, Checked, InstallationView,
+    AccountDetails, AccountListed, AccountQuery, AccountUpdate, CatalogueApplied, Checked, InstallationView,
     ManagedPage, MemberView, NewAccount, NewService, NextCatalogue, OrgSummary, RestoredCopy, RotatedService,
     ServiceView, SessionView, Settled, Settlement, Tidied, parse_export,
 };
 pub use orgs::{
-    Acceptance, Announced, BrokenToken, Impact, MemberShown, MyOrg, NewOrg, NewPolicy, OfferShown, OrgShown,
-    PoliciesShown, PolicySet,
+    Acceptance, Announced, BrokenToken, Impact, MemberList, MemberShown, MemberWithTokens, MyOrg, NewOrg,
+    NewPolicy, OfferShown, OrgShown, PoliciesShown, PolicySet,
 };
 pub use preflight::Preflight;
 pub use reading::AsOf;

@@ -20,5 +20,5 @@ pub use copies::RestoredCopy;
 pub use export::parse_export;
 pub use inspect::{MemberView, OrgSummary, ServiceView, SessionView};
 pub use janitor::Tidied;
-pub use manage::{AccountDetails, AccountQuery, AccountView, InstallationView, ManagedPage};
+pub use manage::{AccountDetails, AccountListed, AccountQuery, InstallationView, ManagedPage};
 pub use services::{NewService, RotatedService};

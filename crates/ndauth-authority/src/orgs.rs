@@ -8,7 +8,7 @@ mod org;
 mod policies;
 
 pub use impact::{BrokenToken, Impact};
-pub use members::MemberShown;
+pub use members::{MemberList, MemberShown, MemberWithTokens};
 pub use offers::{Acceptance, OfferShown};
 pub use org::{NewOrg, OrgShown};
 pub(crate) use org::{live_org, unfrozen};

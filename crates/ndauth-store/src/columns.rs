@@ -7,7 +7,10 @@ use std::time::Duration;
 use ndauth_core::{Among, Expiry, InvalidSet, Lifetime, Timestamp};
 use sea_orm::prelude::Uuid;
 use sea_orm::sea_query::{ExprTrait, SimpleExpr};
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, QueryTrait, Select};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, IdenStatic, Iterable, QuerySelect,
+    QueryTrait, Select,
+};
 
 use crate::StoreError;
 use crate::lease::Lease;
@@ -99,6 +102,14 @@ impl Ids {
         };
         Ok(rows.iter().map(|row| M::from_query_result(row, "")).collect::<Result<_, _>>()?)
     }
+}
+
+/// Selects the columns of a table under names with a prefix.
+pub(crate) fn with_prefix<S: EntityTrait, E: EntityTrait>(query: Select<S>, prefix: &str) -> Select<S> {
+    E::Column::iter().fold(query, |query, column| {
+        let name = format!("{prefix}{}", column.as_str());
+        query.column_as(column.into_expr(), name)
+    })
 }
 
 /// Returns all, or else the set of these values, which must not be empty.

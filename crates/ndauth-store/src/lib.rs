@@ -69,7 +69,7 @@ pub use installation::InstallationCounts;
 pub use log::StoredEvent;
 pub use mirror::{Listener, Page, Partitioned, Person, Place, RowCounts, WithSecrets};
 pub use offers::Offer;
-pub use orgs::Member;
+pub use orgs::{Member, MemberPage};
 pub use remains::{FamilyKind, Remains};
 pub use secrets::{Family, FoundSecret, MintCounts};
 pub use server_lock::ServerLock;

@@ -10,12 +10,12 @@ use sea_orm::ActiveValue::Set;
 use sea_orm::prelude::Uuid;
 use sea_orm::sea_query::{Expr, ExprTrait};
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, IdenStatic, Iterable, JoinType,
-    PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait, Select,
+    ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, JoinType, PaginatorTrait, QueryFilter,
+    QueryOrder, QuerySelect, QueryTrait,
 };
 
 use crate::accounts::account;
-use crate::columns::{Columns, duration_micros, expiry_micros};
+use crate::columns::{Columns, duration_micros, expiry_micros, with_prefix};
 use crate::secrets::{FoundSecret, secret};
 use crate::tokens::token;
 use crate::{Read, StoreError, TicketKind, Write};
@@ -67,9 +67,9 @@ impl Read {
         hash: &SecretHash,
     ) -> Result<Option<(FoundSecret, Option<(Session, Account)>)>, StoreError> {
         let mut query = secret::Entity::find().select_only();
-        query = with_prefix::<secret::Entity>(query, "secret_");
-        query = with_prefix::<Entity>(query, "session_");
-        query = with_prefix::<account::Entity>(query, "account_");
+        query = with_prefix::<_, secret::Entity>(query, "secret_");
+        query = with_prefix::<_, Entity>(query, "session_");
+        query = with_prefix::<_, account::Entity>(query, "account_");
         let of_session = secret::Entity::belongs_to(Entity).from(secret::Column::SessionId).to(Column::Id);
         let of_account = Entity::belongs_to(account::Entity).from(Column::AccountId).to(account::Column::Id);
         let query = query
@@ -139,14 +139,6 @@ impl Read {
             .filter(of_sessions.or(of_accounts));
         Ok(ids.into_tuple().all(&self.transaction).await?)
     }
-}
-
-/// Selects the columns of a table under names with a prefix.
-fn with_prefix<E: EntityTrait>(query: Select<secret::Entity>, prefix: &str) -> Select<secret::Entity> {
-    E::Column::iter().fold(query, |query, column| {
-        let name = format!("{prefix}{}", column.as_str());
-        query.column_as(column.into_expr(), name)
-    })
 }
 
 impl Write {

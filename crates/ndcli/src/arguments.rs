@@ -24,8 +24,8 @@ use crate::commands::tokens::{
     update::Update,
 };
 use crate::commands::{
-    candidates, config::ConfigCommand, offers::OffersCommand, org::OrgCommand, permissions,
-    validate::Validate,
+    admin::OperatorsCommand, candidates, config::ConfigCommand, offers::OffersCommand, org::OrgCommand,
+    permissions, validate::Validate,
 };
 use crate::guide::HELP;
 use crate::settings::CommonOptions;
@@ -64,6 +64,9 @@ pub(crate) enum NdcliCommand {
     /// List permissions
     #[command(subcommand)]
     Permissions(PermissionsCommand),
+    /// Manage accounts, orgs and services; operators only
+    #[command(subcommand)]
+    Admin(OperatorsCommand),
     /// Show the identity behind the current credential
     Whoami,
     /// Validate a secret, as a service does
@@ -195,6 +198,7 @@ impl NdcliCommand {
             | NdcliCommand::Org(_)
             | NdcliCommand::Offers(_)
             | NdcliCommand::Permissions(_)
+            | NdcliCommand::Admin(_)
             | NdcliCommand::Whoami
             | NdcliCommand::Login(_)
             | NdcliCommand::Logout(_)

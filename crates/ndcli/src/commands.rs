@@ -18,4 +18,6 @@ pub(crate) mod offers;
 
 pub(crate) mod org;
 
+pub(crate) mod admin;
+
 pub(crate) mod auth;

@@ -101,6 +101,7 @@ fn execute(arguments: &NdcliArguments, configuration: &Configuration) -> Result<
         | NdcliCommand::Org(_)
         | NdcliCommand::Offers(_)
         | NdcliCommand::Permissions(_)
+        | NdcliCommand::Admin(_)
         | NdcliCommand::Whoami
         | NdcliCommand::Login(_)
         | NdcliCommand::Logout(_)
@@ -131,6 +132,7 @@ async fn run(arguments: &NdcliArguments) -> Result<(), Failure> {
         NdcliCommand::Token(token) => run_token(common, token).await,
         NdcliCommand::Org(org) => commands::org::run(common, org).await,
         NdcliCommand::Offers(offers) => commands::offers::run(common, offers).await,
+        NdcliCommand::Admin(admin) => commands::admin::run(common, admin).await,
         NdcliCommand::Permissions(PermissionsCommand::List(list)) => {
             commands::permissions::run(common, list).await
         }

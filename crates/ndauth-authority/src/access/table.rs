@@ -240,7 +240,7 @@ operations! {
     WhoAmI Reads ["ndauth.v1.AccountService/WhoAmI"] {
         Mine   "ask who others are"                    [No,  No,  Yes,      Itself,       Itself,       Yes]
     }
-    ListOrgs Reads ["ndauth.v1.AccountService/ListOrgs"] {
+    ListOrgs Reads ["ndauth.v1.AccountService/ListOrgs", "GET /orgs"] {
         Mine   "list orgs"                             [No,  No,  Yes,      Yes,          Yes,          No]
     }
     ListSessions Reads ["ndauth.v1.AccountService/ListSessions", "GET /me"] {
@@ -271,68 +271,71 @@ operations! {
     WatchRevocations Reads ["ndauth.v1.WatchService/WatchRevocations"] {
         Anyone "watch what is revoked"                 [No,  No,  No,       No,           No,           Yes]
     }
-    CreateOrg Changes ["ndauth.v1.OrgService/CreateOrg"] {
+    CreateOrg Changes ["ndauth.v1.OrgService/CreateOrg", "POST /operator/orgs"] {
         Anyone "create orgs"                           [No,  Yes, Operator, Login,        Login,        No]
     }
     GetOrg Reads ["ndauth.v1.OrgService/GetOrg"] {
         Org    "show an org"                           [No,  No,  MEMBER,   Power,        Power,        No]
     }
-    ListMembers Reads ["ndauth.v1.OrgService/ListMembers"] {
+    ListMembers Reads ["ndauth.v1.OrgService/ListMembers", "GET /orgs/{org}"] {
         Org    "list members"                          [No,  No,  MEMBER,   READ_MEMBERS, READ_MEMBERS, No]
     }
     AddMember Changes ["ndauth.v1.OrgService/AddMember"] {
         Org    "add members without their consent"     [No,  Yes, Operator, Login,        Login,        No]
     }
-    SetMember Changes ["ndauth.v1.OrgService/SetMember"] {
+    SetMember Changes ["ndauth.v1.OrgService/SetMember", "POST /orgs/{org}/members/{handle}/role"] {
         Org    "change members' roles"                 [No,  No,  RECENT,   Login,        Login,        No]
     }
-    RemoveMember Changes ["ndauth.v1.OrgService/RemoveMember"] {
+    RemoveMember Changes ["ndauth.v1.OrgService/RemoveMember", "POST /orgs/{org}/members/{handle}/remove"] {
         Org    "remove members"                        [No,  Yes, ADMIN,    Login,        Login,        No]
     }
-    OfferMembership Changes ["ndauth.v1.OrgService/OfferMembership"] {
+    OfferMembership Changes ["ndauth.v1.OrgService/OfferMembership", "POST /orgs/{org}/offers"] {
         Org    "offer memberships"                     [No,  No,  RECENT,   Login,        Login,        No]
     }
-    WithdrawMembershipOffer Changes ["ndauth.v1.OrgService/WithdrawMembershipOffer"] {
+    WithdrawMembershipOffer Changes ["ndauth.v1.OrgService/WithdrawMembershipOffer",
+                                     "POST /orgs/{org}/offers/{handle}/withdraw"] {
         Org    "withdraw offered memberships"          [No,  No,  ADMIN,    Login,        Login,        No]
     }
-    ListMembershipOffers Reads ["ndauth.v1.OrgService/ListMembershipOffers"] {
+    ListMembershipOffers Reads ["ndauth.v1.OrgService/ListMembershipOffers", "GET /offers/{org}"] {
         Mine   "list offered memberships"              [No,  No,  Yes,      Login,        Login,        No]
         Org    "list the memberships an org offers"    [No,  No,  ADMIN,    Login,        Login,        No]
     }
-    AcceptMembershipOffer Changes ["ndauth.v1.OrgService/AcceptMembershipOffer"] {
+    AcceptMembershipOffer Changes ["ndauth.v1.OrgService/AcceptMembershipOffer", "POST /offers/{org}/accept"] {
         Mine   "accept offered memberships"            [No,  No,  RecentLogin, Login,     Login,        No]
     }
-    DeclineMembershipOffer Changes ["ndauth.v1.OrgService/DeclineMembershipOffer"] {
+    DeclineMembershipOffer Changes ["ndauth.v1.OrgService/DeclineMembershipOffer", "POST /offers/{org}/decline"] {
         Mine   "decline offered memberships"           [No,  No,  Yes,      Login,        Login,        No]
     }
-    GetOrgPolicy Reads ["ndauth.v1.OrgService/GetOrgPolicy"] {
+    GetOrgPolicy Reads ["ndauth.v1.OrgService/GetOrgPolicy", "GET /orgs/{org}/policy"] {
         Org    "read an org's policy"                  [No,  No,  MEMBER,   READ_POLICY,  READ_POLICY,  No]
     }
-    SetOrgPolicy Changes ["ndauth.v1.OrgService/SetOrgPolicy"] {
+    SetOrgPolicy Changes ["ndauth.v1.OrgService/SetOrgPolicy", "POST /orgs/{org}/policy"] {
         Org    "change an org's policy"                [No,  No,  RECENT,   Login,        Login,        No]
     }
-    FreezeOrg Changes ["ndauth.v1.OrgService/FreezeOrg"] {
+    FreezeOrg Changes ["ndauth.v1.OrgService/FreezeOrg", "POST /orgs/{org}/freeze"] {
         Org    "freeze an org"                         [No,  Yes, RECENT,   Login,        Login,        No]
     }
-    UnfreezeOrg Changes ["ndauth.v1.OrgService/UnfreezeOrg"] {
+    UnfreezeOrg Changes ["ndauth.v1.OrgService/UnfreezeOrg", "POST /orgs/{org}/unfreeze"] {
         Org    "unfreeze an org"                       [No,  Yes, RECENT,   Login,        Login,        No]
     }
-    ListPersonalTokens Reads ["ndauth.v1.OrgService/ListPersonalTokens"] {
+    ListPersonalTokens Reads ["ndauth.v1.OrgService/ListPersonalTokens", "GET /orgs/{org}/personal-tokens"] {
         Org    "list the personal tokens of an org's members" [No, No, ADMIN, Login,      Login,        No]
     }
-    SuspendPersonalToken Changes ["ndauth.v1.OrgService/SuspendPersonalToken"] {
+    SuspendPersonalToken Changes ["ndauth.v1.OrgService/SuspendPersonalToken",
+                                  "POST /orgs/{org}/personal-tokens/{token}/suspend"] {
         Org    "suspend personal tokens in an org"     [No,  No,  ADMIN,    Login,        Login,        No]
     }
-    ResumePersonalToken Changes ["ndauth.v1.OrgService/ResumePersonalToken"] {
+    ResumePersonalToken Changes ["ndauth.v1.OrgService/ResumePersonalToken",
+                                 "POST /orgs/{org}/personal-tokens/{token}/resume"] {
         Org    "resume personal tokens in an org"      [No,  No,  ADMIN,    Login,        Login,        No]
     }
     DeleteOrg Changes [] {
         Org    "delete orgs"                           [No,  Yes, No,       No,           No,           No]
     }
-    CreateAccount Changes ["ndauth.v1.AdminService/CreateAccount"] {
+    CreateAccount Changes ["ndauth.v1.AdminService/CreateAccount", "POST /operator/accounts"] {
         Anyone "create accounts"                       [No,  Yes, Operator, Login,        Login,        No]
     }
-    DisableAccount Changes ["ndauth.v1.AdminService/DisableAccount", "ndauth.v1.AdminService/EnableAccount"] {
+    DisableAccount Changes ["ndauth.v1.AdminService/DisableAccount", "ndauth.v1.AdminService/EnableAccount", "POST /operator/accounts/{handle}/disable", "POST /operator/accounts/{handle}/enable"] {
         Anyone "disable or enable accounts"            [No,  Yes, Operator, Login,        Login,        No]
     }
     UpdateAccount Changes [] {
@@ -344,10 +347,10 @@ operations! {
     IssueSession Changes [] {
         Anyone "issue sessions"                        [No,  Yes, No,       No,           No,           No]
     }
-    SignOut Changes ["ndauth.v1.AdminService/SignOutAccount"] {
+    SignOut Changes ["ndauth.v1.AdminService/SignOutAccount", "POST /operator/accounts/{handle}/sign-out"] {
         Anyone "end sessions of others"                [No,  Yes, Operator, Login,        Login,        No]
     }
-    Invite Changes ["ndauth.v1.AdminService/InviteAccount"] {
+    Invite Changes ["ndauth.v1.AdminService/InviteAccount", "POST /operator/accounts/{handle}/invite"] {
         Anyone "invite people"                         [No,  Yes, Operator, Login,        Login,        No]
     }
     IssueLink Changes [] {
@@ -356,26 +359,26 @@ operations! {
     IdentifyAccount Changes [] {
         Anyone "say who people are"                    [No,  Yes, No,       No,           No,           No]
     }
-    CreateService Changes ["ndauth.v1.AdminService/CreateService"] {
+    CreateService Changes ["ndauth.v1.AdminService/CreateService", "POST /operator/services"] {
         Anyone "register services"                     [No,  Yes, Operator, Login,        Login,        No]
     }
     RotateService Changes ["ndauth.v1.AdminService/RotateService", "ndauth.v1.AdminService/ConfirmServiceRotation",
-                           "ndauth.v1.AdminService/DropServiceRotation", "ndauth.v1.AdminService/RetireServiceSecret"] {
+                           "ndauth.v1.AdminService/DropServiceRotation", "ndauth.v1.AdminService/RetireServiceSecret", "POST /operator/services/{service}/rotate", "POST /operator/services/{service}/confirm", "POST /operator/services/{service}/drop", "POST /operator/services/{service}/retire"] {
         Anyone "rotate services"                       [No,  Yes, Operator, Login,        Login,        No]
     }
-    RevokeService Changes ["ndauth.v1.AdminService/RevokeService"] {
+    RevokeService Changes ["ndauth.v1.AdminService/RevokeService", "POST /operator/services/{service}/revoke"] {
         Anyone "revoke services"                       [No,  Yes, Operator, Login,        Login,        No]
     }
-    ListAccounts Reads ["ndauth.v1.AdminService/ListAccounts", "ndauth.v1.AdminService/GetAccount"] {
+    ListAccounts Reads ["ndauth.v1.AdminService/ListAccounts", "ndauth.v1.AdminService/GetAccount", "GET /operator/accounts"] {
         Anyone "list accounts"                         [No,  Yes, Operator, Login,        Login,        No]
     }
-    ListAllOrgs Reads ["ndauth.v1.AdminService/ListAllOrgs"] {
+    ListAllOrgs Reads ["ndauth.v1.AdminService/ListAllOrgs", "GET /operator/orgs"] {
         Anyone "list all orgs"                         [No,  Yes, Operator, Login,        Login,        No]
     }
-    ListServices Reads ["ndauth.v1.AdminService/ListServices"] {
+    ListServices Reads ["ndauth.v1.AdminService/ListServices", "GET /operator/services"] {
         Anyone "list services"                         [No,  Yes, Operator, Login,        Login,        No]
     }
-    GetInstallation Reads ["ndauth.v1.AdminService/GetInstallation"] {
+    GetInstallation Reads ["ndauth.v1.AdminService/GetInstallation", "GET /operator"] {
         Anyone "see the state of the installation"     [No,  Yes, Operator, Login,        Login,        No]
     }
     ApplyCatalogue Changes [] {

@@ -40,7 +40,7 @@ pub struct ManagedPage<T> {
 
 /// An account, as operators see it.
 #[derive(Debug)]
-pub struct AccountView {
+pub struct AccountListed {
     /// The account.
     pub account: Account,
     /// True if nobody has used it and nobody could sign in to it.
@@ -51,7 +51,7 @@ pub struct AccountView {
 #[derive(Debug)]
 pub struct AccountDetails {
     /// The account.
-    pub view: AccountView,
+    pub view: AccountListed,
     /// The orgs of which it is a member, by slug.
     pub memberships: Vec<Membership>,
     /// The number of its live personal tokens.
@@ -93,7 +93,7 @@ impl OperatorWing<'_> {
         self,
         credential: &Credential,
         query: &AccountQuery,
-    ) -> Result<ManagedPage<AccountView>, AuthorityError> {
+    ) -> Result<ManagedPage<AccountListed>, AuthorityError> {
         let read = self.manage(credential, Operation::ListAccounts).await?;
         let AccountQuery { begins_with, after, limit } = query;
         let found = read.list_accounts_page(begins_with.as_deref(), after.as_ref(), limit + 1).await?;
@@ -101,7 +101,7 @@ impl OperatorWing<'_> {
         let proven = read.accounts_with_proof(page.rows.iter().map(|account| account.id)).await?;
         Ok(page.map(|account| {
             let unused = in_use(&account, proven.contains(&account.id)).is_none();
-            AccountView { account, unused }
+            AccountListed { account, unused }
         }))
     }
 
@@ -119,7 +119,7 @@ impl OperatorWing<'_> {
             tokens: read.count_live_tokens(account.id).await?,
             sessions: read.list_live_sessions(account.id).await?.len(),
             now: read.now(),
-            view: AccountView { unused: in_use(&account, has_proof).is_none(), account },
+            view: AccountListed { unused: in_use(&account, has_proof).is_none(), account },
         })
     }
 

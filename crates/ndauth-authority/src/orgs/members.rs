@@ -1,7 +1,7 @@
 //! The members of an org, as its members see them and its admins set them.
 
-use ndauth_core::{Account, AccountId, Change, Handle, OrgSlug, Personal, Role, Timestamp};
-use ndauth_store::{Member, Read, StoreError};
+use ndauth_core::{Account, AccountId, Change, Handle, Org, OrgSlug, Personal, Role, Timestamp, TokenView};
+use ndauth_store::{Member, MemberPage, Read, StoreError};
 
 use super::org::unfrozen;
 use crate::access::{Admitted, Operation, Whose};
@@ -22,29 +22,66 @@ pub struct MemberShown {
     pub since: Timestamp,
 }
 
+/// A page of an org's members.
+#[derive(Debug)]
+pub struct MemberList {
+    /// The org.
+    pub org: Org,
+    /// The role by which the caller sees it.
+    pub role: Role,
+    /// The members, by handle.
+    pub members: Vec<MemberShown>,
+    /// The handle after which the next page begins, if there is one.
+    pub next: Option<Handle>,
+}
+
+/// A member of an org, as its admins see it.
+#[derive(Debug)]
+pub struct MemberWithTokens {
+    /// The member.
+    pub member: MemberShown,
+    /// Its live tokens that are for all orgs, or name this one. Of their uses only those in the org are shown.
+    pub tokens: Vec<TokenView>,
+}
+
 impl OrgWing<'_> {
     /// Lists the members of an org, by handle.
     pub async fn list_members(
         self,
         credential: &Credential,
         slug: &OrgSlug,
-    ) -> Result<Vec<MemberShown>, AuthorityError> {
+        page: &MemberPage,
+    ) -> Result<MemberList, AuthorityError> {
         let (read, by) =
             self.0.read_as(credential, Operation::ListMembers, &Whose::Org(slug.clone())).await?;
-        let members = read.list_members(by.org()?.id).await?;
-        let accounts = read.accounts_by_id(members.iter().map(|member| member.account)).await?;
-        let mut shown = Vec::new();
-        for member in members {
-            let account = accounts.get(&member.account).ok_or_else(|| missing(member.account))?;
-            shown.push(MemberShown {
-                account: account.id,
-                handle: account.handle.clone(),
-                role: member.role,
-                since: member.set_at,
-            });
-        }
-        shown.sort_by(|a, b| a.handle.cmp(&b.handle));
-        Ok(shown)
+        let (org, role) = (by.org()?.clone(), by.role()?);
+        // One more than the page holds shows whether another page follows.
+        let one_more = MemberPage { after: page.after.clone(), limit: page.limit.saturating_add(1) };
+        let found = read.list_members_page(org.id, &one_more).await?;
+        let mut members: Vec<MemberShown> =
+            found.into_iter().map(|(account, member)| shown(account, &member)).collect();
+        let limit = usize::try_from(page.limit).unwrap_or(usize::MAX);
+        let more = members.len() > limit;
+        members.truncate(limit);
+        let next = members.last().filter(|_| more).map(|member| member.handle.clone());
+        Ok(MemberList { org, role, members, next })
+    }
+
+    /// Returns a member of an org with its tokens that may have power there, for the org's admins.
+    pub async fn get_member(
+        self,
+        credential: &Credential,
+        slug: &OrgSlug,
+        handle: &Handle,
+    ) -> Result<MemberWithTokens, AuthorityError> {
+        let whose = Whose::Org(slug.clone());
+        let (read, by) = self.0.read_as(credential, Operation::ListPersonalTokens, &whose).await?;
+        let org = by.org()?.id;
+        let found = read.find_member(org, handle).await?;
+        let (account, member) = found.ok_or_else(|| no_member(handle, slug))?;
+        let tokens = read.list_live_tokens_for(account.id, org).await?;
+        let tokens = self.0.tokens().views(&read, &by, tokens).await?;
+        Ok(MemberWithTokens { member: shown(account, &member), tokens })
     }
 
     /// Adds an account to an org without an offer: for operators, who need nobody's consent. An operator's session adds neither
@@ -120,6 +157,10 @@ impl OrgWing<'_> {
         })
         .await
     }
+}
+
+fn shown(account: Account, member: &Member) -> MemberShown {
+    MemberShown { account: account.id, handle: account.handle, role: member.role, since: member.set_at }
 }
 
 /// Gives an account a role in the org that the caller was admitted in, where it has had a role `before` or none.

@@ -4,6 +4,7 @@
 //! are looked up when it is made, so an offer to an unknown handle is answered, listed and ends like any
 //! other.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use ndauth_core::{
@@ -123,7 +124,10 @@ impl OrgWing<'_> {
             Whose::Account(_) | Whose::Anyone => return Err(by.refused()),
         };
         let makers = read.accounts_by_id(offers.iter().map(|offer| offer.made_by)).await?;
-        let orgs = read.orgs_by_id(offers.iter().map(|offer| offer.org)).await?;
+        let orgs = match whose {
+            Whose::Org(_) => BTreeMap::from([(by.org()?.id, by.org()?.clone())]),
+            _ => read.orgs_by_id(offers.iter().map(|offer| offer.org)).await?,
+        };
         let mut rows = Vec::new();
         for offer in offers {
             let maker = makers.get(&offer.made_by).ok_or_else(|| missing(offer.made_by))?;
@@ -131,6 +135,17 @@ impl OrgWing<'_> {
             rows.extend(orgs.get(&offer.org).map(|org| shown(offer, org, maker)));
         }
         Ok(AsOf { rows, not_before: read.installation().not_before, now: read.now() })
+    }
+
+    /// Returns the open offer of an org to the caller's account, with the tokens that gain power if it is accepted.
+    pub async fn get_offer(
+        self,
+        credential: &Credential,
+        slug: &OrgSlug,
+    ) -> Result<Acceptance, AuthorityError> {
+        let (read, by) = self.0.read_as(credential, Operation::ListMembershipOffers, &Whose::Mine).await?;
+        let (offer, org) = open_offer(&read, by.account()?, slug).await?;
+        self.effect(&read, &by, offer, &org).await
     }
 
     /// Returns the effect of accepting an offer, and changes nothing.
@@ -195,6 +210,17 @@ impl OrgWing<'_> {
         if offer.role != role {
             return Err(AuthorityError::OfferChanged { org: org.slug.clone(), offered: offer.role });
         }
+        self.effect(read, by, offer, org).await
+    }
+
+    /// Returns an offer with the tokens that gain power by it.
+    async fn effect(
+        self,
+        read: &Read,
+        by: &Admitted,
+        offer: Offer,
+        org: &Org,
+    ) -> Result<Acceptance, AuthorityError> {
         let maker = read.find_account(offer.made_by).await?.ok_or_else(|| missing(offer.made_by))?;
         let tokens = read.list_live_tokens_for(by.account()?.id, org.id).await?;
         let mut tokens = self.0.tokens().views(read, by, tokens).await?;

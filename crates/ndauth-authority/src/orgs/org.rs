@@ -84,7 +84,8 @@ impl OrgWing<'_> {
     pub async fn get(self, credential: &Credential, slug: &OrgSlug) -> Result<OrgShown, AuthorityError> {
         let (read, by) = self.0.read_as(credential, Operation::GetOrg, &Whose::Org(slug.clone())).await?;
         let org = by.org()?.clone();
-        let members = read.list_members(org.id).await?.len();
+        let members = read.count_members([org.id]).await?.remove(&org.id).unwrap_or_default();
+        let members = usize::try_from(members).unwrap_or(usize::MAX);
         Ok(OrgShown { org, members, role: by.role()? })
     }
 

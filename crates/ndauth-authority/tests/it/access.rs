@@ -16,8 +16,8 @@ use ndauth_core::{
 
 use crate::on_both;
 use crate::world::{
-    CONSOLE, Kept, MINE, PAGE, UNNEEDED, World, at, days, granted, in_org, keep, named, needs, new_account,
-    new_token, of_account, ops, org_token, orgs, presented, reason, token_with,
+    CONSOLE, Kept, MEMBERS, MINE, PAGE, UNNEEDED, World, at, days, granted, in_org, keep, named, needs,
+    new_account, new_token, of_account, ops, org_token, orgs, presented, reason, token_with,
 };
 
 /// Returns the owner of the tokens that a row concerns: the caller, an org, or `eve`.
@@ -197,7 +197,7 @@ async fn call_about(
             authority.orgs().create(caller, &new).await.map(drop)
         }
         Operation::GetOrg => authority.orgs().get(caller, &slug).await.map(drop),
-        Operation::ListMembers => authority.orgs().list_members(caller, &slug).await.map(drop),
+        Operation::ListMembers => authority.orgs().list_members(caller, &slug, MEMBERS).await.map(drop),
         Operation::SetMember => authority.orgs().set_member(caller, &slug, &handle, Role::Rw).await.map(drop),
         Operation::AddMember => authority.orgs().add_member(caller, &slug, &temp, Role::Rw).await.map(drop),
         Operation::RemoveMember => authority.orgs().remove_member(caller, &slug, &temp).await.map(drop),

@@ -10,7 +10,9 @@ use ndauth_core::{Reason, Role, Scope, Secret};
 use ndauth_store::testing::execute;
 
 use crate::on_both;
-use crate::world::{CONSOLE, MINE, UNNEEDED, World, at, following, keep, needs, new_token, ops, reason};
+use crate::world::{
+    CONSOLE, MEMBERS, MINE, UNNEEDED, World, at, following, keep, needs, new_token, ops, reason,
+};
 
 /// Returns the whole log, as it is exported.
 async fn export(authority: &Authority) -> String {
@@ -139,8 +141,8 @@ async fn a_restored_copy_offers_no_membership() {
     assert_eq!(replay(&authority, &log).await.expect("replayed"), 2);
     let accepted = authority.orgs().accept_offer(&bob, &ops(), Role::Admin).await;
     assert_eq!(reason(accepted), Reason::NotFound);
-    let members = authority.orgs().list_members(&world.eve, &ops()).await.expect("listed");
-    let handles: Vec<_> = members.iter().map(|member| member.handle.as_str()).collect();
+    let listed = authority.orgs().list_members(&world.eve, &ops(), MEMBERS).await.expect("listed");
+    let handles: Vec<_> = listed.members.iter().map(|member| member.handle.as_str()).collect();
     assert_eq!(handles, ["ada", "cy", "eve"], "what was accepted is done again");
     assert_eq!(authority.operator().check(&CONSOLE).await.expect("checked").faults, Vec::<String>::new());
 }

@@ -1,12 +1,15 @@
 //! Memberships: offered, and accepted by the account's own session.
 
 use ndauth_authority::{
-    Authority, AuthorityError, Changed, Clock, Credential, NewAccount, OfferShown, TokenPage, Whose,
+    Authority, AuthorityError, Changed, Clock, Credential, MemberPage, NewAccount, OfferShown, TokenPage,
+    Whose,
 };
 use ndauth_core::{Handle, OrgSlug, Reason, Role, Timestamp};
 
 use crate::on_both;
-use crate::world::{CONSOLE, MINE, World, at, following, in_org, named, new_token, ops, presented, reason};
+use crate::world::{
+    CONSOLE, MEMBERS, MINE, World, at, following, in_org, named, new_token, ops, presented, reason,
+};
 
 const WEEK: i64 = 7 * 24 * 60 * 60;
 
@@ -43,8 +46,8 @@ async fn seen(world: &World) -> Vec<String> {
 
 /// Returns the members that the admin of `ops` sees.
 async fn members(world: &World) -> Vec<String> {
-    let listed = world.authority.orgs().list_members(&world.eve, &ops()).await.expect("listed");
-    listed.iter().map(|member| format!("{} {}", member.handle, member.role)).collect()
+    let listed = world.authority.orgs().list_members(&world.eve, &ops(), MEMBERS).await.expect("listed");
+    listed.members.iter().map(|member| format!("{} {}", member.handle, member.role)).collect()
 }
 
 async fn account(world: &World, name: &str) {
@@ -78,6 +81,8 @@ on_both! {
         let preview = world.authority.orgs().preview_acceptance(&bob, &ops(), Role::Rw).await.expect("previewed");
         let names: Vec<_> = preview.value.tokens.iter().map(|view| view.token.name.as_str()).collect();
         assert_eq!((names, preview.changed), (vec!["his"], false));
+        let found = world.authority.orgs().get_offer(&bob, &ops()).await.expect("found");
+        assert_eq!(format!("{found:?}"), format!("{:?}", preview.value), "the page of an offer shows the same");
         assert_eq!(world.refused(&secret).await, Some(Reason::NotAMember), "only to say what it would do does nothing");
         assert_eq!(accept(world, &bob, Role::Rw).await.expect("accepted"), ["his"]);
         assert_eq!(members(world).await, ["ada RW", "bob RW", "eve ADMIN"]);
@@ -86,6 +91,39 @@ on_both! {
         assert_eq!(offered(world, &bob, MINE).await, []);
         assert_eq!(reason(accept(world, &bob, Role::Rw).await), Reason::NotFound, "it works once");
         world.sound().await;
+    }
+
+    async fn members_are_listed_in_pages(world: &World) {
+        for name in ["bob", "cy", "zoe"] {
+            world.person(name, false, Some(Role::Ro)).await;
+        }
+        let orgs = world.authority.orgs();
+        orgs.remove_member(&world.eve, &ops(), &handle("zoe")).await.expect("removed");
+        let pages: [(Option<&str>, u64, &[&str], Option<&str>); 5] = [
+            (None, 3, &["ada", "bob", "cy"], Some("cy")),
+            (Some("cy"), 3, &["eve"], None),
+            (None, 4, &["ada", "bob", "cy", "eve"], None),
+            // A place stays one when its member is gone.
+            (Some("bz"), 1, &["cy"], Some("cy")),
+            (Some("eve"), 1, &[], None),
+        ];
+        for (after, limit, expected, next) in pages {
+            let page = MemberPage { after: after.map(handle), limit };
+            let listed = orgs.list_members(&world.ada, &ops(), &page).await.expect("listed");
+            let handles: Vec<_> = listed.members.iter().map(|member| member.handle.as_str()).collect();
+            assert_eq!((handles.as_slice(), listed.next), (expected, next.map(handle)), "{after:?} {limit}");
+            assert_eq!((listed.org.slug, listed.role), (ops(), Role::Rw));
+        }
+    }
+
+    async fn admins_see_a_member_with_the_tokens_that_its_removal_takes_power_from(world: &World) {
+        world.create(&new_token("ci")).await;
+        let orgs = world.authority.orgs();
+        let found = orgs.get_member(&world.eve, &ops(), &handle("ada")).await.expect("found");
+        let names: Vec<_> = found.tokens.iter().map(|view| view.token.name.as_str()).collect();
+        assert_eq!((found.member.role, names), (Role::Rw, vec!["ci"]));
+        assert_eq!(reason(orgs.get_member(&world.ada, &ops(), &handle("eve")).await), Reason::RoleTooLow);
+        assert_eq!(reason(orgs.get_member(&world.eve, &ops(), &handle("nobody")).await), Reason::NotFound);
     }
 
     /// Offers to a handle that nobody has, and to a disabled account.

@@ -6,8 +6,8 @@ use ndauth_core::{Reason, Requirement, Role, Scope, Services};
 
 use crate::on_both;
 use crate::world::{
-    CONSOLE, MINE, UNNEEDED, World, granted, in_org, keep, named, needs, networks, new_token, org_token,
-    orgs, presented, reason, token_with,
+    CONSOLE, MEMBERS, MINE, UNNEEDED, World, granted, in_org, keep, named, needs, networks, new_token,
+    org_token, orgs, presented, reason, token_with,
 };
 
 /// All of the caller's tokens, including revoked ones.
@@ -218,7 +218,7 @@ on_both! {
         let new = NewOrg { slug: "late".parse().expect("a slug"), name: None, admin: None };
         assert_eq!(reason(world.authority.orgs().create(&olga, &new).await), Reason::LoginNotRecent);
         assert!(world.authority.orgs().remove_member(&eve, &ops, &ada).await.is_ok(), "to take a role needs no more");
-        assert!(world.authority.orgs().list_members(&eve, &ops).await.is_ok());
+        assert!(world.authority.orgs().list_members(&eve, &ops, MEMBERS).await.is_ok());
     }
 
     /// An account that is disabled while it acts: its action comes before that in the log, or not at all.

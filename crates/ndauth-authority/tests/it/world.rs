@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ndauth_authority::{
-    Authority, AuthorityError, CacheableVerdict, Changed, Clock, Credential, Engine, ManualClock, Minted,
-    NewAccount, NewOrg, NewService, NewToken, Question, Revoking, Settling, TokenQuery, Which, Whose,
+    Authority, AuthorityError, CacheableVerdict, Changed, Clock, Credential, Engine, ManualClock, MemberPage,
+    Minted, NewAccount, NewOrg, NewService, NewToken, Question, Revoking, Settling, TokenQuery, Which, Whose,
 };
 use ndauth_core::{
     Actions, ExpiryChoice, Grant, Grants, Lifetime, Networks, OrgSlug, Orgs, OwnerView, Permission, Reason,
@@ -77,6 +77,8 @@ pub(crate) async fn following(authority: Authority) -> Arc<Authority> {
 pub(crate) const CONSOLE: Credential = Credential::Console;
 /// The caller's own tokens.
 pub(crate) const MINE: &Whose = &Whose::Mine;
+/// The first page of an org's members.
+pub(crate) const MEMBERS: &MemberPage = &MemberPage { after: None, limit: 100 };
 /// All tokens that are not revoked.
 pub(crate) const PAGE: &TokenQuery = &TokenQuery::all(false, 100);
 /// A reason for revoking a token, if it does not matter.

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use ndauth_authority::{
-    AccountQuery, AccountView, Changed, Engine, InstallationView, Link, ManagedPage, NewAccount, NewService,
-    OrgSummary, RotatedService, ServiceView, Settling,
+    AccountListed, AccountQuery, Changed, Engine, InstallationView, Link, ManagedPage, NewAccount,
+    NewService, OrgSummary, RotatedService, ServiceView, Settling,
 };
 use ndauth_core::{Email, OVERLAP, Problem, ServiceId, Timestamp};
 use ndauth_proto::v1::admin_service_server::AdminService;
@@ -36,7 +36,7 @@ impl AdminService for GrpcService {
             };
             let Changed { value, changed, sequence, now } =
                 self.authority.operator().create_account(&credential, &new).await?;
-            let account = Some(managed_account(&AccountView { account: value, unused: true }));
+            let account = Some(managed_account(&AccountListed { account: value, unused: true }));
             Ok(v1::CreateAccountResponse { account, changed, sequence, evaluated_at: evaluated(now) })
         })
         .await
@@ -314,8 +314,8 @@ fn next<T>(page: &ManagedPage<T>, place: impl Fn(&T) -> String) -> String {
     page.rows.last().filter(|_| page.more).map(place).unwrap_or_default()
 }
 
-fn managed_account(view: &AccountView) -> v1::ManagedAccount {
-    let AccountView { account, unused } = view;
+fn managed_account(view: &AccountListed) -> v1::ManagedAccount {
+    let AccountListed { account, unused } = view;
     v1::ManagedAccount {
         account: Some(account_to_proto(account)),
         created_at: Some(timestamp_to_proto(account.created_at)),

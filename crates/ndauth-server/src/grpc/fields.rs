@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use ndauth_authority::{MintedWhen, TokenOrder, TokenPage, TokenQuery, Which, Whose};
+use ndauth_authority::{MemberPage, MintedWhen, TokenOrder, TokenPage, TokenQuery, Which, Whose};
 use ndauth_core::{DisplayName, Handle, Label, Problem, TokenId};
 use ndauth_proto::{duration_from_proto, org_slug_from_proto, timestamp_from_proto, v1};
 
@@ -30,6 +30,19 @@ pub(crate) fn page(include_revoked: bool, size: i32, token: &str) -> Result<Toke
             })?),
         };
     Ok(TokenPage { include_revoked, after, limit })
+}
+
+/// Reads the page of a list of members. Its token is the last handle of the page before.
+pub(crate) fn member_page(size: i32, token: &str) -> Result<MemberPage, Problem> {
+    let TokenPage { limit, .. } = page(false, size, "")?;
+    let after =
+        match token {
+            "" => None,
+            token => Some(token.parse::<Handle>().map_err(|_| {
+                Problem::invalid("page_token", "not the `next_page_token` of the page before")
+            })?),
+        };
+    Ok(MemberPage { after, limit })
 }
 
 /// Reads the query of a list of tokens.

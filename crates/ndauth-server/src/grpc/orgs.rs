@@ -14,7 +14,7 @@ use ndauth_proto::{
 };
 use tonic::{Request, Response, Status, async_trait};
 
-use super::fields::{display_name, handle, page, paged, token_id, whose};
+use super::fields::{display_name, handle, member_page, page, paged, token_id, whose};
 use super::service::{GrpcService, answer, taken};
 use crate::cursors::page_token;
 
@@ -94,12 +94,11 @@ impl OrgService for GrpcService {
         answer(async {
             let (credential, request) = taken(request)?;
             let org = org_slug_from_proto("org", &request.org)?;
-            let members = self.authority.orgs().list_members(&credential, &org).await?;
-            let by = |member: &MemberShown| member.handle.to_string();
-            let (members, next_page_token) = paged(members, by, request.page_size, &request.page_token)?;
+            let page = member_page(request.page_size, &request.page_token)?;
+            let listed = self.authority.orgs().list_members(&credential, &org, &page).await?;
             Ok(v1::ListMembersResponse {
-                members: members.iter().map(member_to_proto).collect(),
-                next_page_token,
+                members: listed.members.iter().map(member_to_proto).collect(),
+                next_page_token: listed.next.map_or_else(String::new, |handle| handle.to_string()),
             })
         })
         .await

@@ -205,8 +205,7 @@ fn many_fields_cost_no_more_than_few() {
     assert!(message.len() < 100, "{message}");
 }
 
-/// SEC-29.
-/// askama escapes each value, unless a template says otherwise. The policy lets nothing run or load but the assets.
+/// SEC-29. askama escapes each value, unless a template says otherwise. The policy lets nothing run or load but the assets.
 #[test]
 fn templates_escape_values_and_load_nothing_but_the_assets() {
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("templates");

@@ -156,7 +156,8 @@ pub(crate) enum OrgOffersCommand {
     },
 }
 
-fn role(text: &str) -> Result<Role, String> {
+/// Parses a role.
+pub(crate) fn role(text: &str) -> Result<Role, String> {
     text.parse().map_err(|why: ndauth_core::InvalidAccess| why.to_string())
 }
 
@@ -343,7 +344,12 @@ async fn select(common: &CommonOptions, name: Option<&OrgSlug>) -> Result<(), Fa
     }
 }
 
-async fn create(common: &CommonOptions, slug: &OrgSlug, name: Option<&str>) -> Result<(), Failure> {
+/// Creates an org.
+pub(crate) async fn create(
+    common: &CommonOptions,
+    slug: &OrgSlug,
+    name: Option<&str>,
+) -> Result<(), Failure> {
     let server = connect(common).await?;
     let request = v1::CreateOrgRequest { slug: slug.to_string(), name: name.unwrap_or_default().to_owned() };
     let made = server.ask_once(async |client| client.create_org(request.clone()).await).await?;
@@ -383,7 +389,13 @@ async fn set_member(common: &CommonOptions, org: &OrgSlug, handle: &str, role: R
     done(common.format, &answer, &has_role(org, handle, role))
 }
 
-async fn add_member(common: &CommonOptions, org: &OrgSlug, handle: &str, role: Role) -> Result<(), Failure> {
+/// Gives an account a role in an org without its consent.
+pub(crate) async fn add_member(
+    common: &CommonOptions,
+    org: &OrgSlug,
+    handle: &str,
+    role: Role,
+) -> Result<(), Failure> {
     let server = connect(common).await?;
     let request = v1::AddMemberRequest {
         org: org.to_string(),

@@ -3,14 +3,19 @@
 use std::time::Duration;
 
 use ndauth_core::{
-    ExpiryChoice, InvalidExpiry, InvalidName, InvalidNetwork, InvalidPermission, Label, Network, OrgSlug,
-    Permission,
+    ExpiryChoice, Handle, InvalidExpiry, InvalidName, InvalidNetwork, InvalidPermission, Label, Network,
+    OrgSlug, Permission,
 };
 use ndauth_terminal::instant;
 
 /// Parses the slug of an org.
 pub(crate) fn org(text: &str) -> Result<OrgSlug, String> {
     text.parse().map_err(|why: InvalidName| format!("the name of an org {why}"))
+}
+
+/// Parses the handle of an account.
+pub(crate) fn handle(text: &str) -> Result<Handle, String> {
+    text.parse().map_err(|why: InvalidName| format!("the name of an account {why}"))
 }
 
 /// Parses a permission such as `read:assets`.

@@ -67,8 +67,21 @@ pub(super) const PLACES: &[Place] = &[
     place("/orgs/{org}/tokens/new", "ada", "new org token", "/orgs/acme/tokens/new"),
     place("/orgs/{org}/tokens/{token}", "ada", "org token", "/orgs/acme/tokens/{acme/mobile}"),
     place("/orgs/{org}/tokens/{token}/explain", "ada", "org token explained", "/orgs/acme/tokens/{acme/mobile}/explain"),
+    place("/orgs", "ada", "orgs", "/orgs"),
+    place("/orgs/{org}", "ada", "org", "/orgs/acme"),
+    place("/orgs/{org}", "ada", "member of an org", "/orgs/acme?member=chen"),
+    place("/orgs/{org}", "ada", "no such member", "/orgs/acme?member=nobody"),
+    place("/orgs/{org}/personal-tokens", "ada", "personal tokens", "/orgs/acme/personal-tokens"),
+    place("/orgs/{org}/policy", "ada", "policy", "/orgs/acme/policy"),
+    place("/offers/{org}", "ada", "offer", "/offers/globex"),
+    refused("/offers/{org}", "ada", "no such offer", "/offers/labs", 404),
     place("/tokens", "dora", "first visit", "/tokens"),
     refused("/orgs/{org}/tokens", "dora", "refused page", "/orgs/acme/tokens", 403),
+    place("/orgs", "dora", "orgs of a plain member", "/orgs"),
+    place("/orgs/{org}", "dora", "org of a plain member", "/orgs/acme"),
+    place("/orgs/{org}/policy", "dora", "policy for a plain member", "/orgs/acme/policy"),
+    refused("/orgs/{org}/personal-tokens", "dora", "refused personal tokens", "/orgs/acme/personal-tokens", 403),
+    refused("/orgs/{org}", "dora", "org of others", "/orgs/labs", 404),
 ];
 
 /// Returns true if a path of the access table is for programs, or leads on to another page.

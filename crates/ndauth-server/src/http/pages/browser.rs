@@ -15,7 +15,7 @@ use ndauth_authority::{AuthorityError, Credential, OpenVisit, Visitor, Whose};
 use ndauth_core::{Class, OrgSlug, TokenId};
 
 use crate::http::fields::{Fields, InvalidFields};
-use crate::http::layout::page;
+use crate::http::layout::{go, page};
 use crate::http::links::{after_sign_in, sign_in};
 use crate::http::problem::{PageError, PageResult, retry_after};
 use crate::http::request::VisitorRequest;
@@ -66,7 +66,7 @@ impl FromRequest<Arc<Site>> for PageRequest {
         let Ok(request) = VisitorRequest::from_request(request, site).await;
         let visit = match request.open_visit(site).await {
             Ok(Some(visit)) => Arc::new(visit),
-            Ok(None) => return Err(crate::http::layout::go(&sign_in(request.place()))),
+            Ok(None) => return Err(go(&sign_in(request.place()))),
             Err(error) => return Err(error.into_response()),
         };
         let query = request.raw_query();
@@ -136,6 +136,17 @@ impl Place for Submission {
         match &self.request.cookie {
             Some(cookie) => Credential::Cookie { secret: cookie.clone(), from: self.request.visitor.address },
             None => Credential::Nothing,
+        }
+    }
+}
+
+impl PageRequest {
+    /// Returns the response to a page whose question failed. If all that is missing is a recent login, it leads to the
+    /// sign-in page and back.
+    pub(super) fn failed(&self, error: AuthorityError) -> PageResult {
+        match error {
+            AuthorityError::LoginNotRecent { .. } => Ok(go(&sign_in(self.request.place()))),
+            error => Err(error.into()),
         }
     }
 }

@@ -64,7 +64,6 @@ const MOST_SESSIONS: usize = 50;
 const DONE: &[(&str, &str)] = &[
     ("ended", "The session was ended."),
     ("password", "The password was set. All other sessions ended."),
-    ("joined", "You are a member now."),
     ("declined", "The offer was declined."),
 ];
 

@@ -1,10 +1,13 @@
 //! The parts that pages are made of, as the macros of `templates/components.html` show them. Each text is ready to be
 //! read; an empty one is left out.
 
+use std::time::Duration;
+
 use ndauth_authority::OpenVisit;
-use ndauth_core::{Expiry, Since, Timestamp};
+use ndauth_core::{Expiry, ExpiryChoice, Lifetime, OVERLAP, Since, Timestamp};
 
 use crate::http::fields::Fields;
+use crate::http::problem::{PageError, sentence};
 
 /// The frame of a page: the person, the place in the navigation, and how the last act ended.
 #[derive(Default)]
@@ -58,6 +61,15 @@ pub(super) struct Tab {
     pub(super) is_current: bool,
 }
 
+/// An error in a field of a form.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct FieldError {
+    /// The field's name in the form.
+    pub(super) field: &'static str,
+    /// The text, in whole sentences.
+    pub(super) text: String,
+}
+
 /// The links to other pages of a list.
 #[derive(Default)]
 pub(super) struct Pager {
@@ -65,6 +77,15 @@ pub(super) struct Pager {
     pub(super) first: String,
     pub(super) next: String,
 }
+
+/// The overlaps of a rotation to choose from.
+pub(super) const OVERLAPS: &[(&str, &str)] = &[
+    ("0", "None: the old secret ends at once"),
+    ("1h", "1 hour"),
+    ("24h", "24 hours"),
+    ("7d", "7 days"),
+    ("30d", "30 days"),
+];
 
 impl Frame {
     /// Returns the frame of a page for the visiting person.
@@ -142,6 +163,17 @@ impl Fact {
     }
 }
 
+impl FieldError {
+    pub(super) fn new(field: &'static str, text: &str) -> FieldError {
+        FieldError { field, text: sentence(text) }
+    }
+}
+
+/// Splits a text at blanks, commas and line ends.
+pub(super) fn words(text: &str) -> impl Iterator<Item = &str> {
+    text.split(|c: char| c.is_whitespace() || c == ',').filter(|word| !word.is_empty())
+}
+
 /// Returns the time since an instant in words, such as `3 days ago`.
 pub(super) fn age(at: Timestamp, now: Timestamp) -> String {
     let since = Since { at, as_of: now }.to_string();
@@ -159,4 +191,16 @@ pub(super) fn capitalized(text: &str) -> String {
 pub(super) fn done_text(known: &[(&str, &str)], query: &Fields) -> String {
     let code = query.text("done");
     known.iter().find(|(known, _)| *known == code).map_or("", |(_, text)| text).to_owned()
+}
+
+/// Reads the overlap of a rotation from its form.
+pub(super) fn overlap(form: &Fields) -> Result<Duration, PageError> {
+    match form.get("overlap") {
+        None => Ok(OVERLAP),
+        Some("0") => Ok(Duration::ZERO),
+        Some(text) => match ExpiryChoice::parse_duration(text) {
+            Ok(ExpiryChoice::In(Lifetime::For(overlap))) => Ok(overlap),
+            _ => Err(PageError::bad("Expected an overlap such as “24h” or “7d”.")),
+        },
+    }
 }

@@ -2,7 +2,7 @@
 
 mod created;
 mod form;
-mod rows;
+pub(super) mod rows;
 
 mod acts;
 mod explain;

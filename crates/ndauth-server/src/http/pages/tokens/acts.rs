@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use ndauth_authority::{AuthorityError, Changed, Renewing, Revoking, Which, Whose};
-use ndauth_core::{ExpiryChoice, OVERLAP, TokenView};
+use ndauth_core::TokenView;
 
 use super::created::{MintedSecret, show_secret};
 use super::tokens_path;
 use crate::http::layout::go;
 use crate::http::pages::browser::{Place as _, Submission};
+use crate::http::pages::parts::overlap;
 use crate::http::problem::{PageError, PageResult, sentence};
 use crate::http::site::Site;
 
@@ -63,14 +64,7 @@ pub(super) async fn describe(State(site): State<Arc<Site>>, submission: Submissi
 
 pub(super) async fn rotate(State(site): State<Arc<Site>>, submission: Submission) -> PageResult {
     let target = Target::of(&submission)?;
-    let overlap = match submission.form.get("overlap") {
-        None => OVERLAP,
-        Some("0") => std::time::Duration::ZERO,
-        Some(text) => match ExpiryChoice::parse_duration(text) {
-            Ok(ExpiryChoice::In(ndauth_core::Lifetime::For(overlap))) => overlap,
-            _ => return Err(bad("expected an overlap such as `24h` or `7d`")),
-        },
-    };
+    let overlap = overlap(&submission.form)?;
     let tokens = site.authority.tokens();
     let rotated = tokens.rotate(&submission.credential(), &target.whose, &target.which, overlap, None).await;
     match rotated {

@@ -1,6 +1,5 @@
 //! The page of a new secret, which is shown once, in the response to the form that made it.
 
-use askama::Template;
 use axum::http::StatusCode;
 use ndauth_authority::Whose;
 use ndauth_core::{Refusal, Secret, Timestamp, TokenView};
@@ -10,6 +9,7 @@ use super::rows::{named, shown};
 use super::{place, tokens_path};
 use crate::http::layout::page;
 use crate::http::pages::browser::Submission;
+use crate::http::pages::once::{Command, OncePage};
 use crate::http::pages::parts::{Fact, Frame, Instant};
 use crate::http::problem::{PageResult, sentence};
 use crate::http::site::Site;
@@ -21,34 +21,6 @@ pub(super) struct MintedSecret {
     /// The instant until which it awaits confirmation, after a rotation.
     pub(super) pending_until: Option<Timestamp>,
     pub(super) powerless: Option<Refusal>,
-}
-
-#[derive(Template)]
-#[template(path = "created.html")]
-struct CreatedPage<'a> {
-    frame: Frame,
-    title: &'static str,
-    warning: &'static str,
-    label: String,
-    secret: &'a str,
-    /// The sentence about a secret that awaits confirmation.
-    waiting: String,
-    /// The reason why the token may do nothing now.
-    powerless: String,
-    facts: Vec<Fact>,
-    commands: Vec<Command>,
-    confirm_action: String,
-    drop_action: String,
-    prefix: String,
-    next_href: String,
-    next_text: &'static str,
-}
-
-/// A way to use the secret.
-struct Command {
-    id: &'static str,
-    label: &'static str,
-    text: String,
 }
 
 /// Shows a new secret.
@@ -69,12 +41,12 @@ pub(super) async fn show_secret(
     let secret = minted.secret.expose();
     let is_rotation = minted.pending_until.is_some();
     let kind = Some(minted.secret.kind());
-    let page_of_secret = CreatedPage {
+    let page_of_secret = OncePage {
         frame: frame.unwrap_or_default(),
         title: if is_rotation { "Token rotated" } else { "Token created" },
         warning: "ndauth keeps only a hash of it. If it is lost, rotate the token.",
         label: format!("Secret of “{}”", token.name),
-        secret,
+        secret: secret.to_owned(),
         waiting: minted.pending_until.map_or_else(String::new, |until| {
             format!(
                 "The new secret awaits confirmation until {}. Its first use confirms it. If nothing does, it \

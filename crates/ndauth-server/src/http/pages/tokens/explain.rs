@@ -22,7 +22,6 @@ use crate::http::site::Site;
 #[template(path = "token_explain.html")]
 struct ExplainPage {
     frame: Frame,
-    title: String,
     name: String,
     href: String,
     orgs: Vec<Choice>,
@@ -31,7 +30,7 @@ struct ExplainPage {
     permission_error: String,
     explanations: Vec<ShownExplanation>,
     /// The sentence for no explanation.
-    none: String,
+    nothing: String,
 }
 
 /// The decision about the token in one org.
@@ -66,7 +65,7 @@ pub(super) async fn show(State(site): State<Arc<Site>>, request: PageRequest) ->
         permission_error = wrong;
         Question { org: None, needed: None }
     });
-    let mut none = "The token's owner is a member of no org that the token is for.".to_owned();
+    let mut nothing = "The token's owner is a member of no org that the token is for.".to_owned();
     let inquiry = Inquiry {
         whose: whose.clone(),
         subject: Subject::Token(Which::Id(id)),
@@ -79,7 +78,7 @@ pub(super) async fn show(State(site): State<Arc<Site>>, request: PageRequest) ->
     let explained = match explained {
         Ok(explained) => Some(explained),
         Err(error @ (AuthorityError::NotFound { .. } | AuthorityError::Invalid { .. })) => {
-            none = PageError::from(error).text;
+            nothing = PageError::from(error).text;
             None
         }
         Err(error) => return Err(error.into()),
@@ -95,7 +94,6 @@ pub(super) async fn show(State(site): State<Arc<Site>>, request: PageRequest) ->
     orgs.extend(slugs.map(|slug| Choice::new(&slug, &slug, slug == asked)));
     let explain_page = ExplainPage {
         frame: Frame::new(&request.visit, place(&whose).0),
-        title: format!("Explain {name}"),
         href: format!("{}/{id}", tokens_path(&whose)),
         name,
         orgs,
@@ -106,7 +104,7 @@ pub(super) async fn show(State(site): State<Arc<Site>>, request: PageRequest) ->
         permission: request.query.text("permission").to_owned(),
         permission_error,
         explanations,
-        none,
+        nothing,
     };
     Ok(page(StatusCode::OK, &explain_page))
 }

@@ -4,7 +4,7 @@ use ndauth_authority::{NewToken, Whose};
 use ndauth_core::{Actions, ExpiryChoice, Grant, Grants, Lifetime, Networks, Orgs, Permission, Services};
 
 use crate::http::fields::Fields;
-use crate::http::problem::sentence;
+use crate::http::pages::parts::{FieldError, words};
 
 /// What was typed into the form, as it is shown again.
 #[derive(Clone, Debug)]
@@ -25,15 +25,6 @@ pub(super) struct TypedToken {
     pub(super) self_rotating: bool,
     /// The end up to which the token may rotate itself.
     pub(super) until: String,
-}
-
-/// An error in a field.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct FieldError {
-    /// The field's name in the form.
-    pub(super) field: &'static str,
-    /// The text, in whole sentences.
-    pub(super) text: String,
 }
 
 /// The scope of a token that carries named permissions.
@@ -190,12 +181,6 @@ impl TypedToken {
     }
 }
 
-impl FieldError {
-    pub(super) fn new(field: &'static str, text: &str) -> FieldError {
-        FieldError { field, text: sentence(text) }
-    }
-}
-
 /// Parses an end: a preset, a duration, or an instant.
 fn choice(text: &str) -> Result<ExpiryChoice, ndauth_core::InvalidExpiry> {
     match text {
@@ -210,9 +195,4 @@ fn lifetime(text: &str) -> Lifetime {
         Ok(ExpiryChoice::In(lifetime)) => lifetime,
         Ok(ExpiryChoice::At(_)) | Err(_) => Lifetime::Endless,
     }
-}
-
-/// Splits a text at blanks, commas and line ends.
-fn words(text: &str) -> impl Iterator<Item = &str> {
-    text.split(|c: char| c.is_whitespace() || c == ',').filter(|word| !word.is_empty())
 }

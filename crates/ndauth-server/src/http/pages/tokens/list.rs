@@ -16,7 +16,7 @@ use crate::cursors::{cursor, page_token};
 use crate::http::fields::{Fields, query};
 use crate::http::layout::page;
 use crate::http::pages::browser::{PageRequest, Place as _};
-use crate::http::pages::org_tabs;
+use crate::http::pages::org_tabs::org_tabs;
 use crate::http::pages::parts::{Badge, Choice, Frame, Instant, Pager, Tab, done_text};
 use crate::http::pages::pictures::Bars;
 use crate::http::problem::PageResult;
@@ -41,7 +41,7 @@ struct TokensPage {
     alerts: Vec<Alert>,
     filter: FilterForm,
     /// The sentence for an empty list.
-    none: String,
+    nothing: String,
     columns: Vec<Column>,
     rows: Vec<TokenRow>,
     is_org: bool,
@@ -171,7 +171,7 @@ pub(super) async fn show(State(site): State<Arc<Site>>, request: PageRequest) ->
     let is_org = matches!(whose, Whose::Org(_));
     let by = |bars: fn(&TokenCounts, &str) -> Bars| counts.as_ref().map(|counts| bars(counts, &base));
     let shown = TokensPage {
-        none: none(&filter.q),
+        nothing: nothing(&filter.q),
         columns: columns(&base, &asked, &request.query, is_org),
         pager: pager(&base, &request.query, rows.len(), is_first, page_token(listed.next.as_ref())),
         tabs: match &whose {
@@ -304,7 +304,7 @@ fn without<'a>(fields: &'a Fields, names: &[&str]) -> Vec<(&'a str, &'a str)> {
     fields.iter().filter(|(name, value)| !names.contains(name) && !value.is_empty()).collect()
 }
 
-fn none(search: &str) -> String {
+fn nothing(search: &str) -> String {
     match search {
         "" => "No token is like that.".to_owned(),
         search => {

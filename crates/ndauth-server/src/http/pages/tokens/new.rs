@@ -15,11 +15,11 @@ use ndauth_proto::refusal_to_proto;
 use ndauth_terminal::who_can_change;
 
 use super::created::{MintedSecret, show_secret};
-use super::form::{FieldError, TypedToken};
+use super::form::TypedToken;
 use super::{place, tokens_path};
 use crate::http::layout::page;
 use crate::http::pages::browser::{PageRequest, Place as _, Submission};
-use crate::http::pages::parts::{Choice, Frame};
+use crate::http::pages::parts::{Choice, FieldError, Frame};
 use crate::http::problem::{PageError, PageResult, sentence};
 use crate::http::site::Site;
 

@@ -10,17 +10,17 @@ use crate::http::pages::parts::{Badge, Instant, age};
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 /// A token that ends within this time expires soon.
-pub(super) const SOON: Duration = DAY.saturating_mul(14);
+pub(in crate::http::pages) const SOON: Duration = DAY.saturating_mul(14);
 /// A token without a use for this time is unused.
-pub(super) const UNUSED: Duration = DAY.saturating_mul(90);
+pub(in crate::http::pages) const UNUSED: Duration = DAY.saturating_mul(90);
 
 /// Returns a token as both binaries show it in words.
-pub(super) fn shown(view: &TokenView, now: Timestamp) -> TokenShown {
+pub(in crate::http::pages) fn shown(view: &TokenView, now: Timestamp) -> TokenShown {
     TokenShown::read(Some(token_to_proto(view, now))).expect("a token that this server writes is valid")
 }
 
 /// Returns the badges of a token: its state, and what its owner may want to do about it.
-pub(super) fn badges(token: &TokenShown, now: Timestamp) -> Vec<Badge> {
+pub(in crate::http::pages) fn badges(token: &TokenShown, now: Timestamp) -> Vec<Badge> {
     let state = match token.status {
         "active" => Badge::new("good", "Live"),
         "pending" => Badge::new("info", "Awaits confirmation"),
@@ -66,12 +66,12 @@ fn days(duration: Duration) -> String {
 }
 
 /// Returns the last use of a token, by its age.
-pub(super) fn last_used(token: &TokenShown, now: Timestamp) -> Instant {
+pub(in crate::http::pages) fn last_used(token: &TokenShown, now: Timestamp) -> Instant {
     token.last_used_at.map_or_else(|| Instant::word("never"), |at| Instant::ago(at, now))
 }
 
 /// Returns a sentence about a token's last use.
-pub(super) fn last_use_sentence(token: &TokenShown, now: Timestamp) -> String {
+pub(in crate::http::pages) fn last_use_sentence(token: &TokenShown, now: Timestamp) -> String {
     match (token.last_used_at, &token.last_used_ip) {
         (None, _) => "It was never used.".to_owned(),
         (Some(at), None) => format!("It was last used {}.", age(at, now)),
@@ -80,7 +80,7 @@ pub(super) fn last_use_sentence(token: &TokenShown, now: Timestamp) -> String {
 }
 
 /// Returns names with blanks between them, or a word for all.
-pub(super) fn named(names: Option<&[String]>, all: &str) -> String {
+pub(in crate::http::pages) fn named(names: Option<&[String]>, all: &str) -> String {
     match names {
         None => all.to_owned(),
         some => names_or_all(some),

@@ -15,7 +15,7 @@ use super::rows::{badges, last_use_sentence, named, shown};
 use super::{place, tokens_path};
 use crate::http::layout::page;
 use crate::http::pages::browser::{PageRequest, Place as _};
-use crate::http::pages::parts::{Badge, Choice, Fact, Frame, Instant, capitalized, done_text};
+use crate::http::pages::parts::{Badge, Choice, Fact, Frame, Instant, OVERLAPS, capitalized, done_text};
 use crate::http::pages::pictures::Life;
 use crate::http::problem::{PageResult, sentence};
 use crate::http::site::Site;
@@ -84,13 +84,6 @@ struct UseRow {
     writes: u64,
 }
 
-const OVERLAPS: [(&str, &str); 5] = [
-    ("0", "None: the old secret ends at once"),
-    ("1h", "1 hour"),
-    ("24h", "24 hours"),
-    ("7d", "7 days"),
-    ("30d", "30 days"),
-];
 const REASONS: [(&str, &str); 5] = [
     ("no-longer-needed", "It is no longer needed"),
     ("leaked", "Somebody else has it, or may have it"),
@@ -140,7 +133,7 @@ pub(super) async fn show(State(site): State<Arc<Site>>, request: PageRequest) ->
         renewal:
             "Its end moves by 30 days, to at most 365 days after its creation and within the orgs' policies."
                 .to_owned(),
-        overlaps: Choice::of(&OVERLAPS, "24h"),
+        overlaps: Choice::of(OVERLAPS, "24h"),
         retirement: retirement(token.rotation.as_ref(), now),
         is_retire_safe: token.rotation.as_ref().is_some_and(RotationShown::is_safe),
         anyway: Choice::new("yes", "Retire it although that may lock somebody out", false),

@@ -1,0 +1,123 @@
+//! The counts and the health of the installation.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use askama::Template;
+use axum::extract::State;
+use axum::http::StatusCode;
+use ndauth_authority::{Engine, InstallationView};
+
+use super::tabs;
+use crate::http::layout::page;
+use crate::http::pages::browser::{PageRequest, Place as _};
+use crate::http::pages::parts::{Badge, Frame, Tab};
+use crate::http::problem::PageResult;
+use crate::http::site::Site;
+
+#[derive(Template)]
+#[template(path = "operator.html")]
+struct OverviewPage {
+    frame: Frame,
+    lead: String,
+    badges: Vec<Badge>,
+    tabs: Vec<Tab>,
+    counts: Vec<Count>,
+    health: Vec<HealthRow>,
+}
+
+struct Count {
+    number: u64,
+    text: &'static str,
+    note: String,
+    href: &'static str,
+}
+
+struct HealthRow {
+    part: &'static str,
+    badges: Vec<Badge>,
+    text: String,
+}
+
+pub(super) async fn show(State(site): State<Arc<Site>>, request: PageRequest) -> PageResult {
+    let view = match site.authority.operator().get_installation(&request.credential()).await {
+        Ok(view) => view,
+        Err(error) => return request.failed(error),
+    };
+    let is_failing = view.changes_failing_for.is_some();
+    let shown = OverviewPage {
+        frame: Frame::new(&request.visit, "operator"),
+        lead: format!("ndauth {} at {}", env!("CARGO_PKG_VERSION"), site.issuer),
+        badges: vec![if is_failing {
+            Badge::new("bad", "Changes fail")
+        } else {
+            Badge::new("good", "Healthy")
+        }],
+        tabs: tabs("Overview"),
+        counts: counts(&view),
+        health: health(&view),
+    };
+    Ok(page(StatusCode::OK, &shown))
+}
+
+fn counts(view: &InstallationView) -> Vec<Count> {
+    let counts = &view.counts;
+    let note = |count: u64, word: &str| if count == 0 { String::new() } else { format!("{count} {word}") };
+    vec![
+        Count {
+            number: counts.accounts,
+            text: "accounts",
+            note: note(counts.disabled, "disabled"),
+            href: "/operator/accounts",
+        },
+        Count { number: counts.orgs, text: "orgs", note: String::new(), href: "/operator/orgs" },
+        Count { number: counts.services, text: "services", note: String::new(), href: "/operator/services" },
+        Count { number: counts.tokens, text: "live tokens", note: String::new(), href: "" },
+        Count { number: counts.sessions, text: "live sessions", note: String::new(), href: "" },
+    ]
+}
+
+fn health(view: &InstallationView) -> Vec<HealthRow> {
+    let good = || vec![Badge::new("good", "Good")];
+    let engine = match view.engine {
+        Engine::Sqlite => "SQLite",
+        Engine::Postgres => "PostgreSQL",
+    };
+    let (mirror, age) = match view.mirror_age {
+        Some(age) if age <= view.mirror_bound => (good(), format!("confirmed {} ago", milliseconds(age))),
+        Some(age) => (vec![Badge::new("bad", "Stale")], format!("confirmed {} ago", milliseconds(age))),
+        None => (vec![Badge::new("bad", "Never confirmed")], "never confirmed".to_owned()),
+    };
+    let (changes, failing) = match view.changes_failing_for {
+        None => (good(), "The last change was made.".to_owned()),
+        Some(since) => {
+            (vec![Badge::new("bad", "Failing")], format!("Changes have failed for {} s.", since.as_secs()))
+        }
+    };
+    let mut rows = vec![
+        HealthRow {
+            part: "Mirror",
+            badges: mirror,
+            text: format!(
+                "Event {} of {}, {age}; it answers for at most {}.",
+                view.mirror_sequence,
+                view.sequence,
+                milliseconds(view.mirror_bound)
+            ),
+        },
+        HealthRow { part: "Changes", badges: changes, text: failing },
+        HealthRow { part: "Database", badges: good(), text: format!("{engine}, {} events.", view.sequence) },
+    ];
+    if let Some(at) = view.settled_at {
+        let text = format!("Restored from a copy, and put into service on {}.", at.minute());
+        rows.push(HealthRow { part: "Restore", badges: vec![Badge::new("info", "Settled")], text });
+    }
+    rows
+}
+
+fn milliseconds(duration: Duration) -> String {
+    match duration.as_millis() {
+        short @ 0..1000 => format!("{short} ms"),
+        long => format!("{}.{} s", long / 1000, long % 1000 / 100),
+    }
+}
