@@ -23,6 +23,7 @@ mod life;
 mod logins;
 mod openapi;
 mod operator;
+mod operators;
 mod orgs;
 mod outages;
 mod packages;

@@ -107,7 +107,7 @@ def descriptions_and_clients_are_texts(person):
     secret = person.create_token("hostile", scope="RW", description=HOSTILE)
     assert at.allows(secret, "acme", client=HOSTILE)
     person.token("hostile")
-    person.submit("/describe", description=HOSTILE + "x" * 200)
+    person.submit("/describe", description=HOSTILE + "x" * 60)
     page = person.path().split("?")[0]
     person.shows_soon(page, "onerror")
     for path in [page, "/tokens?show=all", f"{page}/explain"]:
@@ -116,7 +116,7 @@ def descriptions_and_clients_are_texts(person):
         person.browser.screen(320)
         assert person.browser.overflow() <= 0, f"{path} is too wide: {person.browser.overflow()}"
         person.browser.screen()
-    expect_text(person.open(page), "<script>", "x" * 200)
+    expect_text(person.open(page), "<script>", "x" * 60)
 
 
 def queries_are_texts(person):

@@ -40,7 +40,7 @@ def a_token_lives_from_its_creation_to_its_end(person):
     revoke = person.form("/revoke")
     person.unfold(revoke)
     expect_text(revoke.text, "ci", "ast used")
-    person.submit("/revoke", reason="LEAKED", note="found in a log")
+    person.submit("/revoke", reason="leaked", note="found in a log")
     assert person.status() and not at.allows(second, "acme")
     assert not [path for path in person.forms() if path.startswith(page)], "nothing can be done to it"
     expect_text(person.open(page), "evoked", "found in a log")
@@ -128,7 +128,8 @@ def a_link_only_narrows(person):
     form = ("scope", "permission", "grants", "orgs", "org", "expiry", "expiry_other", "self_rotating")
     person.open("/tokens/new")
     empty = person.values(*form)
-    for query in ["expiry=365d", "expiry=never", "self_rotating=yes&until=365d", "scope=everything", "scope=RW&orgs=all"]:
+    wide = ["expiry=365d", "expiry=never", "self_rotating=yes&until=365d", "scope=everything", "scope=RW&orgs=all"]
+    for query in wide:
         person.open(f"/tokens/new?{query}")
         assert person.values(*form) == empty, f"{query}: {person.values(*form)}"
     for query, name, values in [

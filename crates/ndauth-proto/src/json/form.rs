@@ -21,7 +21,13 @@ pub const SUM_TYPES: [&str; 8] = [
 ];
 
 /// The responses in which a new secret is written. Every other secret is refused.
-pub const MINTING: [&str; 2] = ["ndauth.v1.CreateTokenResponse", "ndauth.v1.RotateTokenResponse"];
+pub const MINTING: [&str; 5] = [
+    "ndauth.v1.CreateTokenResponse",
+    "ndauth.v1.RotateTokenResponse",
+    "ndauth.v1.CreateServiceResponse",
+    "ndauth.v1.RotateServiceResponse",
+    "ndauth.v1.InviteAccountResponse",
+];
 
 /// The form of a message in JSON.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

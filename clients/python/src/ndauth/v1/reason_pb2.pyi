@@ -69,6 +69,7 @@ class Reason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     REASON_NAME_AMBIGUOUS: _ClassVar[Reason]
     REASON_ALL_ORGS_BARRED: _ClassVar[Reason]
     REASON_OFFER_LIMIT_REACHED: _ClassVar[Reason]
+    REASON_CONSOLE_ONLY: _ClassVar[Reason]
 
 class Factor(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -161,6 +162,7 @@ REASON_OUTCOME_UNKNOWN: Reason
 REASON_NAME_AMBIGUOUS: Reason
 REASON_ALL_ORGS_BARRED: Reason
 REASON_OFFER_LIMIT_REACHED: Reason
+REASON_CONSOLE_ONLY: Reason
 FACTOR_UNSPECIFIED: Factor
 FACTOR_SECRET: Factor
 FACTOR_LIFE: Factor

@@ -24,6 +24,7 @@ fn value(rpc: &str, name: &str) -> &'static str {
         "handle" if rpc == "WithdrawMembershipOffer" => "nobody-else",
         "org" => "ops",
         "id" => NONE,
+        "name" => "no-service",
         "handle" => "nobody",
         "account" => "eve",
         other => panic!("{other} has no value"),

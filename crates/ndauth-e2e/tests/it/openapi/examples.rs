@@ -153,6 +153,23 @@ const CALLS: &[Call] = &[
     ("RevokeAllTokens_org",      Ada,     &[], r#"{ "all": true, "dry_run": true }"#),
     ("RevokeAllTokens_account",  Ada,     &[("account", "bob")], r#"{ "all": true, "dry_run": true }"#),
     ("RevokeSecret",             Nobody,  &[], r#"{ "secret": "{secret}" }"#),
+    ("CreateAccount",            Ada,     &[], r#"{ "handle": "dan", "email": "dan@example.org", "name": "Dan" }"#),
+    ("InviteAccount",            Ada,     &[("handle", "dan")], ""),
+    ("GetAccount",               Ada,     &[], ""),
+    ("ListAccounts",             Ada,     &[("page_size", "2")], ""),
+    ("SignOutAccount",           Ada,     &[("handle", "dan")], ""),
+    ("DisableAccount",           Ada,     &[("handle", "dan")], ""),
+    ("EnableAccount",            Ada,     &[("handle", "dan")], ""),
+    ("ListAllOrgs",              Ada,     &[], ""),
+    ("CreateService",            Ada,     &[], r#"{ "name": "billing", "orgs": ["ops"], "states_address": false }"#),
+    ("RotateService",            Ada,     &[("name", "billing")], r#"{ "overlap": "24h" }"#),
+    ("DropServiceRotation",      Ada,     &[("name", "billing")], ""),
+    ("RotateService",            Ada,     &[("name", "billing")], ""),
+    ("ConfirmServiceRotation",   Ada,     &[("name", "billing")], ""),
+    ("ListServices",             Ada,     &[], ""),
+    ("RetireServiceSecret",      Ada,     &[("name", "billing")], r#"{ "anyway": true }"#),
+    ("RevokeService",            Ada,     &[("name", "billing")], ""),
+    ("GetInstallation",          Ada,     &[], ""),
     ("RevokeSessions",           Cy,      &[], r#"{ "all": true }"#),
 ];
 
@@ -321,6 +338,8 @@ struct Placeholders {
 /// The microseconds of a quarter of an hour. A recording takes less, so instants are as many of these from its begin.
 const QUARTER: i64 = 15 * MINUTE;
 const MINUTE: i64 = 60 * 1_000_000;
+/// The link of an invitation, up to its code.
+const LINK: &str = "https://ndauth.example.org/invitation?code=";
 /// The instant at which every recording begins.
 const BEGIN: &str = "2027-01-01T12:00:00Z";
 
@@ -335,10 +354,12 @@ impl Placeholders {
                 });
                 Value::Object(fields.collect())
             }
-            Value::Number(_) if key == "sequence" => json!(42),
+            Value::Number(_) if matches!(key, "sequence" | "mirror_sequence") => json!(42),
             Value::String(_) if key == "request_id" => json!("5f3a1c9e7b2d4860-17"),
             // Less the age of the state that the answer takes into account.
             Value::String(_) if key == "max_cache_age" => json!("2s"),
+            Value::String(_) if key == "mirror_age" => json!("0.1s"),
+            Value::String(_) if key == "link" => json!(format!("{LINK}{}", "0".repeat(43))),
             Value::String(text) => json!(self.text(key, text)),
             value => value,
         }

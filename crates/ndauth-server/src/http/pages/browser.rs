@@ -87,7 +87,7 @@ impl FromRequest<Arc<Site>> for Submission {
 }
 
 /// The parts of a path that name a thing.
-pub(super) trait Place {
+pub(super) trait PagePath {
     fn request(&self) -> &VisitorRequest;
 
     /// Returns the credential of the person.
@@ -117,7 +117,7 @@ pub(super) trait Place {
     }
 }
 
-impl Place for PageRequest {
+impl PagePath for PageRequest {
     fn request(&self) -> &VisitorRequest {
         &self.request
     }
@@ -127,7 +127,7 @@ impl Place for PageRequest {
     }
 }
 
-impl Place for Submission {
+impl PagePath for Submission {
     fn request(&self) -> &VisitorRequest {
         &self.request
     }

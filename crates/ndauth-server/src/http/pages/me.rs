@@ -10,7 +10,7 @@ use ndauth_authority::{AuthorityError, Changed, MySession, OfferShown, WhichSess
 use ndauth_core::{DisplayName, Timestamp};
 
 use crate::http::layout::{go, go_with, page};
-use crate::http::pages::browser::{PageRequest, Place as _, Submission};
+use crate::http::pages::browser::{PagePath as _, PageRequest, Submission};
 use crate::http::pages::parts::{Badge, Fact, Frame, Instant, done_text};
 use crate::http::problem::{PageError, PageResult, sentence};
 use crate::http::route::{HttpRoute, person};

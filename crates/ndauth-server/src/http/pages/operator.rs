@@ -1,5 +1,7 @@
 //! The pages of operators: what `AdminService` does.
 
+mod tabs;
+
 mod accounts;
 mod orgs;
 mod overview;
@@ -7,7 +9,6 @@ mod services;
 
 use axum::routing::{get, post};
 
-use super::parts::Tab;
 use crate::http::route::{HttpRoute, person};
 
 #[rustfmt::skip]
@@ -29,14 +30,3 @@ pub(super) const ROUTES: &[HttpRoute] = &[
     person("POST /operator/services/{service}/retire",      || post(services::retire)),
     person("POST /operator/services/{service}/revoke",      || post(services::revoke)),
 ];
-
-/// The number of rows on a page.
-const PAGE: u64 = 50;
-
-/// Returns the tabs of the operator's pages.
-fn tabs(current: &str) -> Vec<Tab> {
-    let tabs = [("", "Overview"), ("/accounts", "Accounts"), ("/orgs", "Orgs"), ("/services", "Services")];
-    tabs.into_iter()
-        .map(|(path, text)| Tab { href: format!("/operator{path}"), text, is_current: text == current })
-        .collect()
-}

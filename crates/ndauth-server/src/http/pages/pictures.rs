@@ -11,10 +11,10 @@ pub(super) struct Bars {
     pub(super) title: &'static str,
     /// The title of the rows' column.
     pub(super) column: &'static str,
-    pub(super) rows: Vec<Bar>,
+    pub(super) rows: Vec<CountBar>,
 }
 
-pub(super) struct Bar {
+pub(super) struct CountBar {
     pub(super) label: String,
     /// The link to the tokens that are counted. Empty if the list cannot show just them.
     pub(super) href: String,
@@ -26,7 +26,7 @@ pub(super) struct Bar {
 }
 
 /// The life of a token on a line.
-pub(super) struct Life {
+pub(super) struct LifeLine {
     /// The line in words.
     pub(super) title: String,
     pub(super) spans: Vec<Span>,
@@ -60,10 +60,10 @@ impl Bars {
         let mut rows = Vec::new();
         let mut before = 0;
         for (label, within) in labels.into_iter().zip(counts.made_within) {
-            rows.push(Bar::new(label, within - before, ""));
+            rows.push(CountBar::new(label, within - before, ""));
             before = within;
         }
-        rows.push(Bar::new("Before", counts.live - before, "warn"));
+        rows.push(CountBar::new("Before", counts.live - before, "warn"));
         Bars::of("Live tokens by age", "Made", rows)
     }
 
@@ -74,19 +74,22 @@ impl Bars {
         let mut rows = Vec::new();
         let mut before = 0;
         for (label, within) in labels.into_iter().zip(counts.used_within) {
-            rows.push(Bar::new(label, within - before, ""));
+            rows.push(CountBar::new(label, within - before, ""));
             before = within;
         }
         let long_ago = counts.live - before - counts.never_used;
-        rows.push(Bar {
+        rows.push(CountBar {
             href: format!("{base}?unused_for=30d&sort=used"),
-            ..Bar::new("Before", long_ago, "warn")
+            ..CountBar::new("Before", long_ago, "warn")
         });
-        rows.push(Bar { href: format!("{base}?sort=used"), ..Bar::new("Never", counts.never_used, "idle") });
+        rows.push(CountBar {
+            href: format!("{base}?sort=used"),
+            ..CountBar::new("Never", counts.never_used, "idle")
+        });
         Bars::of("Live tokens by last use", "Last used", rows)
     }
 
-    fn of(title: &'static str, column: &'static str, mut rows: Vec<Bar>) -> Bars {
+    fn of(title: &'static str, column: &'static str, mut rows: Vec<CountBar>) -> Bars {
         let most = rows.iter().map(|bar| bar.count).max().unwrap_or_default().max(1);
         for bar in &mut rows {
             // A bar of few tokens among many is still seen.
@@ -96,8 +99,8 @@ impl Bars {
     }
 }
 
-impl Bar {
-    fn new(label: &str, count: u64, tone: &'static str) -> Bar {
-        Bar { label: label.to_owned(), href: String::new(), count, share: 0, tone }
+impl CountBar {
+    fn new(label: &str, count: u64, tone: &'static str) -> CountBar {
+        CountBar { label: label.to_owned(), href: String::new(), count, share: 0, tone }
     }
 }

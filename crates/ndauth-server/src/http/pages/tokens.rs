@@ -1,5 +1,7 @@
 //! The pages of tokens: of a person's own, and of an org's. One implementation serves both.
 
+mod place;
+
 mod created;
 mod form;
 pub(super) mod rows;
@@ -12,7 +14,6 @@ mod new;
 mod show;
 
 use axum::routing::{get, post};
-use ndauth_authority::Whose;
 
 use crate::http::route::{HttpRoute, person};
 
@@ -50,19 +51,3 @@ pub(super) const ROUTES: &[HttpRoute] = &[
     person("POST /orgs/{org}/tokens/{token}/resume",     || post(acts::resume)),
     person("POST /orgs/{org}/tokens/{token}/revoke",     || post(acts::revoke)),
 ];
-
-/// Returns the path of an owner's tokens. The page of each is below it.
-fn tokens_path(whose: &Whose) -> String {
-    match whose {
-        Whose::Org(slug) => format!("/orgs/{slug}/tokens"),
-        Whose::Mine | Whose::Account(_) | Whose::Anyone => "/tokens".to_owned(),
-    }
-}
-
-/// Returns the section of the navigation that an owner's tokens belong to, and the text of the link back to them.
-fn place(whose: &Whose) -> (&'static str, String) {
-    match whose {
-        Whose::Org(slug) => ("orgs", format!("Tokens of {slug}")),
-        Whose::Mine | Whose::Account(_) | Whose::Anyone => ("tokens", "Tokens".to_owned()),
-    }
-}

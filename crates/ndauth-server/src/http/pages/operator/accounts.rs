@@ -10,11 +10,11 @@ use ndauth_authority::{
 };
 use ndauth_core::{Handle, Timestamp};
 
-use super::{PAGE, tabs};
+use super::tabs::{PAGE, tabs};
 use crate::http::fields::{Fields, query};
 use crate::http::layout::{go, page};
 use crate::http::links::invitation_url;
-use crate::http::pages::browser::{PageRequest, Place as _, Submission};
+use crate::http::pages::browser::{PagePath as _, PageRequest, Submission};
 use crate::http::pages::once::OncePage;
 use crate::http::pages::parts::{Badge, Fact, Frame, Instant, Pager, Tab, done_text};
 use crate::http::problem::{PageError, PageResult, sentence};
@@ -57,7 +57,7 @@ struct AccountRow {
 
 /// What was typed into the form of a new account, and the error in it.
 #[derive(Default)]
-struct Typed {
+struct TypedAccount {
     handle: String,
     handle_error: String,
     email: String,
@@ -76,10 +76,10 @@ const DONE: &[(&str, &str)] = &[
 ];
 
 pub(super) async fn show(State(site): State<Arc<Site>>, request: PageRequest) -> PageResult {
-    shown(&site, &request, Typed::default(), StatusCode::OK).await
+    shown(&site, &request, TypedAccount::default(), StatusCode::OK).await
 }
 
-async fn shown(site: &Site, request: &PageRequest, typed: Typed, status: StatusCode) -> PageResult {
+async fn shown(site: &Site, request: &PageRequest, typed: TypedAccount, status: StatusCode) -> PageResult {
     let (credential, fields) = (request.credential(), &request.query);
     let q = if status == StatusCode::OK { fields.text("q").trim() } else { "" };
     let asked = AccountQuery {
@@ -203,7 +203,7 @@ fn row(view: &AccountListed, now: Timestamp) -> AccountRow {
 }
 
 pub(super) async fn create(State(site): State<Arc<Site>>, submission: Submission) -> PageResult {
-    let mut typed = Typed::of(&submission.form);
+    let mut typed = TypedAccount::of(&submission.form);
     let error = match typed.parse() {
         Ok(new) => match site.authority.operator().create_account(&submission.credential(), &new).await {
             Ok(_) => return Ok(go(&format!("/operator/accounts?done=created&account={}", new.handle))),
@@ -223,17 +223,22 @@ pub(super) async fn create(State(site): State<Arc<Site>>, submission: Submission
 }
 
 /// Shows the form again.
-async fn again(site: &Site, submission: Submission, typed: Typed, status: StatusCode) -> PageResult {
+async fn again(site: &Site, submission: Submission, typed: TypedAccount, status: StatusCode) -> PageResult {
     match submission.view(site).await? {
         Ok(request) => shown(site, &request, typed, status).await,
         Err(sign_in) => Ok(sign_in),
     }
 }
 
-impl Typed {
-    fn of(form: &Fields) -> Typed {
+impl TypedAccount {
+    fn of(form: &Fields) -> TypedAccount {
         let text = |name: &str| form.text(name).trim().to_owned();
-        Typed { handle: text("handle"), email: text("email"), name: text("name"), ..Typed::default() }
+        TypedAccount {
+            handle: text("handle"),
+            email: text("email"),
+            name: text("name"),
+            ..TypedAccount::default()
+        }
     }
 
     /// Reads the account, or notes the errors in the fields.

@@ -8,9 +8,9 @@ use axum::http::StatusCode;
 use ndauth_authority::{NewOrg, OrgSummary};
 use ndauth_core::OrgSlug;
 
-use super::{PAGE, tabs};
+use super::tabs::{PAGE, tabs};
 use crate::http::layout::{go, page};
-use crate::http::pages::browser::{PageRequest, Place as _, Submission};
+use crate::http::pages::browser::{PagePath as _, PageRequest, Submission};
 use crate::http::pages::parts::{Badge, Frame, Instant, Pager, Tab};
 use crate::http::problem::{PageError, PageResult, sentence};
 use crate::http::site::Site;
@@ -38,7 +38,7 @@ struct OrgRow {
 
 /// What was typed into the form of a new org, and the error in it.
 #[derive(Default)]
-struct Typed {
+struct TypedOrg {
     slug: String,
     slug_error: String,
     name: String,
@@ -47,10 +47,10 @@ struct Typed {
 }
 
 pub(super) async fn show(State(site): State<Arc<Site>>, request: PageRequest) -> PageResult {
-    shown(&site, &request, Typed::default(), StatusCode::OK).await
+    shown(&site, &request, TypedOrg::default(), StatusCode::OK).await
 }
 
-async fn shown(site: &Site, request: &PageRequest, typed: Typed, status: StatusCode) -> PageResult {
+async fn shown(site: &Site, request: &PageRequest, typed: TypedOrg, status: StatusCode) -> PageResult {
     let after: Option<OrgSlug> = request.query.get("after").and_then(|after| after.parse().ok());
     let operator = site.authority.operator();
     let listed = match operator.list_orgs_page(&request.credential(), false, after.as_ref(), PAGE).await {
@@ -94,7 +94,7 @@ fn row(summary: &OrgSummary) -> OrgRow {
 
 pub(super) async fn create(State(site): State<Arc<Site>>, submission: Submission) -> PageResult {
     let text = |name: &str| submission.form.text(name).trim().to_owned();
-    let mut typed = Typed { slug: text("slug"), name: text("name"), ..Typed::default() };
+    let mut typed = TypedOrg { slug: text("slug"), name: text("name"), ..TypedOrg::default() };
     let slug = typed.slug.parse::<OrgSlug>();
     let name = Some(typed.name.as_str()).filter(|name| !name.is_empty()).map(str::parse).transpose();
     let new = match (slug, name) {
@@ -123,7 +123,7 @@ pub(super) async fn create(State(site): State<Arc<Site>>, submission: Submission
 }
 
 /// Shows the form again.
-async fn again(site: &Site, submission: Submission, typed: Typed, status: StatusCode) -> PageResult {
+async fn again(site: &Site, submission: Submission, typed: TypedOrg, status: StatusCode) -> PageResult {
     match submission.view(site).await? {
         Ok(request) => shown(site, &request, typed, status).await,
         Err(sign_in) => Ok(sign_in),

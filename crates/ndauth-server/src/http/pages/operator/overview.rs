@@ -8,9 +8,9 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use ndauth_authority::{Engine, InstallationView};
 
-use super::tabs;
+use super::tabs::tabs;
 use crate::http::layout::page;
-use crate::http::pages::browser::{PageRequest, Place as _};
+use crate::http::pages::browser::{PagePath as _, PageRequest};
 use crate::http::pages::parts::{Badge, Frame, Tab};
 use crate::http::problem::PageResult;
 use crate::http::site::Site;

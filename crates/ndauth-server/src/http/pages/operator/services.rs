@@ -9,10 +9,10 @@ use ndauth_authority::{AuthorityError, Changed, NewService, ServiceView, Settlin
 use ndauth_core::{Expiry, Label, OrgSlug, Orgs, Secret, SecretRecord, SecretState, ServiceId, Timestamp};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
-use super::{PAGE, tabs};
+use super::tabs::{PAGE, tabs};
 use crate::http::fields::Fields;
 use crate::http::layout::{go, page};
-use crate::http::pages::browser::{PageRequest, Place as _, Submission};
+use crate::http::pages::browser::{PagePath as _, PageRequest, Submission};
 use crate::http::pages::once::{Command, OncePage};
 use crate::http::pages::parts::{
     Badge, Choice, Fact, Frame, Instant, OVERLAPS, Pager, Tab, done_text, overlap,
@@ -51,7 +51,7 @@ struct ShownService {
 
 /// What was typed into the form of a new service, and the error in it.
 #[derive(Default)]
-struct Typed {
+struct TypedService {
     name: String,
     name_error: String,
     some_orgs: bool,
@@ -70,10 +70,10 @@ const DONE: &[(&str, &str)] = &[
 ];
 
 pub(super) async fn show(State(site): State<Arc<Site>>, request: PageRequest) -> PageResult {
-    shown(&site, &request, Typed::default(), StatusCode::OK).await
+    shown(&site, &request, TypedService::default(), StatusCode::OK).await
 }
 
-async fn shown(site: &Site, request: &PageRequest, typed: Typed, status: StatusCode) -> PageResult {
+async fn shown(site: &Site, request: &PageRequest, typed: TypedService, status: StatusCode) -> PageResult {
     let after: Option<ServiceId> = request.query.get("after").and_then(|after| after.parse().ok());
     let operator = site.authority.operator();
     let listed = match operator.list_services_page(&request.credential(), false, after, PAGE).await {
@@ -166,14 +166,14 @@ fn secret_fact(secret: &SecretRecord, now: Timestamp) -> Fact {
     }
 }
 
-impl Typed {
-    fn of(form: &Fields) -> Typed {
-        Typed {
+impl TypedService {
+    fn of(form: &Fields) -> TypedService {
+        TypedService {
             name: form.text("name").trim().to_owned(),
             some_orgs: form.get("orgs") == Some("only"),
             orgs: form.text("org").trim().to_owned(),
             states_address: form.get("states_address").is_some(),
-            ..Typed::default()
+            ..TypedService::default()
         }
     }
 
@@ -198,7 +198,7 @@ impl Typed {
 }
 
 pub(super) async fn create(State(site): State<Arc<Site>>, submission: Submission) -> PageResult {
-    let mut typed = Typed::of(&submission.form);
+    let mut typed = TypedService::of(&submission.form);
     let Ok(new) = typed.parse() else {
         typed.wrong = "No service was registered. Look at the field that is marked.".to_owned();
         return again(&site, submission, typed, StatusCode::BAD_REQUEST).await;
@@ -218,7 +218,7 @@ pub(super) async fn create(State(site): State<Arc<Site>>, submission: Submission
 }
 
 /// Shows the form again.
-async fn again(site: &Site, submission: Submission, typed: Typed, status: StatusCode) -> PageResult {
+async fn again(site: &Site, submission: Submission, typed: TypedService, status: StatusCode) -> PageResult {
     match submission.view(site).await? {
         Ok(request) => shown(site, &request, typed, status).await,
         Err(sign_in) => Ok(sign_in),

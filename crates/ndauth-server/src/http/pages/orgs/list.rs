@@ -10,7 +10,7 @@ use ndauth_core::Membership;
 
 use crate::http::fields::query;
 use crate::http::layout::page;
-use crate::http::pages::browser::{PageRequest, Place as _};
+use crate::http::pages::browser::{PagePath as _, PageRequest};
 use crate::http::pages::me::OfferNote;
 use crate::http::pages::parts::{Badge, Frame, Pager, done_text};
 use crate::http::problem::PageResult;

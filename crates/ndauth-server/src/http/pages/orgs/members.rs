@@ -12,7 +12,7 @@ use ndauth_core::{Handle, InvalidAccess, OrgSlug, Role, Timestamp, TokenView};
 
 use crate::http::fields::query;
 use crate::http::layout::{go, page};
-use crate::http::pages::browser::{PageRequest, Place as _, Submission};
+use crate::http::pages::browser::{PagePath as _, PageRequest, Submission};
 use crate::http::pages::org_tabs::org_tabs_for;
 use crate::http::pages::parts::{Badge, Choice, Frame, Instant, Pager, Tab, age, done_text};
 use crate::http::problem::{PageError, PageResult, sentence};

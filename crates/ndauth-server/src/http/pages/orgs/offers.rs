@@ -9,7 +9,7 @@ use ndauth_authority::{Acceptance, AuthorityError, Changed};
 use ndauth_core::{InvalidAccess, OrgSlug, Role, Timestamp, TokenView};
 
 use crate::http::layout::{go, page};
-use crate::http::pages::browser::{PageRequest, Place as _, Submission};
+use crate::http::pages::browser::{PagePath as _, PageRequest, Submission};
 use crate::http::pages::parts::{Fact, Frame, Instant};
 use crate::http::pages::tokens::rows::{last_used, named, shown as token_shown};
 use crate::http::problem::{PageError, PageResult, sentence};

@@ -11,7 +11,7 @@ use ndauth_core::{Expiry, OrgSlug, Timestamp, TokenId, TokenView};
 use crate::cursors::page_token;
 use crate::http::fields::query;
 use crate::http::layout::{go, page};
-use crate::http::pages::browser::{PageRequest, Place as _, Submission};
+use crate::http::pages::browser::{PagePath as _, PageRequest, Submission};
 use crate::http::pages::org_tabs::org_tabs;
 use crate::http::pages::parts::{Badge, Frame, Instant, Pager, Tab, done_text};
 use crate::http::pages::tokens::rows::{badges, last_used, shown};

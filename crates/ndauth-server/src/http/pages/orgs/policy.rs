@@ -10,7 +10,7 @@ use ndauth_core::{OrgPolicy, OrgSlug, Policies, Reason, Role, Timestamp};
 
 use super::limits::{TypedPolicy, changes, limits};
 use crate::http::layout::{go, page};
-use crate::http::pages::browser::{PageRequest, Place as _, Submission};
+use crate::http::pages::browser::{PagePath as _, PageRequest, Submission};
 use crate::http::pages::org_tabs::org_tabs_for;
 use crate::http::pages::parts::{Choice, Fact, FieldError, Frame, Instant, Tab, done_text};
 use crate::http::problem::{PageError, PageResult};

@@ -7,9 +7,9 @@ use ndauth_authority::{AuthorityError, Changed, Renewing, Revoking, Which, Whose
 use ndauth_core::TokenView;
 
 use super::created::{MintedSecret, show_secret};
-use super::tokens_path;
+use super::place::tokens_path;
 use crate::http::layout::go;
-use crate::http::pages::browser::{Place as _, Submission};
+use crate::http::pages::browser::{PagePath as _, Submission};
 use crate::http::pages::parts::overlap;
 use crate::http::problem::{PageError, PageResult, sentence};
 use crate::http::site::Site;

@@ -5,8 +5,8 @@ use ndauth_authority::Whose;
 use ndauth_core::{Refusal, Secret, Timestamp, TokenView};
 use ndauth_proto::refusal_to_proto;
 
+use super::place::{place, tokens_path};
 use super::rows::{named, shown};
-use super::{place, tokens_path};
 use crate::http::layout::page;
 use crate::http::pages::browser::Submission;
 use crate::http::pages::once::{Command, OncePage};

@@ -9,11 +9,11 @@ use ndauth_authority::{AuthorityError, Explanation, Inquiry, Shown, Subject, Whi
 use ndauth_core::{OrgSlug, Permission, Scope, SecretKind};
 use ndauth_proto::refusal_to_proto;
 
-use super::new::{Effect, effect};
-use super::{place, tokens_path};
+use super::new::{EffectShown, effect};
+use super::place::{place, tokens_path};
 use crate::http::fields::Fields;
 use crate::http::layout::page;
-use crate::http::pages::browser::{PageRequest, Place as _};
+use crate::http::pages::browser::{PagePath as _, PageRequest};
 use crate::http::pages::parts::{Choice, Frame, capitalized};
 use crate::http::problem::{PageError, PageResult, sentence};
 use crate::http::site::Site;
@@ -35,7 +35,7 @@ struct ExplainPage {
 
 /// The decision about the token in one org.
 struct ShownExplanation {
-    effect: Effect,
+    effect: EffectShown,
     findings: Vec<ShownFinding>,
 }
 
@@ -49,7 +49,7 @@ struct ShownFinding {
 }
 
 /// The question about the token, as it was typed.
-struct Question {
+struct ExplainForm {
     org: Option<OrgSlug>,
     needed: Option<(Scope, Option<Permission>)>,
 }
@@ -61,9 +61,9 @@ pub(super) async fn show(State(site): State<Arc<Site>>, request: PageRequest) ->
     let Shown { view, .. } = tokens.get(&credential, &whose, &Which::Id(id)).await?;
     let name = view.token.name.to_string();
     let mut permission_error = String::new();
-    let question = Question::read(&request.query).unwrap_or_else(|wrong| {
+    let question = ExplainForm::read(&request.query).unwrap_or_else(|wrong| {
         permission_error = wrong;
-        Question { org: None, needed: None }
+        ExplainForm { org: None, needed: None }
     });
     let mut nothing = "The token's owner is a member of no org that the token is for.".to_owned();
     let inquiry = Inquiry {
@@ -109,8 +109,8 @@ pub(super) async fn show(State(site): State<Arc<Site>>, request: PageRequest) ->
     Ok(page(StatusCode::OK, &explain_page))
 }
 
-impl Question {
-    fn read(query: &Fields) -> Result<Question, String> {
+impl ExplainForm {
+    fn read(query: &Fields) -> Result<ExplainForm, String> {
         let org =
             query.get("org").map(str::parse).transpose().map_err(|_| "No org has such a name.".to_owned())?;
         let access = match query.get("access") {
@@ -126,7 +126,7 @@ impl Question {
         };
         match (&org, &needed) {
             (None, Some(_)) => Err("Choose the org in which access is needed.".to_owned()),
-            _ => Ok(Question { org, needed }),
+            _ => Ok(ExplainForm { org, needed }),
         }
     }
 }

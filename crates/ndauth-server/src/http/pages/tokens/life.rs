@@ -4,10 +4,10 @@ use ndauth_core::{Expiry, Timestamp};
 use ndauth_terminal::{RotationShown, TokenShown};
 
 use crate::http::pages::parts::{Instant, age};
-use crate::http::pages::pictures::{Life, Mark, Span};
+use crate::http::pages::pictures::{LifeLine, Mark, Span};
 
 /// Returns the line from a token's creation to its end, or to the present if that is later or there is no end.
-pub(super) fn life(token: &TokenShown, now: Timestamp) -> Life {
+pub(super) fn life(token: &TokenShown, now: Timestamp) -> LifeLine {
     let dead_at = token.revoked_at.or(match token.expiry {
         Expiry::At(end) if end <= now => Some(end),
         Expiry::At(_) | Expiry::Never => None,
@@ -62,5 +62,5 @@ pub(super) fn life(token: &TokenShown, now: Timestamp) -> Life {
         .filter(|mark| mark.kind != "now")
         .map(|mark| format!("{} {}", mark.word.to_lowercase(), mark.instant.text))
         .collect();
-    Life { title: format!("The life of {}: {}", token.name, told.join(", ")), spans, marks }
+    LifeLine { title: format!("The life of {}: {}", token.name, told.join(", ")), spans, marks }
 }

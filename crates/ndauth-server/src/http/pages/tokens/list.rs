@@ -10,12 +10,12 @@ use ndauth_authority::{MAX_LIVE_TOKENS, TokenCounts, TokenOrder, TokenQuery, Who
 use ndauth_core::{ExpiryChoice, Lifetime};
 
 use super::acts::DONE;
+use super::place::{place, tokens_path};
 use super::rows::{SOON, UNUSED, badges, last_used, named, shown};
-use super::{place, tokens_path};
 use crate::cursors::{cursor, page_token};
 use crate::http::fields::{Fields, query};
 use crate::http::layout::page;
-use crate::http::pages::browser::{PageRequest, Place as _};
+use crate::http::pages::browser::{PagePath as _, PageRequest};
 use crate::http::pages::org_tabs::org_tabs;
 use crate::http::pages::parts::{Badge, Choice, Frame, Instant, Pager, Tab, done_text};
 use crate::http::pages::pictures::Bars;

@@ -16,9 +16,9 @@ use ndauth_terminal::who_can_change;
 
 use super::created::{MintedSecret, show_secret};
 use super::form::TypedToken;
-use super::{place, tokens_path};
+use super::place::{place, tokens_path};
 use crate::http::layout::page;
-use crate::http::pages::browser::{PageRequest, Place as _, Submission};
+use crate::http::pages::browser::{PagePath as _, PageRequest, Submission};
 use crate::http::pages::parts::{Choice, FieldError, Frame};
 use crate::http::problem::{PageError, PageResult, sentence};
 use crate::http::site::Site;
@@ -34,7 +34,7 @@ struct NewTokenPage {
     is_prefilled: bool,
     form: TokenForm,
     is_org: bool,
-    effects: Vec<Effect>,
+    effects: Vec<EffectShown>,
     preview_hint: &'static str,
 }
 
@@ -76,7 +76,7 @@ struct PermissionGroup {
 }
 
 /// The power that the token would have in an org.
-pub(super) struct Effect {
+pub(super) struct EffectShown {
     pub(super) org: String,
     /// `good` or `bad`.
     pub(super) tone: &'static str,
@@ -103,7 +103,7 @@ const EXPIRIES: [(&str, &str); 8] = [
 struct FormState {
     is_prefilled: bool,
     error: Option<FieldError>,
-    effects: Vec<Effect>,
+    effects: Vec<EffectShown>,
     /// The error that belongs to no field.
     wrong: String,
 }
@@ -370,7 +370,7 @@ async fn explain(
     request: &PageRequest,
     whose: &Whose,
     new: NewToken,
-) -> Result<Vec<Effect>, AuthorityError> {
+) -> Result<Vec<EffectShown>, AuthorityError> {
     let inquiry = Inquiry {
         whose: whose.clone(),
         subject: Subject::Planned(Box::new(new)),
@@ -384,10 +384,10 @@ async fn explain(
     Ok(explained.explanations.iter().map(|explanation| effect(explanation, kind)).collect())
 }
 
-pub(super) fn effect(explanation: &Explanation, kind: SecretKind) -> Effect {
+pub(super) fn effect(explanation: &Explanation, kind: SecretKind) -> EffectShown {
     let org = explanation.org.as_ref().map_or_else(|| "No org".to_owned(), ToString::to_string);
     match &explanation.outcome {
-        Ok(Effective::Access { access, role, grants, .. }) => Effect {
+        Ok(Effective::Access { access, role, grants, .. }) => EffectShown {
             org,
             tone: "good",
             access: if *access == ndauth_core::Scope::Rw { "RW" } else { "RO" },
@@ -401,7 +401,7 @@ pub(super) fn effect(explanation: &Explanation, kind: SecretKind) -> Effect {
                 Grants::Only(_) => grants.to_string().split(", ").map(str::to_owned).collect(),
             },
         },
-        Ok(Effective::Identity) => Effect {
+        Ok(Effective::Identity) => EffectShown {
             org,
             tone: "bad",
             access: "Nothing",
@@ -409,7 +409,7 @@ pub(super) fn effect(explanation: &Explanation, kind: SecretKind) -> Effect {
             hint: String::new(),
             permissions: Vec::new(),
         },
-        Err(refusal) => Effect {
+        Err(refusal) => EffectShown {
             org,
             tone: "bad",
             access: "Nothing",

@@ -11,18 +11,18 @@ use ndauth_terminal::{PlaceShown, RotationShown, SecretShown, TokenShown};
 
 use super::acts::DONE;
 use super::life::life;
+use super::place::{place, tokens_path};
 use super::rows::{badges, last_use_sentence, named, shown};
-use super::{place, tokens_path};
 use crate::http::layout::page;
-use crate::http::pages::browser::{PageRequest, Place as _};
+use crate::http::pages::browser::{PagePath as _, PageRequest};
 use crate::http::pages::parts::{Badge, Choice, Fact, Frame, Instant, OVERLAPS, capitalized, done_text};
-use crate::http::pages::pictures::Life;
+use crate::http::pages::pictures::LifeLine;
 use crate::http::problem::{PageResult, sentence};
 use crate::http::site::Site;
 
 #[derive(Template)]
 #[template(path = "token.html")]
-struct TokenPage {
+struct OneTokenPage {
     frame: Frame,
     name: String,
     description: String,
@@ -31,7 +31,7 @@ struct TokenPage {
     href: String,
     badges: Vec<Badge>,
     warnings: Vec<String>,
-    life: Life,
+    life: LifeLine,
     rotation: String,
     rotation_tone: &'static str,
     rotation_verdict: String,
@@ -105,7 +105,7 @@ pub(super) async fn show(State(site): State<Arc<Site>>, request: PageRequest) ->
     let warnings = view.policy_warnings.iter().map(|warning| {
         format!("From {} the policy of {} refuses it.", warning.takes_hold_at.minute(), warning.org)
     });
-    let page_of_token = TokenPage {
+    let page_of_token = OneTokenPage {
         frame,
         name: token.name.clone(),
         description: token.description.clone().unwrap_or_default(),
