@@ -169,12 +169,12 @@ class Person:
 
     def form(self, action):
         """Returns the form that is sent to a path, which may be given by its end."""
-        forms = [form for form in self.browser.all("form") if self.action(form).endswith(action)]
+        forms = [form for form in self.browser.all("form[method=post]") if self.action(form).endswith(action)]
         assert forms, f"there is no form for {action} on the page:\n{self.text()}"
         return forms[0]
 
     def has_form(self, action):
-        return any(self.action(form).endswith(action) for form in self.browser.all("form"))
+        return any(self.action(form).endswith(action) for form in self.browser.all("form[method=post]"))
 
     def action(self, form):
         return urllib.parse.urlsplit(form.get_attribute("action")).path
