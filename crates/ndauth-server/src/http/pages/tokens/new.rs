@@ -245,6 +245,13 @@ fn form(
         note: note.to_owned(),
         ..Choice::new(value, label, is_chosen)
     };
+    let groups = groups(typed, catalogue);
+    let listed: Vec<&str> =
+        groups.iter().flat_map(|group| &group.choices).map(|choice| choice.value.as_str()).collect();
+    // A link may name permissions that no box stands for: they are shown too.
+    let unlisted = typed.permissions.iter().map(String::as_str).filter(|name| !listed.contains(name));
+    let more = Some(typed.more_permissions.as_str()).filter(|text| !text.is_empty());
+    let more_permissions = more.into_iter().chain(unlisted).collect::<Vec<_>>().join("\n");
     let is_preset = EXPIRIES.iter().any(|(value, _)| *value == typed.expiry);
     TokenForm {
         name: typed.name.clone(),
@@ -261,8 +268,8 @@ fn form(
             ]
         },
         scope_error: wrong("scope"),
-        groups: groups(typed, catalogue),
-        grants: typed.more_permissions.clone(),
+        groups,
+        grants: more_permissions,
         grants_error: wrong("permission"),
         reaches: vec![
             note("all", "All orgs", "Those of which you are a member at the time.", !typed.some_orgs),
