@@ -111,5 +111,11 @@ pub(crate) fn refused(name: &str, problem: &Problem) -> axum::response::Response
     problem::refused(client, problem)
 }
 
+/// Returns the page for a path that names none, or whose page is the response to a form.
+pub(crate) fn no_such_page() -> axum::response::Response {
+    let text = "There is no such page. If you came here from the history, begin again at the start page.";
+    problem::PageError::new(axum::http::StatusCode::NOT_FOUND, "Not found", text).into_response()
+}
+
 #[cfg(test)]
 mod tests;

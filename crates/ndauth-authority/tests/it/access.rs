@@ -527,6 +527,7 @@ on_both! {
             ListOrgs Mine               who?   -      +      +      +      +      +      +      +      +      +      +      +      +      +      +      disab. exp.   rev.   -      -
             ListSessions Mine           who?   -      +      +      +      +      +      login  login  login  login  login  login  login  login  login  disab. exp.   rev.   -      -
             RevokeSessions Mine         who?   -      +      +      +      +      +      login  login  login  login  login  login  login  login  login  disab. exp.   rev.   -      -
+            SetPassword Mine            who?   -      +      +      +      +      +      login  login  login  login  login  login  login  login  login  disab. exp.   rev.   -      -
             ListPermissions Mine        who?   +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      disab. exp.   rev.   +      +
             ValidateToken Anyone        who?   -      -      -      -      -      -      -      -      -      -      -      -      -      -      -      disab. exp.   rev.   +      its org
             ValidateTokens Anyone       who?   -      -      -      -      -      -      -      -      -      -      -      -      -      -      -      disab. exp.   rev.   +      its org

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use ndauth_authority::{
     Authority, AuthorityError, CodeRequest, Credential, ExchangeRequest, GrantError, Granted, SignedIn,
-    Visitor, WhichSessions,
+    Visitor, Which, WhichSessions,
 };
 use ndauth_core::{
     Challenge, Handle, Identity, Lifetime, OneTime, OrgPolicy, Reason, Requirement, Role, Scope, Secret,
@@ -17,7 +17,8 @@ use tokio::task::JoinSet;
 
 use crate::on_both;
 use crate::world::{
-    CONSOLE, MINE, World, at, in_org, named, needs, new_token, org_token, presented, reason, token_with,
+    CONSOLE, MINE, UNNEEDED, World, at, in_org, named, needs, new_token, org_token, presented, reason,
+    token_with,
 };
 
 const PASSWORD: &str = "a walk in the woods";
@@ -230,6 +231,29 @@ on_both! {
         let granted = authorize_program(world, &cookie).await;
         assert_eq!(reason(authority.logins().visit(&granted.access, &home()).await), Reason::NotPermitted);
         who(world, &granted.access).await.expect("a program's is a credential");
+    }
+
+    /// A browser's session acts by its cookie alone, and a program's never does.
+    async fn a_browser_acts_by_its_cookie(world: &World) {
+        let secret = ada_signed_in(world).await.secret;
+        let authority = &world.authority;
+        let cookie = |secret: &Secret| Credential::Cookie { secret: secret.clone(), from: home().address };
+        let made = authority.tokens().create(&cookie(&secret), MINE, &new_token("ci")).await.expect("created");
+        let id = made.value.view.token.id;
+        assert_eq!(reason(authority.tokens().create(&presented(&secret), MINE, &new_token("cd")).await), Reason::NotPermitted);
+        let visit = authority.logins().open_visit(&secret, &home()).await.expect("signed in");
+        let visit = Credential::Visit(std::sync::Arc::new(visit));
+        let shown = authority.tokens().get(&visit, MINE, &Which::Id(id)).await.expect("shown");
+        assert_eq!(shown.view.token.id, id);
+        // A change is judged anew, in the state that it changes.
+        authority.logins().sign_out_here(&secret).await.expect("signed out");
+        let revoked = authority.tokens().revoke(&visit, MINE, &Which::Id(id), UNNEEDED).await;
+        assert_eq!(reason(revoked), Reason::SessionRevoked);
+        let secret = ada_signed_in(world).await.secret;
+        let program = authorize_program(world, &secret).await.access;
+        assert_eq!(reason(authority.tokens().create(&cookie(&program), MINE, &new_token("cd")).await), Reason::NotPermitted);
+        assert!(authority.logins().visit(&made.value.secret, &home()).await.is_err(), "a token is no session");
+        sound(authority).await;
     }
 
     /// A presented secret ends what it belongs to, and nothing else. An unknown secret counts as ended.

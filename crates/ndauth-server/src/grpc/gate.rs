@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use axum::body::{Bytes, HttpBody};
-use axum::http::header::{ALLOW, AUTHORIZATION, CONTENT_TYPE};
+use axum::http::header::{ACCEPT, ALLOW, AUTHORIZATION, CONTENT_TYPE};
 use axum::http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version};
 use ndauth_authority::Credential;
 use ndauth_authority::access::{Operation, Row, Rule};
@@ -254,7 +254,8 @@ impl ConnectionGate {
                         Some(call_route) if call_route.rpc == INTROSPECT => self.introspect(request),
                         Some(call_route) => Reply::Later(self.answer_page(request, call_route, id.clone())),
                         None => {
-                            Reply::Now(Some(unknown_page(&gate.call_router.allowed(request.uri().path()))))
+                            let allowed = gate.call_router.allowed(request.uri().path());
+                            Reply::Now(Some(unknown_page(&allowed, request.headers())))
                         }
                     };
                     (reply, Some(id))
@@ -570,7 +571,11 @@ fn is_grpc<B>(request: &Request<B>) -> bool {
 }
 
 /// Returns the response for an unknown page, or for a page that does not support the method.
-fn unknown_page(allowed: &[&str]) -> Response<ResponseBody> {
+fn unknown_page(allowed: &[&str], headers: &HeaderMap) -> Response<ResponseBody> {
+    let accepts = headers.get(ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    if accepts.contains("text/html") {
+        return tonic_response(http::no_such_page().map(Body::new));
+    }
     let text = "this page does not exist: people sign in at `/sign-in`, and programs speak JSON below `/v1/`, or gRPC over HTTP/2\n";
     let mut response = Response::new(ResponseBody::Tonic(Body::new(text.to_owned())));
     *response.status_mut() = StatusCode::NOT_FOUND;

@@ -6,12 +6,13 @@ mod created;
 mod form;
 pub(super) mod rows;
 
-mod acts;
 mod explain;
 mod life;
 mod list;
 mod new;
 mod show;
+
+mod acts;
 
 use axum::routing::{get, post};
 

@@ -3,11 +3,13 @@
 use std::sync::Arc;
 
 use axum::extract::State;
+use axum::http::StatusCode;
 use ndauth_authority::{AuthorityError, Changed, Renewing, Revoking, Which, Whose};
-use ndauth_core::TokenView;
+use ndauth_core::{TokenId, TokenView};
 
 use super::created::{MintedSecret, show_secret};
 use super::place::tokens_path;
+use super::show::again;
 use crate::http::layout::go;
 use crate::http::pages::browser::{PagePath as _, Submission};
 use crate::http::pages::parts::overlap;
@@ -18,6 +20,7 @@ use crate::http::site::Site;
 struct Target {
     whose: Whose,
     which: Which,
+    id: TokenId,
     /// The path of its page.
     path: String,
 }
@@ -26,14 +29,14 @@ impl Target {
     fn of(submission: &Submission) -> Result<Target, PageError> {
         let (whose, id) = (submission.whose()?, submission.token()?);
         let path = format!("{}/{id}", tokens_path(&whose));
-        Ok(Target { whose, which: Which::Id(id), path })
+        Ok(Target { whose, which: Which::Id(id), id, path })
     }
 }
 
 /// Returns the response to an act: its token's page, which names what was done.
 async fn done(
     site: &Site,
-    submission: &Submission,
+    submission: Submission,
     target: &Target,
     acted: Result<Changed<TokenView>, AuthorityError>,
     code: &str,
@@ -43,7 +46,22 @@ async fn done(
             let code = if changed { code } else { "unchanged" };
             Ok(go(&format!("{}?done={code}", target.path)))
         }
-        Err(error) => submission.failed(site, error).await,
+        Err(error) => refused(site, submission, target, error).await,
+    }
+}
+
+/// Returns the response to an act that failed: its token's page, with the error and what was typed.
+async fn refused(site: &Site, submission: Submission, target: &Target, error: AuthorityError) -> PageResult {
+    if let Some(sign_in) = submission.ask_again(site, &error).await? {
+        return Ok(sign_in);
+    }
+    let failure = PageError::from(error);
+    if failure.status == StatusCode::NOT_FOUND {
+        return Err(failure);
+    }
+    match submission.view(site).await? {
+        Ok(request) => again(site, &request, &target.whose, target.id, failure).await,
+        Err(sign_in) => Ok(sign_in),
     }
 }
 
@@ -59,7 +77,7 @@ pub(super) async fn describe(State(site): State<Arc<Site>>, submission: Submissi
     let tokens = site.authority.tokens();
     let acted =
         tokens.update(&submission.credential(), &target.whose, &target.which, Some(&description)).await;
-    done(&site, &submission, &target, acted, "described").await
+    done(&site, submission, &target, acted, "described").await
 }
 
 pub(super) async fn rotate(State(site): State<Arc<Site>>, submission: Submission) -> PageResult {
@@ -77,7 +95,7 @@ pub(super) async fn rotate(State(site): State<Arc<Site>>, submission: Submission
             };
             show_secret(&site, submission, &target.whose, &minted, now).await
         }
-        Err(error) => submission.failed(&site, error).await,
+        Err(error) => refused(&site, submission, &target, error).await,
     }
 }
 
@@ -88,14 +106,14 @@ pub(super) async fn confirm(State(site): State<Arc<Site>>, submission: Submissio
     let prefix = prefix.map_err(|why| bad(&format!("the prefix: {why}")))?;
     let tokens = site.authority.tokens();
     let acted = tokens.confirm_rotation(&submission.credential(), &target.whose, &target.which, prefix).await;
-    done(&site, &submission, &target, acted, "confirmed").await
+    done(&site, submission, &target, acted, "confirmed").await
 }
 
 pub(super) async fn drop_new(State(site): State<Arc<Site>>, submission: Submission) -> PageResult {
     let target = Target::of(&submission)?;
     let tokens = site.authority.tokens();
     let acted = tokens.drop_rotation(&submission.credential(), &target.whose, &target.which).await;
-    done(&site, &submission, &target, acted, "dropped").await
+    done(&site, submission, &target, acted, "dropped").await
 }
 
 pub(super) async fn retire(State(site): State<Arc<Site>>, submission: Submission) -> PageResult {
@@ -103,7 +121,7 @@ pub(super) async fn retire(State(site): State<Arc<Site>>, submission: Submission
     let anyway = submission.form.get("anyway").is_some();
     let tokens = site.authority.tokens();
     let acted = tokens.retire_secret(&submission.credential(), &target.whose, &target.which, anyway).await;
-    done(&site, &submission, &target, acted, "retired").await
+    done(&site, submission, &target, acted, "retired").await
 }
 
 pub(super) async fn renew(State(site): State<Arc<Site>>, submission: Submission) -> PageResult {
@@ -111,21 +129,21 @@ pub(super) async fn renew(State(site): State<Arc<Site>>, submission: Submission)
     let tokens = site.authority.tokens();
     let renewing = Renewing::default();
     let acted = tokens.renew(&submission.credential(), &target.whose, &target.which, renewing).await;
-    done(&site, &submission, &target, acted, "renewed").await
+    done(&site, submission, &target, acted, "renewed").await
 }
 
 pub(super) async fn suspend(State(site): State<Arc<Site>>, submission: Submission) -> PageResult {
     let target = Target::of(&submission)?;
     let tokens = site.authority.tokens();
     let acted = tokens.suspend(&submission.credential(), &target.whose, &target.which).await;
-    done(&site, &submission, &target, acted, "suspended").await
+    done(&site, submission, &target, acted, "suspended").await
 }
 
 pub(super) async fn resume(State(site): State<Arc<Site>>, submission: Submission) -> PageResult {
     let target = Target::of(&submission)?;
     let tokens = site.authority.tokens();
     let acted = tokens.resume(&submission.credential(), &target.whose, &target.which).await;
-    done(&site, &submission, &target, acted, "resumed").await
+    done(&site, submission, &target, acted, "resumed").await
 }
 
 pub(super) async fn revoke(State(site): State<Arc<Site>>, submission: Submission) -> PageResult {
@@ -137,22 +155,9 @@ pub(super) async fn revoke(State(site): State<Arc<Site>>, submission: Submission
     let tokens = site.authority.tokens();
     let why = Revoking { reason, note };
     let acted = tokens.revoke(&submission.credential(), &target.whose, &target.which, &why).await;
-    done(&site, &submission, &target, acted, "revoked").await
+    done(&site, submission, &target, acted, "revoked").await
 }
 
 fn bad(message: &str) -> PageError {
     PageError::bad(sentence(message))
 }
-
-/// What an act did, by its code in the query.
-pub(super) const DONE: &[(&str, &str)] = &[
-    ("described", "The description was saved."),
-    ("confirmed", "The new secret is confirmed. The old one retires after the overlap."),
-    ("dropped", "The new secret was dropped. The old one stays."),
-    ("retired", "The old secret was retired."),
-    ("renewed", "The token was renewed."),
-    ("suspended", "The token is suspended: it has no power until it is resumed."),
-    ("resumed", "The token was resumed."),
-    ("revoked", "The token was revoked. It stopped working at once, for good."),
-    ("unchanged", "Nothing had to be changed."),
-];

@@ -44,7 +44,11 @@ pub(super) async fn show_secret(
     let page_of_secret = OncePage {
         frame: frame.unwrap_or_default(),
         title: if is_rotation { "Token rotated" } else { "Token created" },
-        warning: "ndauth keeps only a hash of it. If it is lost, rotate the token.",
+        warning: if is_rotation {
+            "ndauth keeps only a hash of it. If it is lost, drop it, and rotate again."
+        } else {
+            "ndauth keeps only a hash of it. If it is lost, rotate the token."
+        },
         label: format!("Secret of “{}”", token.name),
         secret: secret.to_owned(),
         waiting: minted.pending_until.map_or_else(String::new, |until| {

@@ -16,10 +16,12 @@ pub(super) struct TypedToken {
     pub(super) permissions: Vec<String>,
     /// Further permissions, one on a line or with blanks between them.
     pub(super) more_permissions: String,
-    /// True if only the chosen orgs are meant.
-    pub(super) some_orgs: bool,
+    /// [`ALL`], or [`ONLY`] the chosen orgs.
+    pub(super) reach: String,
     pub(super) orgs: Vec<String>,
     pub(super) expiry: String,
+    /// Another end, which replaces the chosen one.
+    pub(super) expiry_other: String,
     pub(super) networks: String,
     pub(super) services: String,
     pub(super) self_rotating: bool,
@@ -27,6 +29,20 @@ pub(super) struct TypedToken {
     pub(super) until: String,
 }
 
+/// The reach of a token for all orgs of its owner, and for those that it names.
+pub(super) const ALL: &str = "all";
+pub(super) const ONLY: &str = "only";
+/// The lifetimes to choose from.
+pub(super) const EXPIRIES: [(&str, &str); 8] = [
+    ("24h", "24 hours"),
+    ("7d", "7 days"),
+    ("30d", "30 days"),
+    ("60d", "60 days"),
+    ("90d", "90 days"),
+    ("180d", "180 days"),
+    ("365d", "365 days"),
+    ("never", "Never"),
+];
 /// The scope of a token that carries named permissions.
 pub(super) const NAMED: &str = "named";
 /// The lifetimes that a new token has unless another is chosen.
@@ -43,9 +59,10 @@ impl TypedToken {
             scope: if is_org { NAMED } else { "RW" }.to_owned(),
             permissions: Vec::new(),
             more_permissions: String::new(),
-            some_orgs: false,
+            reach: ALL.to_owned(),
             orgs: Vec::new(),
             expiry: if is_org { ORG } else { PERSONAL }.to_owned(),
+            expiry_other: String::new(),
             networks: String::new(),
             services: String::new(),
             self_rotating: false,
@@ -62,11 +79,10 @@ impl TypedToken {
             scope: text("scope"),
             permissions: form.all("permission").map(str::to_owned).collect(),
             more_permissions: text("grants"),
-            some_orgs: form.get("orgs") == Some("only"),
+            reach: text("orgs"),
             orgs: form.all("org").map(str::to_owned).collect(),
-            expiry: Some(text("expiry_other"))
-                .filter(|text| !text.is_empty())
-                .unwrap_or_else(|| text("expiry")),
+            expiry: text("expiry"),
+            expiry_other: text("expiry_other"),
             networks: form.all("network").collect::<Vec<_>>().join(" "),
             services: form.all("service").collect::<Vec<_>>().join(" "),
             self_rotating: form.get("self_rotating").is_some(),
@@ -79,7 +95,13 @@ impl TypedToken {
     pub(super) fn prefilled(whose: &Whose, query: &Fields) -> TypedToken {
         let typed = TypedToken::new(whose);
         let asked = TypedToken::read(query);
-        let sooner = |text: &String| lifetime(text) <= lifetime(&typed.expiry);
+        let sooner = |text: &str| !text.is_empty() && lifetime(text) <= lifetime(&typed.expiry);
+        // One of the choices, or else a text of its own.
+        let (expiry, expiry_other) = match asked.expiry.as_str() {
+            text if !sooner(text) => (typed.expiry.clone(), String::new()),
+            text if EXPIRIES.iter().any(|(value, _)| *value == text) => (text.to_owned(), String::new()),
+            text => (typed.expiry.clone(), text.to_owned()),
+        };
         TypedToken {
             name: asked.name,
             description: asked.description,
@@ -89,9 +111,10 @@ impl TypedToken {
                 (true, _) => typed.scope,
             },
             permissions: asked.permissions,
-            some_orgs: !asked.orgs.is_empty(),
+            reach: if asked.orgs.is_empty() { ALL } else { ONLY }.to_owned(),
             orgs: asked.orgs,
-            expiry: Some(asked.expiry).filter(sooner).unwrap_or(typed.expiry),
+            expiry,
+            expiry_other,
             networks: asked.networks,
             services: asked.services,
             ..typed
@@ -116,7 +139,7 @@ impl TypedToken {
         };
         let orgs = match whose {
             Whose::Org(_) => None,
-            _ if self.some_orgs => {
+            _ if self.reach == ONLY => {
                 let mut slugs = Vec::new();
                 for slug in &self.orgs {
                     slugs.push(
@@ -126,7 +149,8 @@ impl TypedToken {
                 let none = |_| FieldError::new("orgs", "choose an org, or all orgs");
                 Some(Orgs::only(slugs).map_err(none)?)
             }
-            _ => Some(Orgs::All),
+            _ if self.reach == ALL => Some(Orgs::All),
+            _ => return Err(FieldError::new("orgs", "choose all orgs, or some")),
         };
         let services = match words(&self.services).map(str::parse).collect::<Result<Vec<_>, _>>() {
             Ok(none) if none.is_empty() => Services::All,
@@ -157,7 +181,10 @@ impl TypedToken {
             orgs,
             services,
             networks,
-            expiry: choice(&self.expiry).map_err(|why| error("expiry")(&why))?,
+            expiry: match self.expiry_other.as_str() {
+                "" => choice(&self.expiry).map_err(|why| error("expiry")(&why))?,
+                other => choice(other).map_err(|why| error("expiry_other")(&why))?,
+            },
             self_rotating_until,
             pending: false,
         })

@@ -9,9 +9,8 @@ use axum::http::StatusCode;
 use ndauth_authority::{MAX_LIVE_TOKENS, TokenCounts, TokenOrder, TokenQuery, Whose, token_search};
 use ndauth_core::{ExpiryChoice, Lifetime};
 
-use super::acts::DONE;
 use super::place::{place, tokens_path};
-use super::rows::{SOON, UNUSED, badges, last_used, named, shown};
+use super::rows::{DONE, SOON, UNUSED, badges, last_used, named, shown};
 use crate::cursors::{cursor, page_token};
 use crate::http::fields::{Fields, query};
 use crate::http::layout::page;

@@ -15,7 +15,7 @@ use ndauth_proto::refusal_to_proto;
 use ndauth_terminal::who_can_change;
 
 use super::created::{MintedSecret, show_secret};
-use super::form::TypedToken;
+use super::form::{ALL, EXPIRIES, ONLY, TypedToken};
 use super::place::{place, tokens_path};
 use crate::http::layout::page;
 use crate::http::pages::browser::{PagePath as _, PageRequest, Submission};
@@ -85,18 +85,6 @@ pub(super) struct EffectShown {
     pub(super) hint: String,
     pub(super) permissions: Vec<String>,
 }
-
-/// The lifetimes to choose from.
-const EXPIRIES: [(&str, &str); 8] = [
-    ("24h", "24 hours"),
-    ("7d", "7 days"),
-    ("30d", "30 days"),
-    ("60d", "60 days"),
-    ("90d", "90 days"),
-    ("180d", "180 days"),
-    ("365d", "365 days"),
-    ("never", "Never"),
-];
 
 /// The state of the form beside what was typed.
 #[derive(Default)]
@@ -252,7 +240,6 @@ fn form(
     let unlisted = typed.permissions.iter().map(String::as_str).filter(|name| !listed.contains(name));
     let more = Some(typed.more_permissions.as_str()).filter(|text| !text.is_empty());
     let more_permissions = more.into_iter().chain(unlisted).collect::<Vec<_>>().join("\n");
-    let is_preset = EXPIRIES.iter().any(|(value, _)| *value == typed.expiry);
     TokenForm {
         name: typed.name.clone(),
         name_error: wrong("name"),
@@ -272,20 +259,24 @@ fn form(
         grants: more_permissions,
         grants_error: wrong("permission"),
         reaches: vec![
-            note("all", "All orgs", "Those of which you are a member at the time.", !typed.some_orgs),
-            Choice::new("only", "Only these", typed.some_orgs),
+            note(ALL, "All orgs", "Those of which you are a member at the time.", typed.reach == ALL),
+            Choice::new(ONLY, "Only these", typed.reach == ONLY),
         ],
         orgs: orgs.iter().map(|org| org_choice(typed, org, now)).collect(),
         orgs_error: wrong("orgs"),
         // An org's token always expires.
-        expiries: Choice::of(&EXPIRIES, if is_preset { &typed.expiry } else { "" })
+        expiries: Choice::of(&EXPIRIES, &typed.expiry)
             .into_iter()
             .filter(|choice| !is_org || choice.value != "never")
             .collect(),
         expiry_hint: expiry_hint(orgs, is_org, now),
-        expiry_error: if is_preset { wrong("expiry") } else { String::new() },
-        expiry_other: if is_preset { String::new() } else { typed.expiry.clone() },
-        expiry_other_error: if is_preset { String::new() } else { wrong("expiry") },
+        expiry_error: if typed.expiry_other.is_empty() { wrong("expiry") } else { String::new() },
+        expiry_other: typed.expiry_other.clone(),
+        expiry_other_error: if typed.expiry_other.is_empty() {
+            String::new()
+        } else {
+            wrong("expiry") + &wrong("expiry_other")
+        },
         networks: typed.networks.clone(),
         networks_error: wrong("network"),
         services: typed.services.clone(),

@@ -86,3 +86,16 @@ pub(in crate::http::pages) fn named(names: Option<&[String]>, all: &str) -> Stri
         some => names_or_all(some),
     }
 }
+
+/// What an act did, by its code in the query.
+pub(super) const DONE: &[(&str, &str)] = &[
+    ("described", "The description was saved."),
+    ("confirmed", "The new secret is confirmed. The old one retires after the overlap."),
+    ("dropped", "The new secret was dropped. The old one stays."),
+    ("retired", "The old secret was retired."),
+    ("renewed", "The token was renewed."),
+    ("suspended", "The token is suspended: it has no power until it is resumed."),
+    ("resumed", "The token was resumed."),
+    ("revoked", "The token was revoked. It stopped working at once, for good."),
+    ("unchanged", "Nothing had to be changed."),
+];

@@ -5,19 +5,18 @@ use std::sync::Arc;
 use askama::Template;
 use axum::extract::State;
 use axum::http::StatusCode;
-use ndauth_authority::{Shown, Which};
-use ndauth_core::{Since, Timestamp};
+use ndauth_authority::{Shown, Which, Whose};
+use ndauth_core::{Since, Timestamp, TokenId};
 use ndauth_terminal::{PlaceShown, RotationShown, SecretShown, TokenShown};
 
-use super::acts::DONE;
 use super::life::life;
 use super::place::{place, tokens_path};
-use super::rows::{badges, last_use_sentence, named, shown};
+use super::rows::{DONE, badges, last_use_sentence, named, shown};
 use crate::http::layout::page;
 use crate::http::pages::browser::{PagePath as _, PageRequest};
 use crate::http::pages::parts::{Badge, Choice, Fact, Frame, Instant, OVERLAPS, capitalized, done_text};
 use crate::http::pages::pictures::LifeLine;
-use crate::http::problem::{PageResult, sentence};
+use crate::http::problem::{PageError, PageResult, retry_after, sentence};
 use crate::http::site::Site;
 
 #[derive(Template)]
@@ -26,6 +25,8 @@ struct OneTokenPage {
     frame: Frame,
     name: String,
     description: String,
+    /// The note that was typed.
+    note: String,
     base: String,
     back_text: String,
     href: String,
@@ -94,13 +95,44 @@ const REASONS: [(&str, &str); 5] = [
 
 pub(super) async fn show(State(site): State<Arc<Site>>, request: PageRequest) -> PageResult {
     let (whose, id) = (request.whose()?, request.token()?);
-    let found = site.authority.tokens().get(&request.credential(), &whose, &Which::Id(id)).await?;
+    shown_page(&site, &request, &whose, id, None).await
+}
+
+/// Shows a token's page again after an act on it that failed, with what was typed.
+pub(super) async fn again(
+    site: &Site,
+    request: &PageRequest,
+    whose: &Whose,
+    id: TokenId,
+    failure: PageError,
+) -> PageResult {
+    shown_page(site, request, whose, id, Some(failure)).await
+}
+
+async fn shown_page(
+    site: &Site,
+    request: &PageRequest,
+    whose: &Whose,
+    id: TokenId,
+    failure: Option<PageError>,
+) -> PageResult {
+    let found = site.authority.tokens().get(&request.credential(), whose, &Which::Id(id)).await?;
     let Shown { view, now } = found;
     let token = shown(&view, now);
-    let (section, back_text) = place(&whose);
-    let base = tokens_path(&whose);
+    let (section, back_text) = place(whose);
+    let base = tokens_path(whose);
     let mut frame = Frame::new(&request.visit, section);
-    frame.done = done_text(DONE, &request.query);
+    let (mut description, mut note) = (token.description.clone().unwrap_or_default(), String::new());
+    match &failure {
+        None => frame.done = done_text(DONE, &request.query),
+        Some(failure) => {
+            frame.wrong.clone_from(&failure.text);
+            note = request.query.text("note").to_owned();
+            if let Some(typed) = request.query.get("description") {
+                typed.clone_into(&mut description);
+            }
+        }
+    }
     let (rotation_tone, rotation_verdict, rotation) = rotation(token.rotation.as_ref(), now);
     let warnings = view.policy_warnings.iter().map(|warning| {
         format!("From {} the policy of {} refuses it.", warning.takes_hold_at.minute(), warning.org)
@@ -108,7 +140,8 @@ pub(super) async fn show(State(site): State<Arc<Site>>, request: PageRequest) ->
     let page_of_token = OneTokenPage {
         frame,
         name: token.name.clone(),
-        description: token.description.clone().unwrap_or_default(),
+        description,
+        note,
         href: format!("{base}/{}", token.id),
         base,
         back_text,
@@ -139,7 +172,8 @@ pub(super) async fn show(State(site): State<Arc<Site>>, request: PageRequest) ->
         anyway: Choice::new("yes", "Retire it although that may lock somebody out", false),
         reasons: Choice::of(&REASONS, "no-longer-needed"),
     };
-    Ok(page(StatusCode::OK, &page_of_token))
+    let status = failure.as_ref().map_or(StatusCode::OK, |failure| failure.status);
+    Ok(retry_after(page(status, &page_of_token), failure.and_then(|failure| failure.retry)))
 }
 
 impl Acts {
