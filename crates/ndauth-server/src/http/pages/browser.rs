@@ -194,7 +194,7 @@ impl Submission {
     /// Returns the page that asks for a login, and holds the form. The handle is empty if the session is over.
     fn sign_in_page(&self, handle: &str) -> Response {
         let to = self.request.place();
-        let fields = self.form.iter().collect();
+        let fields = of_the_act(&self.form);
         page(
             StatusCode::FORBIDDEN,
             &SignInAgainPage { reason: reason(handle), to, handle, name: "", wrong: "", fields },
@@ -220,14 +220,19 @@ pub(super) async fn sign_in_again(State(site): State<Arc<Site>>, submission: Sub
         }
         Err(error @ (AuthorityError::SignInRefused | AuthorityError::TooManyTries { .. })) => {
             let failure = PageError::from(error);
-            let ours = [AGAIN_FOR, AGAIN_NAME, AGAIN_PASSWORD];
-            let fields = form.iter().filter(|(name, _)| !ours.contains(name)).collect();
+            let fields = of_the_act(&form);
             let reason = reason(handle);
             let shown = SignInAgainPage { reason, to, handle, name, wrong: &failure.text, fields };
             Ok(retry_after(page(failure.status, &shown), failure.retry))
         }
         Err(error) => Err(error.into()),
     }
+}
+
+/// Returns the fields of an act's form. The form that a browser sent again after a login has those of the login too.
+fn of_the_act(form: &Fields) -> Vec<(&str, &str)> {
+    let of_the_login = [AGAIN_FOR, AGAIN_NAME, AGAIN_PASSWORD];
+    form.iter().filter(|(name, _)| !of_the_login.contains(name)).collect()
 }
 
 /// Returns the sentence that says why a login is needed. The handle is empty if the session is over.
