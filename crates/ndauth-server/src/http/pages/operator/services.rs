@@ -170,7 +170,8 @@ impl TypedService {
     fn of(form: &Fields) -> TypedService {
         TypedService {
             name: form.text("name").trim().to_owned(),
-            some_orgs: form.get("orgs") == Some("only"),
+            // All orgs are meant only if the form says so.
+            some_orgs: form.get("orgs") != Some("all"),
             orgs: form.text("org").trim().to_owned(),
             states_address: form.get("states_address").is_some(),
             ..TypedService::default()

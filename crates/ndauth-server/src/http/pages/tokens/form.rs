@@ -52,7 +52,7 @@ impl TypedToken {
         }
     }
 
-    /// Returns what a form sent.
+    /// Returns what a form sent. All orgs are meant only if it says so.
     pub(super) fn read(form: &Fields) -> TypedToken {
         let text = |name: &str| form.text(name).trim().to_owned();
         TypedToken {
@@ -61,7 +61,7 @@ impl TypedToken {
             scope: text("scope"),
             permissions: form.all("permission").map(str::to_owned).collect(),
             more_permissions: text("grants"),
-            some_orgs: form.get("orgs") == Some("only"),
+            some_orgs: form.get("orgs") != Some("all"),
             orgs: form.all("org").map(str::to_owned).collect(),
             expiry: Some(text("expiry_other"))
                 .filter(|text| !text.is_empty())
