@@ -16,7 +16,7 @@ use sea_orm::{
     Select, UpdateMany,
 };
 
-use crate::columns::{Columns, Ids, among, duration_micros, expiry_micros, lifetime_micros};
+use crate::columns::{Columns, Ids, among, comparable, duration_micros, expiry_micros, lifetime_micros};
 use crate::error::unless_taken;
 use crate::orgs::membership;
 use crate::secrets::secret;
@@ -456,7 +456,8 @@ pub(crate) fn underived() -> Select<token::Entity> {
 
 /// Returns the condition that a token's name has a part, in any case of ASCII letters.
 fn name_has(part: &str) -> SimpleExpr {
-    let escaped = part.to_lowercase().replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
+    let part = comparable(part).to_lowercase();
+    let escaped = part.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
     let pattern = LikeExpr::new(format!("%{escaped}%")).escape('\\');
     SimpleExpr::from(Func::lower(token::Column::Name.into_expr())).like(pattern)
 }
