@@ -264,14 +264,7 @@ impl Read {
             .filter(membership::Column::OrgId.eq(org.uuid()))
             .filter(membership::Column::RemovedAt.is_null())
             .into_query();
-        let restricted = token_org::Entity::find()
-            .select_only()
-            .column(token_org::Column::TokenId)
-            .filter(token_org::Column::OrgId.eq(org.uuid()))
-            .into_query();
-        let personal = token::Column::AccountId.in_subquery(members);
-        let there = token::Column::AllOrgs.eq(true).or(token::Column::Id.in_subquery(restricted));
-        let personal = personal.and(there);
+        let personal = token::Column::AccountId.in_subquery(members).and(is_for(org));
         let whose = if own { owned_by(Owner::Org(org)).or(personal) } else { personal };
         self.token_page(underived().filter(whose), page).await
     }
@@ -288,13 +281,7 @@ impl Read {
         account: AccountId,
         org: OrgId,
     ) -> Result<Vec<Token>, StoreError> {
-        let restricted = token_org::Entity::find()
-            .select_only()
-            .column(token_org::Column::TokenId)
-            .filter(token_org::Column::OrgId.eq(org.uuid()))
-            .into_query();
-        let there = token::Column::AllOrgs.eq(true).or(token::Column::Id.in_subquery(restricted));
-        let live = self.live_tokens(account).await?.filter(there);
+        let live = self.live_tokens(account).await?.filter(is_for(org));
         self.token_page(live, TokenPage { include_revoked: false, after: None, limit: LIVE_TOKENS_LIMIT })
             .await
     }
@@ -460,6 +447,18 @@ fn name_has(part: &str) -> SimpleExpr {
     let escaped = part.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
     let pattern = LikeExpr::new(format!("%{escaped}%")).escape('\\');
     SimpleExpr::from(Func::lower(token::Column::Name.into_expr())).like(pattern)
+}
+
+/// Returns the condition that a token is for an org, by its name or with all. Each token's orgs are looked up by their
+/// index: an org may own millions.
+fn is_for(org: OrgId) -> SimpleExpr {
+    let named = token_org::Entity::find()
+        .select_only()
+        .column(token_org::Column::TokenId)
+        .filter(token_org::Column::TokenId.into_expr().eq(token::Column::Id.into_expr()))
+        .filter(token_org::Column::OrgId.eq(org.uuid()))
+        .into_query();
+    token::Column::AllOrgs.eq(true).or(Expr::exists(named))
 }
 
 /// Returns the condition that one of a token's secrets has a prefix. Each token's secrets are looked up by their index:
