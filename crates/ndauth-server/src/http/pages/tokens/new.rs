@@ -241,6 +241,7 @@ fn form(
         note: note.to_owned(),
         ..Choice::new(value, label, is_chosen)
     };
+    let groups = groups(typed, catalogue);
     let is_preset = EXPIRIES.iter().any(|(value, _)| *value == typed.expiry);
     TokenForm {
         name: typed.name.clone(),
@@ -253,8 +254,8 @@ fn form(
             note("named", "Named permissions", "Only those that you choose.", typed.scope == "named"),
         ],
         scope_error: wrong("scope"),
-        groups: groups(typed, catalogue),
-        grants: typed.more_permissions.clone(),
+        grants: unlisted(typed, &groups),
+        groups,
         grants_error: wrong("permission"),
         reaches: vec![
             note("all", "All orgs", "Those of which you are a member at the time.", !typed.some_orgs),
@@ -304,6 +305,15 @@ fn groups(typed: &TypedToken, catalogue: &Catalogue) -> Vec<PermissionGroup> {
         group.choices.push(choice);
     }
     groups
+}
+
+/// Returns the permissions that no checkbox shows, one on a line.
+fn unlisted(typed: &TypedToken, groups: &[PermissionGroup]) -> String {
+    let is_listed =
+        |text: &str| groups.iter().flat_map(|group| &group.choices).any(|choice| choice.value == text);
+    let more = Some(typed.more_permissions.as_str()).filter(|text| !text.is_empty());
+    let rest = typed.permissions.iter().map(String::as_str).filter(|text| !is_listed(text));
+    more.into_iter().chain(rest).collect::<Vec<_>>().join("\n")
 }
 
 fn org_choice(typed: &TypedToken, mine: &MyOrg, now: Timestamp) -> Choice {
