@@ -159,7 +159,7 @@ pub(super) async fn show(State(site): State<Arc<Site>>, request: PageRequest) ->
             "Tokens of the org itself. They act for the org, and outlive the people who made them."
                 .to_owned(),
             slug.to_string(),
-            format!("ndcli org token create {slug} --name github-ci --scope rw"),
+            format!("ndcli token create --name github-ci --scope read:assets --org {slug}"),
         ),
         _ => (
             "Tokens".to_owned(),

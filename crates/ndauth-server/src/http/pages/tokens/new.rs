@@ -15,7 +15,7 @@ use ndauth_proto::refusal_to_proto;
 use ndauth_terminal::who_can_change;
 
 use super::created::{MintedSecret, show_secret};
-use super::form::TypedToken;
+use super::form::{NAMED, TypedToken};
 use super::place::{place, tokens_path};
 use crate::http::layout::page;
 use crate::http::pages::browser::{PagePath as _, PageRequest, Submission};
@@ -242,17 +242,19 @@ fn form(
         ..Choice::new(value, label, is_chosen)
     };
     let groups = groups(typed, catalogue);
+    let mut scopes = vec![
+        note("RW", "RW", "List, query and change.", typed.scope == "RW"),
+        note("RO", "RO", "List and query.", typed.scope == "RO"),
+        note(NAMED, "Named permissions", "Only those that you choose.", typed.scope == NAMED),
+    ];
+    scopes.retain(|scope| !is_org || scope.value == NAMED);
     let is_preset = EXPIRIES.iter().any(|(value, _)| *value == typed.expiry);
     TokenForm {
         name: typed.name.clone(),
         name_error: wrong("name"),
         description: typed.description.clone(),
         description_error: wrong("description"),
-        scopes: vec![
-            note("RW", "RW", "List, query and change.", typed.scope == "RW"),
-            note("RO", "RO", "List and query.", typed.scope == "RO"),
-            note("named", "Named permissions", "Only those that you choose.", typed.scope == "named"),
-        ],
+        scopes,
         scope_error: wrong("scope"),
         grants: unlisted(typed, &groups),
         groups,
