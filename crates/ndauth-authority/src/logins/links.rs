@@ -100,8 +100,8 @@ impl LoginWing<'_> {
         // A caller without a valid link learns no rule for passwords, and no password is hashed for it.
         let id = self.account_of_link(code).await?.id;
         let password: Password = password.parse().map_err(|why| AuthorityError::invalid("password", why))?;
-        let hashed = self.0.passwords.hash(&password, network(visitor.address)).await?;
         self.count_login(id).await?;
+        let hashed = self.0.passwords.hash(&password, network(visitor.address)).await?;
         self.set_invited_password(code, &hashed).await?;
         let signed_in = change_without_caller(self.0, Operation::SignIn, |callerless| async move {
             let account = callerless.account(id).await?.ok_or(AuthorityError::LinkSpent)?;
@@ -122,8 +122,8 @@ impl LoginWing<'_> {
         let id = by.session()?.0.id;
         drop((read, by));
         let password: Password = password.parse().map_err(|why| AuthorityError::invalid("password", why))?;
-        let hashed = &self.0.passwords.hash(&password, network(visitor.address)).await?;
         self.count_login(id).await?;
+        let hashed = &self.0.passwords.hash(&password, network(visitor.address)).await?;
         change(self.0, credential, Operation::SetPassword, &Whose::Mine, |changing| async move {
             let account = changing.by.session()?.0.id;
             changing.set_password(account, hashed).await?;
