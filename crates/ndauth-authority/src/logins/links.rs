@@ -110,7 +110,8 @@ impl LoginWing<'_> {
         self.signed_in(signed_in.await?, None).await
     }
 
-    /// Sets the password of the caller's account. All of its sessions end, and one begins in the caller's browser.
+    /// Sets the password of the caller's account. All of its sessions and links end, and one session begins in the
+    /// caller's browser.
     pub async fn set_password(
         self,
         credential: &Credential,
@@ -128,6 +129,8 @@ impl LoginWing<'_> {
             let account = changing.by.session()?.0.id;
             changing.set_password(account, hashed).await?;
             changing.end_sessions(account).await?;
+            changing.end_tickets(TicketKind::Invitation, account).await?;
+            changing.end_tickets(TicketKind::SignIn, account).await?;
             Ok::<_, AuthorityError>(changing.done(Change::PasswordSet { account }, Personal::new(), ()))
         })
         .await?;
