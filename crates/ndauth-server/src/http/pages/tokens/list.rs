@@ -206,11 +206,11 @@ fn asked(fields: &Fields) -> TokenQuery {
     };
     let order = ORDERS.iter().find(|(name, ..)| fields.get("sort") == Some(name));
     let order = order.map_or(TokenOrder::Made, |(.., order)| *order);
-    let search = fields.text("q").trim();
+    let search = searched(fields);
     TokenQuery {
         unused_for: span("unused_for"),
         ends_within: span("ends_within"),
-        search: (!search.is_empty() && search.len() <= LONGEST_SEARCH).then(|| token_search(search)),
+        search: (!search.is_empty()).then(|| token_search(search)),
         order,
         // The newest come first.
         reverse: (order == TokenOrder::Made) != fields.get("reverse").is_some(),
@@ -219,17 +219,23 @@ fn asked(fields: &Fields) -> TokenQuery {
     }
 }
 
+/// Returns the text to search for. Empty if there is none, or one that is too long.
+fn searched(fields: &Fields) -> &str {
+    Some(fields.text("q").trim()).filter(|text| text.len() <= LONGEST_SEARCH).unwrap_or_default()
+}
+
 impl FilterForm {
     fn of(fields: &Fields) -> FilterForm {
         let sorts: Vec<(&str, &str)> = ORDERS.iter().map(|(name, label, _)| (*name, *label)).collect();
-        let set = ["q", "show", "ends_within", "unused_for"];
+        let (q, set) = (searched(fields), ["show", "ends_within", "unused_for"]);
+        let is_set = |name: &str| fields.get(name).is_some_and(|value| value != "live");
         FilterForm {
-            q: fields.text("q").trim().to_owned(),
+            q: q.to_owned(),
             show: Choice::of(&SHOW, fields.get("show").unwrap_or("live")),
             sort: Choice::of(&sorts, fields.get("sort").unwrap_or("created")),
             ends_within: Choice::of(&ENDS, fields.text("ends_within")),
             unused_for: Choice::of(&UNUSED_FOR, fields.text("unused_for")),
-            is_set: set.iter().any(|name| fields.get(name).is_some_and(|value| value != "live")),
+            is_set: !q.is_empty() || set.into_iter().any(is_set),
         }
     }
 }
