@@ -7,14 +7,14 @@ use askama::Template;
 use axum::extract::State;
 use axum::http::StatusCode;
 use ndauth_authority::{MAX_LIVE_TOKENS, TokenCounts, TokenOrder, TokenQuery, Whose, token_search};
-use ndauth_core::{ExpiryChoice, Lifetime};
+use ndauth_core::{ExpiryChoice, Lifetime, Secret};
 
 use super::acts::DONE;
 use super::place::{place, tokens_path};
 use super::rows::{SOON, UNUSED, badges, last_used, named, shown};
 use crate::cursors::{cursor, page_token};
 use crate::http::fields::{Fields, query};
-use crate::http::layout::page;
+use crate::http::layout::{go, page};
 use crate::http::pages::browser::{PagePath as _, PageRequest};
 use crate::http::pages::org_tabs::org_tabs;
 use crate::http::pages::parts::{Badge, Choice, Frame, Instant, Pager, Tab, done_text};
@@ -108,6 +108,11 @@ const UNUSED_FOR: [(&str, &str); 4] =
 pub(super) async fn show(State(site): State<Arc<Site>>, request: PageRequest) -> PageResult {
     let whose = request.whose()?;
     let base = tokens_path(&whose);
+    if let Ok(secret) = searched(&request.query).parse::<Secret>() {
+        // The address keeps the prefix alone, which finds the token.
+        let prefix = secret.prefix().to_string();
+        return Ok(go(&format!("{base}?{}", query([("q", prefix.as_str())]))));
+    }
     let asked = asked(&request.query);
     let credential = request.credential();
     let tokens = site.authority.tokens();
