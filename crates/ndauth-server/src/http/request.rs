@@ -111,6 +111,13 @@ impl VisitorRequest {
         }
     }
 
+    /// Returns the handle of the person whose cookie this is, even if the session is over. Empty if nobody knows.
+    pub(super) async fn person(&self, site: &Site) -> Result<String, PageError> {
+        let Some(cookie) = &self.cookie else { return Ok(String::new()) };
+        let handle = site.authority.logins().handle_of_cookie(cookie).await?;
+        Ok(handle.map_or_else(String::new, |handle| handle.to_string()))
+    }
+
     /// Returns the visit of the cookie's session, if it is still valid.
     pub(super) async fn visit(&self, site: &Site) -> Result<Option<(Secret, Visit)>, PageError> {
         let visit = self.open_visit(site).await?.map(OpenVisit::close);
