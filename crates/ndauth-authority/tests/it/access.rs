@@ -280,6 +280,13 @@ async fn call_about(
             let name = "victim".parse().expect("a name");
             admitted_if_unfit(authority.operator().rotate_service(caller, &name, Duration::ZERO).await)
         }
+        // A password that is too short: a caller that learns this was admitted.
+        Operation::SetPassword => {
+            match authority.logins().set_password(caller, "short", &Visitor::default()).await {
+                Err(AuthorityError::Invalid { field: "password", .. }) => Ok(()),
+                other => other.map(drop),
+            }
+        }
         Operation::ListSessions => authority.logins().list_my_sessions(caller).await.map(drop),
         Operation::RevokeSessions => {
             // A session that does not exist: a caller that learns this was admitted.

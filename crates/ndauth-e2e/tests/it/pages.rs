@@ -22,9 +22,13 @@ const PASSWORD: &str = "a walk in the woods";
 /// The limit for a page with all that it loads, in bytes.
 const LARGEST: u64 = 60 * 1024;
 
-/// Returns the folder in which pages are kept that have a fault.
+/// Returns an empty folder in which a script keeps pages, and pictures of those with a fault.
 fn folder(name: &str) -> PathBuf {
-    root().join("target/pages").join(name)
+    let folder = root().join("target/pages").join(name);
+    if folder.exists() {
+        std::fs::remove_dir_all(&folder).expect("removed");
+    }
+    folder
 }
 
 /// Panics with the faults that a script reports.

@@ -91,30 +91,32 @@ def another_site_cannot_change_anything(person):
         ("/me/password", {"password": "chosen by another", "password_again": "chosen by another"}),
     ]:
         post_from_elsewhere(person, action, **fields)
-    assert at.allows(secret, "acme", "rw"), "the token works on, and the org is not frozen"
+    assert at.allows(secret, "acme", "RW"), "the token works on, and the org is not frozen"
     assert "by-another-site" not in person.open("/tokens?show=all"), person.text()
 
 
 HOSTILE = (
-    "<script>document.title='run'</script>\"><img src=x onerror=\"document.title='run'\">' &lt;b&gt; \u202egnp.exe"
+    "<script>document.title='run'</script>\"><img src=x onerror=\"document.title='run'\">' &lt;b&gt; שלום"
 )
 
 
-def descriptions_are_texts(person):
+def descriptions_and_clients_are_texts(person):
     at = person.installation
     admin = at.account(acme="ADMIN")
     person.join(admin)
-    person.create_token("hostile", scope="RW", description=HOSTILE)
+    secret = person.create_token("hostile", scope="RW", description=HOSTILE)
+    assert at.allows(secret, "acme", client=HOSTILE)
     person.token("hostile")
-    person.submit("/describe", description=HOSTILE + "x" * 200)
+    person.submit("/describe", description=HOSTILE + "x" * 60)
     page = person.path().split("?")[0]
-    for path in [page, "/tokens?show=all", f"{page}/explain", "/orgs/acme/personal-tokens"]:
+    person.shows_soon(page, "onerror")
+    for path in [page, "/tokens?show=all", f"{page}/explain"]:
         person.open(path)
         assert person.driver.title != "run" and not person.browser.all("main script, main img"), path
         person.browser.screen(320)
         assert person.browser.overflow() <= 0, f"{path} is too wide: {person.browser.overflow()}"
         person.browser.screen()
-    expect_text(person.open(page), "<script>", "x" * 200)
+    expect_text(person.open(page), "<script>", "x" * 60)
 
 
 def queries_are_texts(person):

@@ -15,8 +15,8 @@ def needs_scripts(scene):
 @needs_scripts
 def a_secret_is_copied_by_its_button(person):
     person.join(person.installation.account(acme="RW"))
-    origin = person.url.rstrip("/")
-    person.browser.cdp("Browser.grantPermissions", origin=origin, permissions=["clipboardReadWrite"])
+    allowed = ["clipboardReadWrite", "clipboardSanitizedWrite"]
+    person.browser.cdp("Browser.grantPermissions", origin=person.url.rstrip("/"), permissions=allowed)
     secret = person.create_token("ci", scope="RW")
     person.named("button", "Copy").click()
     read = "navigator.clipboard.readText().then(arguments[0], error => arguments[0](String(error)))"

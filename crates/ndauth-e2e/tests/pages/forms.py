@@ -91,5 +91,7 @@ def sign_in_again(person):
 FORMS = [
     ("", [sign_in_refused, password_refused]),
     ("ada", [unknown_code, device_decision, device_authorized, device_denied]),
-    ("ada", [new_token_previewed, new_token_refused, created, rotated, org_token_created, sign_in_again]),
+    ("ada", [new_token_previewed, new_token_refused, created, rotated, org_token_created]),
+    ("ada", [policy_previewed, policy_refused, service_registered, account_invited, account_refused]),
+    ("ada", [sign_in_again]),
 ]

@@ -21,17 +21,24 @@ class Installation:
         assert ended["code"] == 0, f"{words}: {ended}"
         return ended["out"]
 
-    def ndcli(self, words, secret, stdin=""):
-        """Runs `ndcli` with a secret. Returns its exit code and its output."""
-        ended = self.ask("ndcli", words=words, secret=secret, stdin=stdin)
-        return ended["code"], ended["out"] + ended["err"]
+    def api(self, request, secret, body=None):
+        """Calls the HTTP API with a secret. Returns the status and the body of the response."""
+        more = {} if body is None else {"body": body}
+        answered = self.ask("api", request=request, secret=secret, **more)
+        return answered["status"], answered["body"]
 
-    def allows(self, secret, org, access="ro"):
+    def allows(self, secret, org, access="RO", client="a service's client"):
         """Asks as a service whether a secret may do something, which confirms a pending one."""
-        words = ["validate", "--secret-stdin", "--org", org, "--access", access]
-        code, said = self.ndcli(words, self.facts["service"], stdin=secret)
-        assert code in (0, 1), said
-        return code == 0
+        question = {"secret": secret, "org": org, "required_access": access, "client": client}
+        status, verdict = self.api("POST /v1/secrets:validate", self.facts["service"], question)
+        assert status == 200, verdict
+        return "allowed" in verdict
+
+    def knows(self, secret):
+        """Returns true if a secret authenticates its holder."""
+        status, answer = self.api("GET /v1/whoami", secret)
+        assert status in (200, 401), answer
+        return status == 200
 
     def sql(self, statement):
         """Changes the database behind the server's back."""

@@ -57,12 +57,12 @@ def a_membership_is_offered_accepted_changed_and_removed(person):
     expect_text(person.text(), "globex")
     expect_text(person.open("/offers/globex"), "everywhere", "RW", admin)
     person.submit("/offers/globex/accept")
-    assert person.status() and at.allows(secret, "globex", "rw"), person.text()
+    assert person.status() and at.allows(secret, "globex", "RW"), person.text()
     person.sign_out()
     person.sign_in(admin)
     person.open(f"/orgs/globex?member={friend}")
     person.submit(f"/members/{friend}/role", role="RO")
-    assert person.status() and not at.allows(secret, "globex", "rw") and at.allows(secret, "globex")
+    assert person.status() and not at.allows(secret, "globex", "RW") and at.allows(secret, "globex")
     person.open(f"/orgs/globex?member={friend}")
     person.submit(f"/members/{friend}/remove")
     assert person.status() and not at.allows(secret, "globex"), person.text()
@@ -90,9 +90,9 @@ def an_org_is_frozen_and_unfrozen(person):
     secret = person.create_token("ci", scope="RW", orgs="all")
     person.open("/orgs/frozen")
     person.submit("/freeze")
-    assert person.status() and not at.allows(secret, "frozen", "rw"), person.text()
+    assert person.status() and not at.allows(secret, "frozen", "RW"), person.text()
     person.submit("/unfreeze")
-    assert person.status() and at.allows(secret, "frozen", "rw"), person.text()
+    assert person.status() and at.allows(secret, "frozen", "RW"), person.text()
 
 
 def an_admin_suspends_a_member_s_token(person):

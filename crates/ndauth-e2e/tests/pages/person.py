@@ -34,11 +34,13 @@ class Person:
         """Signs in by the form of the page, whichever it is."""
         password = self.installation.facts["password"]
         if self.has_form("/sign-in/again"):
-            fields = self.browser.all("form[action$='/sign-in/again'] [name=name]:not([type=hidden]):not([readonly])")
-            named = {"name": handle} if fields else {}
-            self.submit("/sign-in/again", password=password, **named)
+            self.submit("/sign-in/again", sign_in_name=handle, sign_in_password=password)
         else:
             self.submit("/sign-in", name=handle, password=password)
+
+    def prove_again(self, password):
+        """Types the password again in mid-act."""
+        self.submit("/sign-in/again", sign_in_password=password)
 
     def join(self, handle):
         """Accepts an invitation, which signs in."""
@@ -167,12 +169,12 @@ class Person:
 
     def form(self, action):
         """Returns the form that is sent to a path, which may be given by its end."""
-        forms = [form for form in self.browser.all("form") if self.action(form).endswith(action)]
+        forms = [form for form in self.browser.all("form[method=post]") if self.action(form).endswith(action)]
         assert forms, f"there is no form for {action} on the page:\n{self.text()}"
         return forms[0]
 
     def has_form(self, action):
-        return any(self.action(form).endswith(action) for form in self.browser.all("form"))
+        return any(self.action(form).endswith(action) for form in self.browser.all("form[method=post]"))
 
     def action(self, form):
         return urllib.parse.urlsplit(form.get_attribute("action")).path

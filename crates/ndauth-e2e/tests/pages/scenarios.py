@@ -7,6 +7,7 @@ import traceback
 import attacks
 import comforts
 import encrypted
+import operators
 import orgs
 import sessions
 import tokens
@@ -23,8 +24,10 @@ PLAYS = {
         sessions.a_page_is_gone_after_signing_out,
         sessions.signing_out_in_one_tab_signs_out_the_other,
         sessions.an_ended_session_keeps_what_was_typed,
-        sessions.somebody_else_does_not_continue_the_form,
         sessions.an_endless_token_needs_a_recent_login,
+        sessions.a_session_is_ended_from_another_browser,
+        sessions.all_sessions_are_ended_at_once,
+        sessions.a_password_is_changed,
         tokens.a_token_lives_from_its_creation_to_its_end,
         tokens.a_rotation_can_be_dropped,
         tokens.a_secret_is_shown_once,
@@ -35,7 +38,17 @@ PLAYS = {
         tokens.an_error_keeps_what_was_typed,
         tokens.another_tab_revokes_first,
         orgs.an_org_has_tokens_of_its_own,
-        attacks.descriptions_are_texts,
+        orgs.a_member_neither_sees_nor_does_what_admins_do,
+        orgs.a_stranger_learns_nothing_of_an_org,
+        orgs.a_membership_is_offered_accepted_changed_and_removed,
+        orgs.a_policy_is_tried_before_it_is_set,
+        orgs.an_org_is_frozen_and_unfrozen,
+        orgs.an_admin_suspends_a_member_s_token,
+        operators.an_operator_makes_an_account_that_its_person_takes_over,
+        operators.an_operator_makes_orgs_and_services,
+        operators.nobody_else_sees_the_operator_s_pages,
+        attacks.another_site_cannot_change_anything,
+        attacks.descriptions_and_clients_are_texts,
         attacks.queries_are_texts,
         comforts.a_secret_is_copied_by_its_button,
         comforts.the_preview_follows_the_form,

@@ -1,6 +1,7 @@
 """Visits every page of an installation, and checks each. With a folder, also draws them."""
 
 import pathlib
+import traceback
 
 from checks import Checks, file_name
 from chromium import chromium
@@ -23,8 +24,12 @@ def main():
         for who, forms in FORMS:
             person = visitor(who, browser, at)
             for form in forms:
-                form(person)
-                look(form.__name__.replace("_", " "), person.code(), person, checks)
+                name = form.__name__.replace("_", " ")
+                try:
+                    form(person)
+                    look(name, person.code(), person, checks)
+                except Exception:
+                    checks.faults[name] = [f"{traceback.format_exc()}\n{person.text()}"]
     checks.validate()
     at.report(faults=checks.faults, bytes=checks.bytes)
 

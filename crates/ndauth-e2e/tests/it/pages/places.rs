@@ -46,6 +46,7 @@ pub(super) const PLACES: &[Place] = &[
     place("/signed-out", "", "signed out", "/signed-out"),
     place("/oauth2/authorize", "ada", "consent", CONSENT),
     place("/device", "ada", "device", "/device"),
+    place("/me", "ada", "me", "/me"),
     place("/tokens", "ada", "tokens", "/tokens"),
     place("/tokens", "ada", "all tokens by last use", "/tokens?show=all&sort=used&reverse=true"),
     place("/tokens", "ada", "no token found", "/tokens?q=nothing-like-this"),
@@ -74,7 +75,16 @@ pub(super) const PLACES: &[Place] = &[
     place("/orgs/{org}/policy", "ada", "policy", "/orgs/acme/policy"),
     place("/offers/{org}", "ada", "offer", "/offers/globex"),
     refused("/offers/{org}", "ada", "no such offer", "/offers/labs", 404),
+    place("/operator", "ada", "operator", "/operator"),
+    place("/operator/accounts", "ada", "accounts", "/operator/accounts"),
+    place("/operator/accounts", "ada", "account", "/operator/accounts?account=ben"),
+    place("/operator/accounts", "ada", "account never signed in", "/operator/accounts?account=fay"),
+    place("/operator/accounts", "ada", "disabled account", "/operator/accounts?account=emil"),
+    place("/operator/accounts", "ada", "no account found", "/operator/accounts?q=nobody"),
+    place("/operator/orgs", "ada", "all orgs", "/operator/orgs"),
+    place("/operator/services", "ada", "services", "/operator/services"),
     place("/tokens", "dora", "first visit", "/tokens"),
+    refused("/operator", "dora", "refused operator", "/operator", 403),
     refused("/orgs/{org}/tokens", "dora", "refused page", "/orgs/acme/tokens", 403),
     place("/orgs", "dora", "orgs of a plain member", "/orgs"),
     place("/orgs/{org}", "dora", "org of a plain member", "/orgs/acme"),
@@ -85,8 +95,8 @@ pub(super) const PLACES: &[Place] = &[
 
 /// Returns true if a path of the access table is for programs, or leads on to another page.
 pub(super) fn is_no_page(path: &str) -> bool {
-    ["/.well-known/", "/assets/", "/edge/"].iter().any(|start| path.starts_with(start))
-        || path == "/openapi.json"
+    let starts = ["/.well-known/", "/assets/", "/edge/"];
+    starts.iter().any(|start| path.starts_with(start)) || ["/", "/openapi.json"].contains(&path)
 }
 
 /// Returns the visitors, each with the places to visit.

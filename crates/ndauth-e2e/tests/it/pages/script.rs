@@ -9,9 +9,9 @@ use ndauth_store::{Clock, Store};
 use serde_json::{Value, json};
 
 use super::PASSWORD;
-use crate::api::send;
+use crate::api::{ask, send};
 use crate::documents::root;
-use crate::installation::{Ended, Installation, KillOnDrop, Running, test_path};
+use crate::installation::{Installation, KillOnDrop, Running, test_path};
 
 /// Returns the folder for pictures of the pages, if somebody wants them.
 #[expect(clippy::disallowed_methods, reason = "`cargo xtask screenshots` names the folder")]
@@ -43,11 +43,10 @@ pub(super) async fn play(at: &Installation, server: &Running, script: &str, mut 
 async fn answer(at: &Installation, server: &Running, question: &Value) -> Value {
     let text = |name: &str| question[name].as_str().expect("a text");
     match text("ask") {
-        "admin" => ended(&at.admin(text("words"))),
-        "ndcli" => {
-            let words = question["words"].as_array().expect("words").iter();
-            let words: Vec<&str> = words.map(|word| word.as_str().expect("a word")).collect();
-            ended(&at.ndcli_with(server, &[("NDCLI_TOKEN", text("secret"))], &words, text("stdin")))
+        "admin" => admin(at, text("words")),
+        "api" => {
+            let answered = ask(server, text("request"), Some(text("secret")), question.get("body"));
+            json!({ "status": answered.status, "body": answered.json() })
         }
         "sql" => {
             let store = Store::connect(&at.scratch.url, Clock::Database).await.expect("connected");
@@ -72,6 +71,7 @@ fn device_code(server: &Running) -> String {
     answered.json()["user_code"].as_str().expect("a code").to_owned()
 }
 
-fn ended(ended: &Ended) -> Value {
+fn admin(at: &Installation, words: &str) -> Value {
+    let ended = at.admin(words);
     json!({ "out": ended.out.trim_end(), "err": ended.err, "code": ended.code })
 }

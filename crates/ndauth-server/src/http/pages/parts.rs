@@ -108,17 +108,17 @@ impl Instant {
 
     /// Returns an instant by its minute.
     pub(super) fn at(at: Timestamp) -> Instant {
-        Instant { machine: at.to_string(), text: at.minute(), is_exact: true }
+        Instant { machine: machine(at), text: at.minute(), is_exact: true }
     }
 
     /// Returns an instant by its day.
     pub(super) fn day(at: Timestamp) -> Instant {
-        Instant { machine: at.to_string(), text: at.date(), is_exact: true }
+        Instant { machine: machine(at), text: at.date(), is_exact: true }
     }
 
     /// Returns a past instant by its age.
     pub(super) fn ago(at: Timestamp, now: Timestamp) -> Instant {
-        Instant { machine: at.to_string(), text: age(at, now), is_exact: false }
+        Instant { machine: machine(at), text: age(at, now), is_exact: false }
     }
 
     /// Returns the minute of an end, or `never`.
@@ -128,6 +128,12 @@ impl Instant {
             Expiry::Never => Instant::word("never"),
         }
     }
+}
+
+/// Returns an instant as HTML states it: a fraction of a second has three digits at most.
+fn machine(at: Timestamp) -> String {
+    let time = at.to_utc().time();
+    format!("{}T{:02}:{:02}:{:02}Z", at.date(), time.hour(), time.minute(), time.second())
 }
 
 impl Badge {

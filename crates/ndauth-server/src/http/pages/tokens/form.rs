@@ -35,13 +35,12 @@ const PERSONAL: &str = "90d";
 const ORG: &str = "24h";
 
 impl TypedToken {
-    /// Returns an empty form.
+    /// Returns an empty form. An org's token always names its permissions.
     pub(super) fn new(whose: &Whose) -> TypedToken {
         let is_org = matches!(whose, Whose::Org(_));
         TypedToken {
             name: String::new(),
             description: String::new(),
-            // An org's token names its permissions.
             scope: if is_org { NAMED } else { "RW" }.to_owned(),
             permissions: Vec::new(),
             more_permissions: String::new(),
@@ -55,7 +54,7 @@ impl TypedToken {
         }
     }
 
-    /// Returns what a form sent. All orgs are meant only if it says so.
+    /// Returns what a form sent.
     pub(super) fn read(form: &Fields) -> TypedToken {
         let text = |name: &str| form.text(name).trim().to_owned();
         TypedToken {
@@ -64,7 +63,7 @@ impl TypedToken {
             scope: text("scope"),
             permissions: form.all("permission").map(str::to_owned).collect(),
             more_permissions: text("grants"),
-            some_orgs: form.get("orgs") != Some("all"),
+            some_orgs: form.get("orgs") == Some("only"),
             orgs: form.all("org").map(str::to_owned).collect(),
             expiry: Some(text("expiry_other"))
                 .filter(|text| !text.is_empty())

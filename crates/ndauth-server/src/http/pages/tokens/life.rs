@@ -60,11 +60,7 @@ pub(super) fn life(token: &TokenShown, now: Timestamp) -> LifeLine {
     let told: Vec<String> = marks
         .iter()
         .filter(|mark| mark.kind != "now")
-        .map(|mark| format!("{} {}", mark.word, mark.instant.text))
+        .map(|mark| format!("{} {}", mark.word.to_lowercase(), mark.instant.text))
         .collect();
-    LifeLine {
-        title: format!("The life of {}: {}", token.name, told.join(", ").to_lowercase()),
-        spans,
-        marks,
-    }
+    LifeLine { title: format!("The life of {}: {}", token.name, told.join(", ")), spans, marks }
 }

@@ -164,7 +164,7 @@ pub(super) async fn show(State(site): State<Arc<Site>>, request: PageRequest) ->
             "Tokens of the org itself. They act for the org, and outlive the people who made them."
                 .to_owned(),
             slug.to_string(),
-            format!("ndcli token create --name github-ci --scope read:assets --org {slug}"),
+            format!("ndcli token create --org {slug} --name github-ci --scope read:assets"),
         ),
         _ => (
             "Tokens".to_owned(),
@@ -288,7 +288,7 @@ fn columns(base: &str, asked: &TokenQuery, fields: &Fields, is_org: bool) -> Vec
     let mut columns = vec![
         column("Name", Some(("name", TokenOrder::Name))),
         column("Status", None),
-        column("May", None),
+        column("Scope", None),
         column("Orgs", None),
         column("Expires", Some(("expires", TokenOrder::End))),
         column("Last used", Some(("used", TokenOrder::Use))),
@@ -304,7 +304,7 @@ fn pager(base: &str, fields: &Fields, count: usize, is_first: bool, next: String
         format!("{base}?{}", query(link))
     };
     Pager {
-        text: format!("{count} {} on this page", if count == 1 { "token" } else { "tokens" }),
+        text: format!("{count} {}", if count == 1 { "token" } else { "tokens" }),
         first: if is_first { String::new() } else { link(None) },
         next: if next.is_empty() { String::new() } else { link(Some(&next)) },
     }

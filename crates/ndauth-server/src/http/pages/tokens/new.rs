@@ -15,7 +15,7 @@ use ndauth_proto::refusal_to_proto;
 use ndauth_terminal::who_can_change;
 
 use super::created::{MintedSecret, show_secret};
-use super::form::{NAMED, TypedToken};
+use super::form::TypedToken;
 use super::place::{place, tokens_path};
 use crate::http::layout::page;
 use crate::http::pages::browser::{PagePath as _, PageRequest, Submission};
@@ -214,7 +214,11 @@ async fn shown(
     let form = form(typed, state.error.as_ref(), &catalogue, &orgs, is_org, request.visit.now);
     let shown = NewTokenPage {
         frame,
-        lead: "It never does more than you may do, and nothing of it can be widened later.",
+        lead: if is_org {
+            "It acts for the org, and nothing of it can be widened later."
+        } else {
+            "It never does more than you may do, and nothing of it can be widened later."
+        },
         base: tokens_path(whose),
         back_text,
         is_prefilled: state.is_prefilled,
@@ -242,22 +246,30 @@ fn form(
         ..Choice::new(value, label, is_chosen)
     };
     let groups = groups(typed, catalogue);
-    let mut scopes = vec![
-        note("RW", "RW", "List, query and change.", typed.scope == "RW"),
-        note("RO", "RO", "List and query.", typed.scope == "RO"),
-        note(NAMED, "Named permissions", "Only those that you choose.", typed.scope == NAMED),
-    ];
-    scopes.retain(|scope| !is_org || scope.value == NAMED);
+    let listed: Vec<&str> =
+        groups.iter().flat_map(|group| &group.choices).map(|choice| choice.value.as_str()).collect();
+    // A link may name permissions that no box stands for: they are shown too.
+    let unlisted = typed.permissions.iter().map(String::as_str).filter(|name| !listed.contains(name));
+    let more = Some(typed.more_permissions.as_str()).filter(|text| !text.is_empty());
+    let more_permissions = more.into_iter().chain(unlisted).collect::<Vec<_>>().join("\n");
     let is_preset = EXPIRIES.iter().any(|(value, _)| *value == typed.expiry);
     TokenForm {
         name: typed.name.clone(),
         name_error: wrong("name"),
         description: typed.description.clone(),
         description_error: wrong("description"),
-        scopes,
+        scopes: if is_org {
+            vec![note("named", "Named permissions", "An org's token has only those that you choose.", true)]
+        } else {
+            vec![
+                note("RW", "RW", "List, query and change.", typed.scope == "RW"),
+                note("RO", "RO", "List and query.", typed.scope == "RO"),
+                note("named", "Named permissions", "Only those that you choose.", typed.scope == "named"),
+            ]
+        },
         scope_error: wrong("scope"),
-        grants: unlisted(typed, &groups),
         groups,
+        grants: more_permissions,
         grants_error: wrong("permission"),
         reaches: vec![
             note("all", "All orgs", "Those of which you are a member at the time.", !typed.some_orgs),
@@ -265,7 +277,11 @@ fn form(
         ],
         orgs: orgs.iter().map(|org| org_choice(typed, org, now)).collect(),
         orgs_error: wrong("orgs"),
-        expiries: Choice::of(&EXPIRIES, if is_preset { &typed.expiry } else { "" }),
+        // An org's token always expires.
+        expiries: Choice::of(&EXPIRIES, if is_preset { &typed.expiry } else { "" })
+            .into_iter()
+            .filter(|choice| !is_org || choice.value != "never")
+            .collect(),
         expiry_hint: expiry_hint(orgs, is_org, now),
         expiry_error: if is_preset { wrong("expiry") } else { String::new() },
         expiry_other: if is_preset { String::new() } else { typed.expiry.clone() },
@@ -307,15 +323,6 @@ fn groups(typed: &TypedToken, catalogue: &Catalogue) -> Vec<PermissionGroup> {
         group.choices.push(choice);
     }
     groups
-}
-
-/// Returns the permissions that no checkbox shows, one on a line.
-fn unlisted(typed: &TypedToken, groups: &[PermissionGroup]) -> String {
-    let is_listed =
-        |text: &str| groups.iter().flat_map(|group| &group.choices).any(|choice| choice.value == text);
-    let more = Some(typed.more_permissions.as_str()).filter(|text| !text.is_empty());
-    let rest = typed.permissions.iter().map(String::as_str).filter(|text| !is_listed(text));
-    more.into_iter().chain(rest).collect::<Vec<_>>().join("\n")
 }
 
 fn org_choice(typed: &TypedToken, mine: &MyOrg, now: Timestamp) -> Choice {
