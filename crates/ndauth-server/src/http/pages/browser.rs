@@ -199,15 +199,8 @@ impl Submission {
         let person = &self.request.person(site).await?;
         let to = self.request.place();
         let fields = of_the_act(&self.form);
-        let shown = SignInAgainPage {
-            reason: reason(handle),
-            to,
-            handle,
-            person,
-            name: person,
-            wrong: "",
-            fields,
-        };
+        let shown =
+            SignInAgainPage { reason: reason(handle), to, handle, person, name: person, wrong: "", fields };
         Ok(page(StatusCode::FORBIDDEN, &shown))
     }
 }
