@@ -59,6 +59,11 @@ impl VisitorRequest {
         Fields::read(self.uri.query().unwrap_or_default().as_bytes())
     }
 
+    /// Returns false if the browser states that no page of this server led here.
+    pub(super) fn is_from_here(&self) -> bool {
+        self.headers.get("sec-fetch-site").is_none_or(|site| site == "same-origin")
+    }
+
     /// Returns the path, with the query.
     pub(super) fn place(&self) -> &str {
         self.uri.path_and_query().map_or("/", |place| place.as_str())

@@ -74,6 +74,8 @@ impl FromRequest<Arc<Site>> for PageRequest {
         };
         let query = request.raw_query();
         query.check_but(&REPEATABLE).map_err(|why| PageError::from(why).into_response())?;
+        // A link from elsewhere does not tell what was done here.
+        let query = if request.is_from_here() { query } else { query.without("done") };
         Ok(PageRequest { visit, query, request })
     }
 }
