@@ -17,7 +17,8 @@ pub(crate) fn cursor(text: &str) -> Option<Cursor> {
     let key = match rest.chars().next() {
         None => Key::Micros(0),
         Some('@') => Key::Micros(rest[1..].parse().ok()?),
-        Some(':') => Key::Text(rest[1..].to_owned()),
+        // No name has a NUL, and PostgreSQL refuses a query with one.
+        Some(':') => Key::Text(Some(&rest[1..]).filter(|text| !text.contains('\0'))?.to_owned()),
         Some(_) => return None,
     };
     Some(Cursor { key, id: id.parse().ok()? })

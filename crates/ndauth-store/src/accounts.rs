@@ -7,7 +7,7 @@ use sea_orm::ActiveValue::Set;
 use sea_orm::sea_query::{Expr, ExprTrait, Func};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 
-use crate::columns::Columns;
+use crate::columns::{Columns, comparable};
 use crate::error::unless_taken;
 use crate::{Read, StoreError, Taken, Write};
 use account::{ActiveModel, Column, Entity, Model};
@@ -63,7 +63,7 @@ impl Read {
         }
         if let Some(beginning) = begins_with {
             // Both columns hold lower case. `LIKE` would need escapes, and is not the same on both engines.
-            let beginning = beginning.to_lowercase();
+            let beginning = comparable(beginning).to_lowercase();
             let length = i32::try_from(beginning.chars().count()).unwrap_or(i32::MAX);
             let first = |column: Column| {
                 Expr::from(Func::cust("substr").args([column.into_expr(), 1.into(), length.into()]))

@@ -104,6 +104,12 @@ impl Ids {
     }
 }
 
+/// Returns a text that was typed, to compare a column with. No text of PostgreSQL has a NUL, so a query with one
+/// fails, as if the database were not available.
+pub(crate) fn comparable(text: &str) -> String {
+    text.replace('\0', "\u{FFFD}")
+}
+
 /// Selects the columns of a table under names with a prefix.
 pub(crate) fn with_prefix<S: EntityTrait, E: EntityTrait>(query: Select<S>, prefix: &str) -> Select<S> {
     E::Column::iter().fold(query, |query, column| {

@@ -100,8 +100,8 @@ impl LoginWing<'_> {
         // A caller without a valid link learns no rule for passwords, and no password is hashed for it.
         let id = self.account_of_link(code).await?.id;
         let password: Password = password.parse().map_err(|why| AuthorityError::invalid("password", why))?;
-        let hashed = self.0.passwords.hash(&password, network(visitor.address)).await?;
         self.count_login(id).await?;
+        let hashed = self.0.passwords.hash(&password, network(visitor.address)).await?;
         self.set_invited_password(code, &hashed).await?;
         let signed_in = change_without_caller(self.0, Operation::SignIn, |callerless| async move {
             let account = callerless.account(id).await?.ok_or(AuthorityError::LinkSpent)?;
@@ -110,7 +110,8 @@ impl LoginWing<'_> {
         self.signed_in(signed_in.await?, None).await
     }
 
-    /// Sets the password of the caller's account. All of its sessions end, and one begins in the caller's browser.
+    /// Sets the password of the caller's account. All of its sessions and links end, and one session begins in the
+    /// caller's browser.
     pub async fn set_password(
         self,
         credential: &Credential,
@@ -122,12 +123,14 @@ impl LoginWing<'_> {
         let id = by.session()?.0.id;
         drop((read, by));
         let password: Password = password.parse().map_err(|why| AuthorityError::invalid("password", why))?;
-        let hashed = &self.0.passwords.hash(&password, network(visitor.address)).await?;
         self.count_login(id).await?;
+        let hashed = &self.0.passwords.hash(&password, network(visitor.address)).await?;
         change(self.0, credential, Operation::SetPassword, &Whose::Mine, |changing| async move {
             let account = changing.by.session()?.0.id;
             changing.set_password(account, hashed).await?;
             changing.end_sessions(account).await?;
+            changing.end_tickets(TicketKind::Invitation, account).await?;
+            changing.end_tickets(TicketKind::SignIn, account).await?;
             Ok::<_, AuthorityError>(changing.done(Change::PasswordSet { account }, Personal::new(), ()))
         })
         .await?;

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use ndauth_core::{
-    AccountId, Actor, Change, DisplayName, Expiry, Lifetime, Personal, Secret, SecretId, SecretKind,
+    AccountId, Actor, Change, DisplayName, Expiry, Handle, Lifetime, Personal, Secret, SecretId, SecretKind,
     SecretPrefix, SecretRecord, Session, SessionId, Timestamp,
 };
 use ndauth_store::{Family, Read, SeenSession, StoreError, Write};
@@ -159,6 +159,13 @@ impl LoginWing<'_> {
             }
             Caller::Console | Caller::Token { .. } | Caller::Service { .. } => Err(by.refused()),
         }
+    }
+
+    /// Returns the handle of the account that a browser's cookie is of, even if its session has ended.
+    pub async fn handle_of_cookie(self, cookie: &Secret) -> Result<Option<Handle>, AuthorityError> {
+        let read = self.0.store.read().await?;
+        let Some(session) = find_session_of(&read, cookie).await? else { return Ok(None) };
+        Ok(read.find_account(session.account).await?.map(|account| account.handle))
     }
 
     /// Ends the session of a browser's cookie, if it lives.

@@ -76,6 +76,12 @@ impl Fields {
         self.fields.iter().map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
+    /// Returns the fields but for those of a name.
+    pub(super) fn without(self, name: &str) -> Fields {
+        let Fields { fields, more } = self;
+        Fields { fields: fields.into_iter().filter(|(named, _)| named != name).collect(), more }
+    }
+
     /// Returns the value of a field, or an empty text.
     pub(super) fn text(&self, name: &str) -> &str {
         self.get(name).unwrap_or_default()

@@ -59,6 +59,11 @@ impl VisitorRequest {
         Fields::read(self.uri.query().unwrap_or_default().as_bytes())
     }
 
+    /// Returns false if the browser states that no page of this server led here.
+    pub(super) fn is_from_here(&self) -> bool {
+        self.headers.get("sec-fetch-site").is_none_or(|site| site == "same-origin")
+    }
+
     /// Returns the path, with the query.
     pub(super) fn place(&self) -> &str {
         self.uri.path_and_query().map_or("/", |place| place.as_str())
@@ -109,6 +114,13 @@ impl VisitorRequest {
             Err(error) if is_over(&error) => Ok(None),
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// Returns the handle of the person whose cookie this is, even if the session is over. Empty if nobody knows.
+    pub(super) async fn person(&self, site: &Site) -> Result<String, PageError> {
+        let Some(cookie) = &self.cookie else { return Ok(String::new()) };
+        let handle = site.authority.logins().handle_of_cookie(cookie).await?;
+        Ok(handle.map_or_else(String::new, |handle| handle.to_string()))
     }
 
     /// Returns the visit of the cookie's session, if it is still valid.

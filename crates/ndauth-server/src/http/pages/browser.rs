@@ -15,7 +15,7 @@ use ndauth_authority::{AuthorityError, Credential, OpenVisit, Visitor, Whose};
 use ndauth_core::{Class, OrgSlug, TokenId};
 
 use crate::http::fields::{Fields, InvalidFields};
-use crate::http::layout::{go, page};
+use crate::http::layout::{go, go_with, page};
 use crate::http::links::{after_sign_in, sign_in};
 use crate::http::problem::{PageError, PageResult, retry_after};
 use crate::http::request::VisitorRequest;
@@ -40,6 +40,7 @@ const REPEATABLE: [&str; 4] = ["permission", "org", "network", "service"];
 /// The fields of the page that asks for a login in mid-act. The others are those of the act.
 const AGAIN_FOR: &str = "sign_in_for";
 const AGAIN_NAME: &str = "sign_in_name";
+const AGAIN_PERSON: &str = "sign_in_person";
 const AGAIN_PASSWORD: &str = "sign_in_password";
 
 /// The page that asks a person to prove who they are before an act, whose form it holds.
@@ -52,6 +53,8 @@ struct SignInAgainPage<'a> {
     to: &'a str,
     /// The handle of the person, whose session still lives. Empty if it is over.
     handle: &'a str,
+    /// The handle of the person whose form it is. Empty if nobody knows.
+    person: &'a str,
     /// The name that was typed.
     name: &'a str,
     wrong: &'a str,
@@ -71,6 +74,8 @@ impl FromRequest<Arc<Site>> for PageRequest {
         };
         let query = request.raw_query();
         query.check_but(&REPEATABLE).map_err(|why| PageError::from(why).into_response())?;
+        // A link from elsewhere does not tell what was done here.
+        let query = if request.is_from_here() { query } else { query.without("done") };
         Ok(PageRequest { visit, query, request })
     }
 }
@@ -164,7 +169,7 @@ impl Submission {
                 let Submission { form, request } = self;
                 Ok(Ok(PageRequest { visit: Arc::new(visit), query: form, request }))
             }
-            None => Ok(Err(self.sign_in_page(""))),
+            None => Ok(Err(self.sign_in_page(site).await?)),
         }
     }
 
@@ -186,48 +191,57 @@ impl Submission {
         if !over && !matches!(error, AuthorityError::LoginNotRecent { .. }) {
             return Ok(None);
         }
-        let visit = self.request.visit(site).await?;
-        let handle = visit.as_ref().map_or("", |(_, visit)| visit.account.handle.as_str());
-        Ok(Some(self.sign_in_page(handle)))
+        Ok(Some(self.sign_in_page(site).await?))
     }
 
-    /// Returns the page that asks for a login, and holds the form. The handle is empty if the session is over.
-    fn sign_in_page(&self, handle: &str) -> Response {
+    /// Returns the page that asks for a login, and holds the form.
+    async fn sign_in_page(&self, site: &Site) -> PageResult {
+        let visit = self.request.visit(site).await?;
+        let handle = visit.as_ref().map_or("", |(_, visit)| visit.account.handle.as_str());
+        let person = &self.request.person(site).await?;
         let to = self.request.place();
-        let fields = self.form.iter().collect();
-        page(
-            StatusCode::FORBIDDEN,
-            &SignInAgainPage { reason: reason(handle), to, handle, name: "", wrong: "", fields },
-        )
+        let fields = of_the_act(&self.form);
+        let shown =
+            SignInAgainPage { reason: reason(handle), to, handle, person, name: person, wrong: "", fields };
+        Ok(page(StatusCode::FORBIDDEN, &shown))
     }
 }
 
-/// Signs a person in again in mid-act, and sends the act's form again.
+/// Signs a person in again in mid-act, and sends the act's form again. Another person begins anew.
 pub(super) async fn sign_in_again(State(site): State<Arc<Site>>, submission: Submission) -> PageResult {
     let Submission { form, request } = submission;
     let visit = request.visit(&site).await?;
     let handle = visit.as_ref().map_or("", |(_, visit)| visit.account.handle.as_str());
     let name = if handle.is_empty() { form.text(AGAIN_NAME).trim() } else { handle };
     let to = after_sign_in(form.text(AGAIN_FOR));
+    let person = form.text(AGAIN_PERSON);
     let before = request.cookie.as_ref();
     let tried = site.authority.logins().sign_in(name, form.text(AGAIN_PASSWORD), &request.visitor, before);
     match tried.await {
         Ok(signed_in) => {
             let cookie = site.set_cookie(Some(&signed_in.secret));
+            if signed_in.account.handle.as_str() != person {
+                return Ok(go_with("/", cookie));
+            }
             // The browser repeats the POST with the same body (RFC 9110, section 15.4.8).
             let head = [(LOCATION, location(to)), (SET_COOKIE, cookie)];
             Ok((StatusCode::TEMPORARY_REDIRECT, head).into_response())
         }
         Err(error @ (AuthorityError::SignInRefused | AuthorityError::TooManyTries { .. })) => {
             let failure = PageError::from(error);
-            let ours = [AGAIN_FOR, AGAIN_NAME, AGAIN_PASSWORD];
-            let fields = form.iter().filter(|(name, _)| !ours.contains(name)).collect();
+            let fields = of_the_act(&form);
             let reason = reason(handle);
-            let shown = SignInAgainPage { reason, to, handle, name, wrong: &failure.text, fields };
+            let shown = SignInAgainPage { reason, to, handle, person, name, wrong: &failure.text, fields };
             Ok(retry_after(page(failure.status, &shown), failure.retry))
         }
         Err(error) => Err(error.into()),
     }
+}
+
+/// Returns the fields of an act's form. The form that a browser sent again after a login has those of the login too.
+fn of_the_act(form: &Fields) -> Vec<(&str, &str)> {
+    let of_the_login = [AGAIN_FOR, AGAIN_NAME, AGAIN_PERSON, AGAIN_PASSWORD];
+    form.iter().filter(|(name, _)| !of_the_login.contains(name)).collect()
 }
 
 /// Returns the sentence that says why a login is needed. The handle is empty if the session is over.

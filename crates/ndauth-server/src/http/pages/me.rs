@@ -5,11 +5,13 @@ use std::sync::Arc;
 use askama::Template;
 use axum::extract::State;
 use axum::http::StatusCode;
+use axum::response::Response;
 use axum::routing::{get, post};
 use ndauth_authority::{AuthorityError, Changed, MySession, OfferShown, WhichSessions, Whose};
 use ndauth_core::{DisplayName, Timestamp};
 
 use crate::http::layout::{go, go_with, page};
+use crate::http::links::sign_in;
 use crate::http::pages::browser::{PagePath as _, PageRequest, Submission};
 use crate::http::pages::parts::{Badge, Fact, Frame, Instant, done_text};
 use crate::http::problem::{PageError, PageResult, sentence};
@@ -147,7 +149,12 @@ async fn set_password(State(site): State<Arc<Site>>, submission: Submission) -> 
             Err(AuthorityError::Invalid { field: "password", why }) => {
                 PasswordErrors { password: sentence(&why), again: String::new() }
             }
-            Err(error) => return submission.failed(&site, error).await,
+            Err(error) => {
+                return match submission.ask_again(&site, &error).await? {
+                    Some(_) => Ok(typed_after_login()),
+                    None => Err(error.into()),
+                };
+            }
         }
     } else {
         let again = "The two passwords are not the same. Type both again.".to_owned();
@@ -155,8 +162,13 @@ async fn set_password(State(site): State<Arc<Site>>, submission: Submission) -> 
     };
     match submission.view(&site).await? {
         Ok(request) => shown(&site, &request, errors, StatusCode::BAD_REQUEST).await,
-        Err(sign_in) => Ok::<_, PageError>(sign_in),
+        Err(_) => Ok::<_, PageError>(typed_after_login()),
     }
+}
+
+/// Leads to a login and back. No page holds a new password meanwhile, which another person might then send as theirs.
+fn typed_after_login() -> Response {
+    go(&sign_in("/me"))
 }
 
 impl OfferNote {

@@ -15,7 +15,7 @@ use crate::http::layout::{go, page};
 use crate::http::pages::browser::{PagePath as _, PageRequest, Submission};
 use crate::http::pages::once::{Command, OncePage};
 use crate::http::pages::parts::{
-    Badge, Choice, Fact, Frame, Instant, OVERLAPS, Pager, Tab, done_text, overlap,
+    Badge, Choice, Fact, Frame, Instant, OVERLAPS, Pager, Tab, done_text, overlap, words,
 };
 use crate::http::problem::{PageError, PageResult, sentence};
 use crate::http::site::Site;
@@ -170,7 +170,8 @@ impl TypedService {
     fn of(form: &Fields) -> TypedService {
         TypedService {
             name: form.text("name").trim().to_owned(),
-            some_orgs: form.get("orgs") == Some("only"),
+            // All orgs are meant only if the form says so.
+            some_orgs: form.get("orgs") != Some("all"),
             orgs: form.text("org").trim().to_owned(),
             states_address: form.get("states_address").is_some(),
             ..TypedService::default()
@@ -183,9 +184,7 @@ impl TypedService {
             self.name_error = sentence(&format!("the name {why}"));
         });
         let orgs = if self.some_orgs {
-            let slugs =
-                self.orgs.split(|c: char| c.is_whitespace() || c == ',').filter(|slug| !slug.is_empty());
-            match slugs.map(str::parse::<OrgSlug>).collect::<Result<Vec<_>, _>>() {
+            match words(&self.orgs).map(str::parse::<OrgSlug>).collect::<Result<Vec<_>, _>>() {
                 Ok(slugs) => Orgs::only(slugs).map_err(|_| "name an org, or choose all orgs".to_owned()),
                 Err(why) => Err(format!("a slug {why}")),
             }

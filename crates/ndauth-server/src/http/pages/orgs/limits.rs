@@ -46,7 +46,8 @@ impl TypedPolicy {
         }
     }
 
-    /// Returns what a form sent. A choice that is missing is the stricter one.
+    /// Returns what a form sent. Of two choices, the stricter one is meant unless the other is sent. A switch that is
+    /// not sent is off, as browsers send it.
     pub(super) fn read(form: &Fields) -> TypedPolicy {
         let text = |name: &str| form.text(name).trim().to_owned();
         let is_on = |name: &str| form.get(name).is_some();

@@ -2,6 +2,7 @@
 
 use ndauth_authority::{NewToken, Whose};
 use ndauth_core::{Actions, ExpiryChoice, Grant, Grants, Lifetime, Networks, Orgs, Permission, Services};
+use ndauth_terminal::instant;
 
 use crate::http::fields::Fields;
 use crate::http::pages::parts::{FieldError, words};
@@ -209,11 +210,12 @@ impl TypedToken {
     }
 }
 
-/// Parses an end: a preset, a duration, or an instant.
+/// Parses an end: a preset, a duration, an instant, or a day.
 fn choice(text: &str) -> Result<ExpiryChoice, ndauth_core::InvalidExpiry> {
     match text {
         "never" => Ok(ExpiryChoice::In(Lifetime::Endless)),
-        text => ExpiryChoice::parse_duration(text),
+        text => ExpiryChoice::parse_duration(text)
+            .or_else(|why| instant(text).map(ExpiryChoice::At).map_err(|_| why)),
     }
 }
 

@@ -7,13 +7,13 @@ use askama::Template;
 use axum::extract::State;
 use axum::http::StatusCode;
 use ndauth_authority::{MAX_LIVE_TOKENS, TokenCounts, TokenOrder, TokenQuery, Whose, token_search};
-use ndauth_core::{ExpiryChoice, Lifetime};
+use ndauth_core::{ExpiryChoice, Lifetime, Secret};
 
 use super::place::{place, tokens_path};
 use super::rows::{DONE, SOON, UNUSED, badges, last_used, named, shown};
 use crate::cursors::{cursor, page_token};
 use crate::http::fields::{Fields, query};
-use crate::http::layout::page;
+use crate::http::layout::{go, page};
 use crate::http::pages::browser::{PagePath as _, PageRequest};
 use crate::http::pages::org_tabs::org_tabs;
 use crate::http::pages::parts::{Badge, Choice, Frame, Instant, Pager, Tab, done_text};
@@ -107,6 +107,11 @@ const UNUSED_FOR: [(&str, &str); 4] =
 pub(super) async fn show(State(site): State<Arc<Site>>, request: PageRequest) -> PageResult {
     let whose = request.whose()?;
     let base = tokens_path(&whose);
+    if let Ok(secret) = searched(&request.query).parse::<Secret>() {
+        // The address keeps the prefix alone, which finds the token.
+        let prefix = secret.prefix().to_string();
+        return Ok(go(&format!("{base}?{}", query([("q", prefix.as_str())]))));
+    }
     let asked = asked(&request.query);
     let credential = request.credential();
     let tokens = site.authority.tokens();
@@ -205,11 +210,11 @@ fn asked(fields: &Fields) -> TokenQuery {
     };
     let order = ORDERS.iter().find(|(name, ..)| fields.get("sort") == Some(name));
     let order = order.map_or(TokenOrder::Made, |(.., order)| *order);
-    let search = fields.text("q").trim();
+    let search = searched(fields);
     TokenQuery {
         unused_for: span("unused_for"),
         ends_within: span("ends_within"),
-        search: (!search.is_empty() && search.len() <= LONGEST_SEARCH).then(|| token_search(search)),
+        search: (!search.is_empty()).then(|| token_search(search)),
         order,
         // The newest come first.
         reverse: (order == TokenOrder::Made) != fields.get("reverse").is_some(),
@@ -218,17 +223,23 @@ fn asked(fields: &Fields) -> TokenQuery {
     }
 }
 
+/// Returns the text to search for. Empty if there is none, or one that is too long.
+fn searched(fields: &Fields) -> &str {
+    Some(fields.text("q").trim()).filter(|text| text.len() <= LONGEST_SEARCH).unwrap_or_default()
+}
+
 impl FilterForm {
     fn of(fields: &Fields) -> FilterForm {
         let sorts: Vec<(&str, &str)> = ORDERS.iter().map(|(name, label, _)| (*name, *label)).collect();
-        let set = ["q", "show", "ends_within", "unused_for"];
+        let (q, set) = (searched(fields), ["show", "ends_within", "unused_for"]);
+        let is_set = |name: &str| fields.get(name).is_some_and(|value| value != "live");
         FilterForm {
-            q: fields.text("q").trim().to_owned(),
+            q: q.to_owned(),
             show: Choice::of(&SHOW, fields.get("show").unwrap_or("live")),
             sort: Choice::of(&sorts, fields.get("sort").unwrap_or("created")),
             ends_within: Choice::of(&ENDS, fields.text("ends_within")),
             unused_for: Choice::of(&UNUSED_FOR, fields.text("unused_for")),
-            is_set: set.iter().any(|name| fields.get(name).is_some_and(|value| value != "live")),
+            is_set: !q.is_empty() || set.into_iter().any(is_set),
         }
     }
 }
