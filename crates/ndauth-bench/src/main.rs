@@ -6,6 +6,7 @@ mod client;
 mod create;
 mod edges;
 mod json;
+mod pages;
 mod requests;
 mod revocation;
 mod scale;
@@ -48,11 +49,12 @@ struct BenchArguments {
 
 type Group = (&'static str, fn(&mut Bench) -> anyhow::Result<()>);
 
-const GROUPS: [Group; 8] = [
+const GROUPS: [Group; 9] = [
     ("start", start::measure),
     ("validate", validate::measure),
     ("json", json::measure),
     ("edges", edges::measure),
+    ("pages", pages::measure),
     ("revocation", revocation::measure),
     ("client", client::measure),
     ("create", create::measure),

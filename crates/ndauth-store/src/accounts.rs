@@ -34,8 +34,7 @@ impl TryFrom<Model> for Account {
 impl Read {
     /// Returns the account with this id.
     pub async fn find_account(&self, id: AccountId) -> Result<Option<Account>, StoreError> {
-        let row = Entity::find_by_id(id.uuid()).one(&self.transaction).await?;
-        row.map(Account::try_from).transpose()
+        Ok(self.accounts_by_id([id]).await?.remove(&id))
     }
 
     /// Returns the account with this handle.
@@ -85,12 +84,20 @@ impl Read {
         &self,
         ids: impl IntoIterator<Item = AccountId>,
     ) -> Result<BTreeMap<AccountId, Account>, StoreError> {
-        let ids: Vec<_> = ids.into_iter().map(AccountId::uuid).collect();
+        let ids: Vec<AccountId> = ids.into_iter().collect();
         let mut accounts = BTreeMap::new();
+        for id in &ids {
+            accounts.extend(self.recall(|seen| Some((*id, seen.accounts.get(id)?.clone()))));
+        }
+        let ids: Vec<_> =
+            ids.into_iter().filter(|id| !accounts.contains_key(id)).map(AccountId::uuid).collect();
         for ids in ids.chunks(1000) {
             let rows = Entity::find().filter(Column::Id.is_in(ids.to_vec())).all(&self.transaction).await?;
             for row in rows {
                 let account = Account::try_from(row)?;
+                self.remember(|seen| {
+                    seen.accounts.insert(account.id, account.clone());
+                });
                 accounts.insert(account.id, account);
             }
         }

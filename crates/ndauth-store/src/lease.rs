@@ -4,7 +4,7 @@
 //! timed out, or would not roll back is closed. A transaction begins with a statement that cannot become a
 //! savepoint, so a commit is final.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
 use futures_util::StreamExt;
@@ -36,6 +36,8 @@ pub(crate) struct Lease {
     without_timeout: AtomicBool,
     /// Set if its queries take one round trip each and are not prepared.
     simple: AtomicBool,
+    /// The number of statements that were sent.
+    statements: AtomicU32,
     within: Timeout,
 }
 
@@ -86,6 +88,7 @@ impl Lease {
             broken: AtomicBool::new(false),
             without_timeout: AtomicBool::new(false),
             simple: AtomicBool::new(false),
+            statements: AtomicU32::new(0),
             within,
         })
     }
@@ -208,7 +211,13 @@ impl Lease {
         rows.await.map_err(failed_query)
     }
 
+    /// Returns the number of statements that were sent, without those that begin and end a transaction.
+    pub(crate) fn statements(&self) -> u32 {
+        self.statements.load(Ordering::Relaxed)
+    }
+
     async fn hold(&self) -> Result<MutexGuard<'_, Option<Connection>>, DbErr> {
+        self.statements.fetch_add(1, Ordering::Relaxed);
         let held = self.connection.lock().await;
         if held.is_none() || self.broken.load(Ordering::Relaxed) { Err(gone()) } else { Ok(held) }
     }

@@ -17,6 +17,7 @@ mod notice;
 mod writing;
 
 mod lease;
+mod seen;
 
 mod columns;
 mod connect;
@@ -45,6 +46,7 @@ mod accounts;
 mod orgs;
 
 mod policies;
+mod restrictions;
 mod tickets;
 mod tokens;
 

@@ -79,24 +79,57 @@ fn role(row: &membership::Model) -> Result<Role, StoreError> {
 impl Read {
     /// Returns the org with this id, deleted or not.
     pub async fn find_org(&self, id: OrgId) -> Result<Option<Org>, StoreError> {
-        let row = org::Entity::find_by_id(id.uuid()).one(&self.transaction).await?;
-        row.map(Org::try_from).transpose()
+        Ok(self.orgs_by_id([id]).await?.remove(&id))
     }
 
     /// Returns the org with this slug, deleted or not: no slug is ever reused.
     pub async fn find_org_by_slug(&self, slug: &OrgSlug) -> Result<Option<Org>, StoreError> {
+        let known = self.recall(|seen| seen.orgs.values().find(|org| org.slug == *slug).cloned());
+        if known.is_some() {
+            return Ok(known);
+        }
         let row =
             org::Entity::find().filter(org::Column::Slug.eq(slug.as_str())).one(&self.transaction).await?;
-        row.map(Org::try_from).transpose()
+        let org = row.map(Org::try_from).transpose()?;
+        if let Some(org) = &org {
+            self.remember(|seen| {
+                seen.orgs.insert(org.id, org.clone());
+            });
+        }
+        Ok(org)
     }
 
     /// Returns an account's role in an org, or `None` if it is not a member now.
     pub async fn find_role(&self, account: AccountId, org: OrgId) -> Result<Option<Role>, StoreError> {
+        if let Some(known) = self.recall(|seen| seen.roles.get(&(account, org)).copied()) {
+            return Ok(known);
+        }
         let row = membership::Entity::find_by_id((account.uuid(), org.uuid()))
             .filter(membership::Column::RemovedAt.is_null())
             .one(&self.transaction)
             .await?;
-        row.as_ref().map(role).transpose()
+        let role = row.as_ref().map(role).transpose()?;
+        self.remember(|seen| {
+            seen.roles.insert((account, org), role);
+        });
+        Ok(role)
+    }
+
+    /// Returns the slugs of these orgs, deleted or not, and the instants before which their secrets are revoked.
+    pub(crate) async fn org_names(
+        &self,
+        ids: impl IntoIterator<Item = OrgId>,
+    ) -> Result<BTreeMap<OrgId, (OrgSlug, Timestamp)>, StoreError> {
+        let (mut names, mut unknown) = (BTreeMap::new(), Vec::new());
+        for id in ids {
+            match self.recall(|seen| seen.org_names.get(&id).cloned()) {
+                Some(name) => drop(names.insert(id, name)),
+                None => unknown.push(id),
+            }
+        }
+        let orgs = self.orgs_by_id(unknown).await?;
+        names.extend(orgs.into_iter().map(|(id, org)| (id, (org.slug, org.not_before))));
+        Ok(names)
     }
 
     /// Returns the account with this handle and its role in an org, if it is a member now. One statement
@@ -135,7 +168,11 @@ impl Read {
         for row in rows {
             let org = orgs.get(&OrgId::from_uuid(row.org_id)).filter(|org| org.deleted_at.is_none());
             if let Some(org) = org {
-                memberships.push(Membership { org: org.clone(), role: role(&row)? });
+                let role = role(&row)?;
+                self.remember(|seen| {
+                    seen.roles.insert((account, org.id), Some(role));
+                });
+                memberships.push(Membership { org: org.clone(), role });
             }
         }
         memberships.sort_by(|a, b| a.org.slug.cmp(&b.org.slug));
@@ -245,12 +282,25 @@ impl Read {
         &self,
         ids: impl IntoIterator<Item = OrgId>,
     ) -> Result<BTreeMap<OrgId, Org>, StoreError> {
-        let ids: Vec<_> = ids.into_iter().map(OrgId::uuid).collect();
-        if ids.is_empty() {
-            return Ok(BTreeMap::new());
+        let (mut orgs, mut unknown) = (BTreeMap::new(), Vec::new());
+        for id in ids {
+            match self.recall(|seen| seen.orgs.get(&id).cloned()) {
+                Some(org) => drop(orgs.insert(id, org)),
+                None => unknown.push(id.uuid()),
+            }
         }
-        let rows = org::Entity::find().filter(org::Column::Id.is_in(ids)).all(&self.transaction).await?;
-        rows.into_iter().map(|row| Org::try_from(row).map(|org| (org.id, org))).collect()
+        if unknown.is_empty() {
+            return Ok(orgs);
+        }
+        let rows = org::Entity::find().filter(org::Column::Id.is_in(unknown)).all(&self.transaction).await?;
+        for row in rows {
+            let org = Org::try_from(row)?;
+            self.remember(|seen| {
+                seen.orgs.insert(org.id, org.clone());
+            });
+            orgs.insert(org.id, org);
+        }
+        Ok(orgs)
     }
 }
 

@@ -18,9 +18,20 @@ impl Read {
         Ok(self.policies(&[org]).await?.remove(&org).unwrap_or_default())
     }
 
-    /// Returns the policies of these orgs, for the orgs that have any.
+    /// Returns the policies of these orgs. An org that has none may be left out.
     pub async fn policies(&self, orgs: &[OrgId]) -> Result<BTreeMap<OrgId, Policies>, StoreError> {
-        let ids = || orgs.iter().map(|id| id.uuid());
+        let known = |org: &OrgId| self.recall(|seen| seen.policies.get(org).cloned());
+        let (mut found, mut unknown) = (BTreeMap::new(), Vec::new());
+        for org in orgs {
+            match known(org) {
+                Some(policies) => drop(found.insert(*org, policies)),
+                None => unknown.push(*org),
+            }
+        }
+        if unknown.is_empty() {
+            return Ok(found);
+        }
+        let ids = || unknown.iter().map(|id| id.uuid());
         let rows = org_policy::Entity::find()
             .filter(org_policy::Column::OrgId.is_in(ids()))
             .all(&self.transaction)
@@ -54,7 +65,15 @@ impl Read {
                 },
             });
         }
-        Ok(policies.into_iter().map(|(org, policies)| (org, Policies::new(policies))).collect())
+        let mut read: BTreeMap<OrgId, Policies> =
+            policies.into_iter().map(|(org, policies)| (org, Policies::new(policies))).collect();
+        self.remember(|seen| {
+            // An org without any is remembered, too.
+            let each = unknown.iter().map(|org| (*org, read.get(org).cloned().unwrap_or_default()));
+            seen.policies.extend(each);
+        });
+        found.append(&mut read);
+        Ok(found)
     }
 }
 

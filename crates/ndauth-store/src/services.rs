@@ -99,17 +99,23 @@ impl Read {
         &self,
         ids: impl IntoIterator<Item = ServiceId>,
     ) -> Result<BTreeMap<ServiceId, Label>, StoreError> {
-        let ids: Vec<_> = ids.into_iter().map(ServiceId::uuid).collect();
-        if ids.is_empty() {
-            return Ok(BTreeMap::new());
+        let (mut names, mut unknown) = (BTreeMap::new(), Vec::new());
+        for id in ids {
+            match self.recall(|seen| seen.service_names.get(&id).cloned()) {
+                Some(name) => drop(names.insert(id, name)),
+                None => unknown.push(id.uuid()),
+            }
+        }
+        if unknown.is_empty() {
+            return Ok(names);
         }
         let rows =
-            service::Entity::find().filter(service::Column::Id.is_in(ids)).all(&self.transaction).await?;
-        let named = |row: service::Model| {
+            service::Entity::find().filter(service::Column::Id.is_in(unknown)).all(&self.transaction).await?;
+        for row in rows {
             let name = Columns { table: "service", id: row.id }.text("name", &row.name)?;
-            Ok((ServiceId::from_uuid(row.id), name))
-        };
-        rows.into_iter().map(named).collect()
+            names.insert(ServiceId::from_uuid(row.id), name);
+        }
+        Ok(names)
     }
 
     async fn service_or_none(&self, row: Option<service::Model>) -> Result<Option<Service>, StoreError> {

@@ -83,7 +83,11 @@ impl Read {
         let account = account::Model::from_query_result_optional(&row, "account_")?;
         Ok(Some(match (session, account) {
             (Some(session), Some(account)) => {
-                (found, Some((Session::try_from(session)?, Account::try_from(account)?)))
+                let account = Account::try_from(account)?;
+                self.remember(|seen| {
+                    seen.accounts.insert(account.id, account.clone());
+                });
+                (found, Some((Session::try_from(session)?, account)))
             }
             _ => (found, None),
         }))

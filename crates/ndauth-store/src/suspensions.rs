@@ -1,36 +1,13 @@
 //! Suspensions of tokens.
 
-use std::collections::BTreeMap;
-
 use ndauth_core::{Level, OrgId, Suspension, TokenId};
 use sea_orm::ActiveValue::Set;
+use sea_orm::EntityTrait;
 use sea_orm::prelude::Uuid;
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 
 use crate::columns::Columns;
-use crate::{Read, StoreError, Write};
-use suspension::{ActiveModel, Column, Entity, Model};
-
-impl Read {
-    /// Returns the suspensions of these tokens, lowest level first.
-    pub(crate) async fn suspensions(
-        &self,
-        tokens: impl Iterator<Item = Uuid> + Clone,
-    ) -> Result<BTreeMap<Uuid, Vec<Suspension>>, StoreError> {
-        let (Some(first), Some(last)) = (tokens.clone().min(), tokens.max()) else {
-            return Ok(BTreeMap::new());
-        };
-        let mut suspensions: BTreeMap<Uuid, Vec<Suspension>> = BTreeMap::new();
-        // There are few suspensions, so a range of ids is quicker than naming them.
-        let rows = Entity::find().filter(Column::TokenId.between(first, last)).all(&self.transaction).await?;
-        for row in rows {
-            let of_token = suspensions.entry(row.token_id).or_default();
-            of_token.push(suspension(&row)?);
-            of_token.sort_unstable_by_key(|suspension| suspension.level);
-        }
-        Ok(suspensions)
-    }
-}
+use crate::{StoreError, Write};
+use suspension::{ActiveModel, Entity};
 
 impl Write {
     /// Suspends a token at a level at which it is not suspended.
@@ -59,18 +36,19 @@ fn name(level: Level) -> String {
     }
 }
 
-fn suspension(row: &Model) -> Result<Suspension, StoreError> {
-    let columns = Columns { table: "suspension", id: row.token_id };
-    let level = match row.level.as_str() {
+/// Reads a suspension of a token.
+pub(crate) fn suspension_of(token: Uuid, level: &str, since: i64) -> Result<Suspension, StoreError> {
+    let columns = Columns { table: "suspension", id: token };
+    let level = match level {
         "owner" => Level::Owner,
         "operator" => Level::Operator,
         org => Level::Org(columns.text::<OrgId>("level", org)?),
     };
-    Ok(Suspension { level, since: columns.instant("since", row.since)? })
+    Ok(Suspension { level, since: columns.instant("since", since)? })
 }
 
 #[expect(unreachable_pub, reason = "what the derive makes is public; the module is not")]
-mod suspension {
+pub(crate) mod suspension {
     use sea_orm::entity::prelude::*;
 
     #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]

@@ -1,12 +1,12 @@
 //! Tokens, with their orgs, grants, services and networks.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
 use ndauth_core::{
-    Account, AccountId, Actions, Actor, Description, Expiry, Grant, Grants, Handle, Label, Level, Names,
-    Network, Networks, Org, OrgId, OrgSlug, Orgs, Owner, RevocationReason, SecretPrefix, ServiceId, Services,
-    SessionId, Suspension, Timestamp, Token, TokenId, TokenView, WholeSecond,
+    Account, AccountId, Actions, Actor, Description, Expiry, Grants, Handle, Label, Level, Names, Networks,
+    OrgId, OrgSlug, Orgs, Owner, RevocationReason, SecretPrefix, ServiceId, Services, SessionId, Timestamp,
+    Token, TokenId, TokenView, WholeSecond,
 };
 use sea_orm::ActiveValue::Set;
 use sea_orm::prelude::Uuid;
@@ -19,6 +19,9 @@ use sea_orm::{
 use crate::columns::{Columns, Ids, among, duration_micros, expiry_micros, lifetime_micros};
 use crate::error::unless_taken;
 use crate::orgs::membership;
+use crate::restrictions::{
+    ANY_ACTION, Parts, Restrictions, token_grant, token_network, token_org, token_service,
+};
 use crate::secrets::secret;
 use crate::secrets::{Family, FoundSecret};
 use crate::{Read, StoreError, Taken, Write};
@@ -359,7 +362,7 @@ impl Read {
             }
         });
         let named: BTreeSet<_> = restricted.flatten().copied().chain(owning).chain(suspending).collect();
-        let orgs = self.orgs_by_id(named).await?;
+        let orgs = self.org_names(named).await?;
         let owners = tokens.iter().filter_map(|token| match token.owner {
             Owner::Account(account) => Some(account),
             Owner::Org(_) => None,
@@ -396,57 +399,23 @@ impl Read {
         rows: Vec<token::Model>,
         ids: &Ids,
     ) -> Result<Vec<Token>, StoreError> {
-        let mut suspensions = self.suspensions(rows.iter().map(|row| row.id)).await?;
-        let mut orgs: BTreeMap<_, Vec<OrgId>> = BTreeMap::new();
-        if rows.iter().any(|row| !row.all_orgs) {
-            let of_tokens = token_org::Entity::find().filter(ids.hold(token_org::Column::TokenId));
-            for row in of_tokens.all(&self.transaction).await? {
-                orgs.entry(row.token_id).or_default().push(OrgId::from_uuid(row.org_id));
-            }
-        }
-        let mut grants: BTreeMap<_, Vec<Grant>> = BTreeMap::new();
-        if rows.iter().any(|row| !row.all_grants) {
-            let of_tokens = token_grant::Entity::find().filter(ids.hold(token_grant::Column::TokenId));
-            for row in of_tokens.all(&self.transaction).await? {
-                grants.entry(row.token_id).or_default().push(grant_from_row(&row)?);
-            }
-        }
-        let mut services: BTreeMap<_, Vec<ServiceId>> = BTreeMap::new();
-        if rows.iter().any(|row| !row.all_services) {
-            let of_tokens = token_service::Entity::find().filter(ids.hold(token_service::Column::TokenId));
-            for row in of_tokens.all(&self.transaction).await? {
-                services.entry(row.token_id).or_default().push(ServiceId::from_uuid(row.service_id));
-            }
-        }
-        let mut networks: BTreeMap<_, Vec<Network>> = BTreeMap::new();
-        if rows.iter().any(|row| !row.all_networks) {
-            let of_tokens = token_network::Entity::find().filter(ids.hold(token_network::Column::TokenId));
-            for row in of_tokens.all(&self.transaction).await? {
-                let columns = Columns { table: "token_network", id: row.token_id };
-                networks.entry(row.token_id).or_default().push(columns.text("network", &row.network)?);
-            }
-        }
-        let token = |row: token::Model| {
-            let rows = Restrictions {
-                orgs: orgs.remove(&row.id).unwrap_or_default(),
-                grants: grants.remove(&row.id).unwrap_or_default(),
-                services: services.remove(&row.id).unwrap_or_default(),
-                networks: networks.remove(&row.id).unwrap_or_default(),
-                suspensions: suspensions.remove(&row.id).unwrap_or_default(),
+        let parts = Parts {
+            orgs: rows.iter().any(|row| !row.all_orgs),
+            grants: rows.iter().any(|row| !row.all_grants),
+            services: rows.iter().any(|row| !row.all_services),
+            networks: rows.iter().any(|row| !row.all_networks),
+        };
+        let mut restrictions =
+            match (rows.iter().map(|row| row.id).min(), rows.iter().map(|row| row.id).max()) {
+                (Some(first), Some(last)) => self.restrictions(ids, (first, last), parts).await?,
+                _ => HashMap::new(),
             };
+        let token = |row: token::Model| {
+            let rows = restrictions.remove(&row.id).unwrap_or_default();
             token_from_rows(&row, rows)
         };
         rows.into_iter().map(token).collect()
     }
-}
-
-/// The restrictions of a token, from their rows.
-struct Restrictions {
-    orgs: Vec<OrgId>,
-    grants: Vec<Grant>,
-    services: Vec<ServiceId>,
-    networks: Vec<Network>,
-    suspensions: Vec<Suspension>,
 }
 
 /// Selects the tokens that owners created. Tokens derived from sessions are not listed.
@@ -683,21 +652,9 @@ fn token_from_rows(row: &token::Model, rows: Restrictions) -> Result<Token, Stor
     })
 }
 
-fn grant_from_row(row: &token_grant::Model) -> Result<Grant, StoreError> {
-    let columns = Columns { table: "token_grant", id: row.token_id };
-    Ok(Grant {
-        resource_type: columns.text("resource_type", &row.resource_type)?,
-        resource_ids: columns.text("resource_id", &row.resource_id)?,
-        actions: match row.action.as_str() {
-            ANY_ACTION => Actions::Any,
-            action => Actions::Only([columns.text("action", action)?].into()),
-        },
-    })
-}
-
 /// The names behind the ids in some tokens.
 struct Named {
-    orgs: BTreeMap<OrgId, Org>,
+    orgs: BTreeMap<OrgId, (OrgSlug, Timestamp)>,
     accounts: BTreeMap<AccountId, Account>,
     services: BTreeMap<ServiceId, Label>,
     not_before: Timestamp,
@@ -709,7 +666,7 @@ impl Names for Named {
     }
 
     fn org(&self, id: OrgId) -> Option<(OrgSlug, Timestamp)> {
-        self.orgs.get(&id).map(|org| (org.slug.clone(), org.not_before))
+        self.orgs.get(&id).cloned()
     }
 
     fn service(&self, id: ServiceId) -> Option<Label> {
@@ -742,7 +699,6 @@ fn grant_rows(token: &Token) -> Vec<token_grant::ActiveModel> {
         .collect()
 }
 
-const ANY_ACTION: &str = "*";
 /// A limit that the number of an account's live tokens never reaches.
 const LIVE_TOKENS_LIMIT: u64 = 100;
 
@@ -775,86 +731,6 @@ pub(crate) mod token {
         pub self_rotating_until: Option<i64>,
         pub last_used_at: Option<i64>,
         pub session_id: Option<Uuid>,
-    }
-
-    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
-    pub enum Relation {}
-
-    impl ActiveModelBehavior for ActiveModel {}
-}
-
-#[expect(unreachable_pub, reason = "what the derive makes is public; the module is not")]
-mod token_org {
-    use sea_orm::entity::prelude::*;
-
-    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
-    #[sea_orm(table_name = "token_org")]
-    pub struct Model {
-        #[sea_orm(primary_key, auto_increment = false)]
-        pub token_id: Uuid,
-        #[sea_orm(primary_key, auto_increment = false)]
-        pub org_id: Uuid,
-    }
-
-    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
-    pub enum Relation {}
-
-    impl ActiveModelBehavior for ActiveModel {}
-}
-
-#[expect(unreachable_pub, reason = "what the derive makes is public; the module is not")]
-mod token_grant {
-    use sea_orm::entity::prelude::*;
-
-    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
-    #[sea_orm(table_name = "token_grant")]
-    pub struct Model {
-        #[sea_orm(primary_key, auto_increment = false)]
-        pub token_id: Uuid,
-        #[sea_orm(primary_key, auto_increment = false)]
-        pub resource_type: String,
-        #[sea_orm(primary_key, auto_increment = false)]
-        pub resource_id: String,
-        #[sea_orm(primary_key, auto_increment = false)]
-        pub action: String,
-    }
-
-    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
-    pub enum Relation {}
-
-    impl ActiveModelBehavior for ActiveModel {}
-}
-
-#[expect(unreachable_pub, reason = "what the derive makes is public; the module is not")]
-mod token_service {
-    use sea_orm::entity::prelude::*;
-
-    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
-    #[sea_orm(table_name = "token_service")]
-    pub struct Model {
-        #[sea_orm(primary_key, auto_increment = false)]
-        pub token_id: Uuid,
-        #[sea_orm(primary_key, auto_increment = false)]
-        pub service_id: Uuid,
-    }
-
-    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
-    pub enum Relation {}
-
-    impl ActiveModelBehavior for ActiveModel {}
-}
-
-#[expect(unreachable_pub, reason = "what the derive makes is public; the module is not")]
-mod token_network {
-    use sea_orm::entity::prelude::*;
-
-    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
-    #[sea_orm(table_name = "token_network")]
-    pub struct Model {
-        #[sea_orm(primary_key, auto_increment = false)]
-        pub token_id: Uuid,
-        #[sea_orm(primary_key, auto_increment = false)]
-        pub network: String,
     }
 
     #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -12,6 +12,7 @@ use crate::clock::machine_micros;
 use crate::columns::Columns;
 use crate::lease::{Lease, TIMEOUT, Timeout};
 use crate::log::append;
+use crate::seen::{Seen, SeenRows};
 use crate::writing::Writing;
 use crate::{Beat, Clock, Engine, Store, StoreError, StoredEvent};
 
@@ -20,6 +21,7 @@ pub struct Read {
     pub(crate) transaction: Lease,
     engine: Engine,
     moment: Moment,
+    seen: SeenRows,
 }
 
 /// The state of the installation at an instant, as one statement reads it.
@@ -53,7 +55,8 @@ const TURN: Duration = Duration::from_secs(5);
 impl Store {
     /// Opens a view of the present state. All reads through it see one snapshot.
     pub async fn read(&self) -> Result<Read, StoreError> {
-        let read = self.opened(self.view, Timeout::Each(TIMEOUT)).await?;
+        let mut read = self.opened(self.view, Timeout::Each(TIMEOUT)).await?;
+        read.seen = SeenRows::of_view();
         if self.engine == Engine::Sqlite {
             // No network lies between this process and the file.
             read.transaction.lift_timeouts();
@@ -111,7 +114,7 @@ impl Store {
     async fn opened(&self, begin: &'static str, within: Timeout) -> Result<Read, StoreError> {
         let (transaction, row) = Lease::begin(&self.pool, (begin, self.question()), within).await?;
         let moment = self.moment_of(&transaction, row)?;
-        Ok(Read { transaction, engine: self.engine, moment })
+        Ok(Read { transaction, engine: self.engine, moment, seen: SeenRows::of_change() })
     }
 
     /// Returns the query for the end of the log, which also proves that the database is the primary.
@@ -168,6 +171,21 @@ impl Store {
 impl Read {
     pub(crate) fn engine(&self) -> Engine {
         self.engine
+    }
+
+    /// Keeps rows that were read, if this is a view.
+    pub(crate) fn remember(&self, put: impl FnOnce(&mut Seen)) {
+        self.seen.remember(put);
+    }
+
+    /// Returns rows that were read before in this view.
+    pub(crate) fn recall<T>(&self, get: impl FnOnce(&Seen) -> Option<T>) -> Option<T> {
+        self.seen.recall(get)
+    }
+
+    /// Returns the number of statements that were sent, with the one that opened the view or began the change.
+    pub fn statements(&self) -> u32 {
+        self.transaction.statements()
     }
 
     /// Returns the state of the installation as this view was opened.

@@ -43,7 +43,7 @@ impl OpenVisit {
 
     /// Ends the view.
     pub fn close(self) -> Visit {
-        self.visit
+        self.visit.clone()
     }
 
     pub(super) fn cookie(&self) -> &Secret {
@@ -69,5 +69,11 @@ impl fmt::Debug for OpenVisit {
             .field("visit", &self.visit)
             .field("prefix", &self.prefix)
             .finish_non_exhaustive()
+    }
+}
+
+impl Drop for OpenVisit {
+    fn drop(&mut self) {
+        tracing::debug!(statements = self.read.statements(), "a page's view ended");
     }
 }

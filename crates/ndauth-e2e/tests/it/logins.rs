@@ -247,7 +247,7 @@ on_both! {
         // SEC-29: the page names the requesting program and its address, and does nothing before a click.
         let consent = texts(&saw);
         assert!(consent.contains("ndcli 0.1.0 on ") && consent.contains("127.0.0.1"), "{consent}");
-        assert!(consent.contains("go back to the terminal"), "{consent}");
+        assert!(consent.contains("You are logged in") && consent.contains("go back to the terminal"), "{consent}");
         let ended = ndcli.ended();
         assert_eq!((ended.code, ended.out.as_str()), (0, format!("✓ Logged in to {} as ada\n", server.url).as_str()), "{ended:?}");
         let credentials = at.home().join(".config/ndcli/credentials.json");

@@ -14,7 +14,10 @@ use super::site::Site;
 /// The page after signing out.
 #[derive(Template)]
 #[template(path = "signed_out.html")]
-struct SignedOutPage;
+struct SignedOutPage {
+    /// True if all sessions of the person ended.
+    everywhere: bool,
+}
 
 /// Leads to the first page: the person's tokens, or the sign-in page.
 pub(super) async fn show(State(site): State<Arc<Site>>, request: VisitorRequest) -> PageResult {
@@ -28,6 +31,7 @@ pub(super) async fn sign_out(State(site): State<Arc<Site>>, request: VisitorRequ
     Ok(go_with("/signed-out", site.set_cookie(None)))
 }
 
-pub(super) async fn signed_out() -> PageResult {
-    Ok(page(StatusCode::OK, &SignedOutPage))
+pub(super) async fn signed_out(request: VisitorRequest) -> PageResult {
+    let everywhere = request.raw_query().get("everywhere").is_some();
+    Ok(page(StatusCode::OK, &SignedOutPage { everywhere }))
 }

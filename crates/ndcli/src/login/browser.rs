@@ -12,7 +12,7 @@ use tokio::time::timeout;
 use webbrowser::{Browser, BrowserOptions};
 
 use super::logins::Login;
-use super::loopback::{AuthorizationResponse, Loopback};
+use super::loopback::{AuthorizationResponse, Loopback, LoopbackPage, WaitingBrowser};
 use super::oauth::{self, AuthorizationParameters, ErrorResponse, Issuer};
 use crate::settings::CommonOptions;
 use crate::terminal::format_remaining;
@@ -63,30 +63,42 @@ pub(crate) async fn log_in(common: &CommonOptions, issuer: &Issuer, recent: bool
         let hint = "log in again: `ndcli auth login`; without a browser here: `--device`";
         Failure::failed("the login timed out", Some(hint))
     };
-    match timeout(TIME_LIMIT, received(&loopback, failed)).await.map_err(late)?? {
+    let (response, waiting) = timeout(TIME_LIMIT, received(&loopback, failed)).await.map_err(late)??;
+    // The port is closed from here on.
+    drop(loopback);
+    let (page, ended) = match response {
         AuthorizationResponse::Code(code) => {
-            // The port is closed from here on.
-            drop(loopback);
-            Ok(oauth::redeem(common, &code, &redirect_uri, verifier.expose()).await?)
+            match oauth::redeem(common, &code, &redirect_uri, verifier.expose()).await {
+                Ok(login) if recent => (LoopbackPage::LoggedInAgain, Ok(login)),
+                Ok(login) => (LoopbackPage::LoggedIn, Ok(login)),
+                Err(error) => (LoopbackPage::Failed, Err(Failure::from(error))),
+            }
         }
         AuthorizationResponse::Refused { code, description } => {
-            Err(ErrorResponse { code, description, retry_after: None }.failure())
+            let page = match code.as_str() {
+                "access_denied" => LoopbackPage::Denied,
+                _ => LoopbackPage::Failed,
+            };
+            (page, Err(ErrorResponse { code, description, retry_after: None }.failure()))
         }
         AuthorizationResponse::Foreign(name) => {
             let message = match name.as_str() {
                 "" => "the response does not say which server sent it".to_owned(),
                 name => format!("another server answered: it calls itself `{}`", shown(name)),
             };
-            Err(Failure::failed(message, Some("log in again, by the address that ndcli shows")))
+            let hint = "log in again, by the address that ndcli shows";
+            (LoopbackPage::Failed, Err(Failure::failed(message, Some(hint))))
         }
-    }
+    };
+    waiting.show(page).await;
+    ended
 }
 
 /// Waits for the browser's response. Reports in the meantime if no browser opens.
 async fn received(
     loopback: &Loopback,
     failed: oneshot::Receiver<()>,
-) -> Result<AuthorizationResponse, Failure> {
+) -> Result<(AuthorizationResponse, WaitingBrowser), Failure> {
     let received = loopback.received();
     tokio::pin!(received);
     tokio::select! {

@@ -1,7 +1,10 @@
-//! The loopback listener that the browser returns to, for one response only (RFC 8252, section 7.3).
+//! The loopback listener that the browser returns to, for one response only (RFC 8252, section 7.3). The browser waits
+//! for its page until the login is done or has failed.
 //!
 //! Every other request is rejected, and the wait continues: pages request `favicon.ico`, browsers open
 //! speculative connections, and any page in the browser can send requests to this port.
+
+mod page;
 
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
@@ -12,10 +15,17 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
+pub(crate) use page::LoopbackPage;
+
 /// A port that waits for the browser.
 pub(crate) struct Loopback {
     listener: TcpListener,
     expected: Expected,
+}
+
+/// The browser that brought the authorization response, and waits for a page.
+pub(crate) struct WaitingBrowser {
+    stream: TcpStream,
 }
 
 /// The authorization response that the browser brings.
@@ -81,7 +91,7 @@ impl Loopback {
     }
 
     /// Waits for the authorization response.
-    pub(crate) async fn received(&self) -> Result<AuthorizationResponse, Failure> {
+    pub(crate) async fn received(&self) -> Result<(AuthorizationResponse, WaitingBrowser), Failure> {
         let mut open = JoinSet::new();
         loop {
             tokio::select! {
@@ -105,31 +115,32 @@ impl Loopback {
     }
 }
 
-/// Reads a request and responds to it. Returns the authorization response, if the request is one.
-async fn serve(mut stream: TcpStream, expected: Expected) -> Option<AuthorizationResponse> {
-    let request = timeout(TIME_LIMIT, read(&mut stream, &expected)).await.unwrap_or(Request::Incomplete);
-    let (response, received) = match request {
-        Request::Incomplete => return None,
-        Request::Stray(status) => (response(status, "This is not the response that ndcli waits for."), None),
-        Request::Answer(received) => {
-            let text = match &received {
-                AuthorizationResponse::Code(_) => {
-                    "ndcli has the response. You may close this page and go back to the terminal."
-                }
-                AuthorizationResponse::Refused { .. } | AuthorizationResponse::Foreign(_) => {
-                    "You are not logged in. The terminal shows why; you may close this page."
-                }
-            };
-            (response("200 OK", text), Some(received))
+impl WaitingBrowser {
+    /// Shows a page. The login counts even if the browser does not receive it.
+    pub(crate) async fn show(self, page: LoopbackPage) {
+        send(self.stream, &page.response("200 OK")).await;
+    }
+}
+
+/// Reads a request, and rejects a stray one. Returns the authorization response, if the request is one.
+async fn serve(mut stream: TcpStream, expected: Expected) -> Option<(AuthorizationResponse, WaitingBrowser)> {
+    match timeout(TIME_LIMIT, read(&mut stream, &expected)).await.unwrap_or(Request::Incomplete) {
+        Request::Incomplete => None,
+        Request::Stray(status) => {
+            send(stream, &LoopbackPage::Stray.response(status)).await;
+            None
         }
-    };
-    // The authorization response counts even if the browser does not receive the page.
+        Request::Answer(received) => Some((received, WaitingBrowser { stream })),
+    }
+}
+
+/// Sends a response and closes the connection. The browser may be gone already.
+async fn send(mut stream: TcpStream, response: &str) {
     let _ = timeout(TIME_LIMIT, async {
         stream.write_all(response.as_bytes()).await?;
         stream.shutdown().await
     })
     .await;
-    received
 }
 
 async fn read(stream: &mut TcpStream, expected: &Expected) -> Request {
@@ -192,25 +203,6 @@ fn classify(bytes: &[u8], expected: &Expected) -> Request {
         }
         (Some(_), Some(_)) | (None, None) => Request::Stray("400 Bad Request"),
     }
-}
-
-/// Returns a small page that loads and runs nothing. Its text never comes from a request.
-fn response(status: &str, text: &'static str) -> String {
-    let page = format!(
-        "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n<title>ndcli</title>\n<h1>ndcli</h1>\n\
-         <p>{text}</p>\n</html>\n"
-    );
-    format!(
-        "HTTP/1.1 {status}\r\n\
-         Content-Type: text/html; charset=utf-8\r\n\
-         Content-Length: {}\r\n\
-         Content-Security-Policy: default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'\r\n\
-         Referrer-Policy: no-referrer\r\n\
-         X-Content-Type-Options: nosniff\r\n\
-         Cache-Control: no-store\r\n\
-         Connection: close\r\n\r\n{page}",
-        page.len()
-    )
 }
 
 #[cfg(test)]
@@ -318,17 +310,8 @@ mod tests {
         assert_eq!(judged(&many), MALFORMED);
     }
 
-    #[test]
-    fn the_page_loads_and_runs_nothing() {
-        let response = response("200 OK", "text");
-        let (head, page) = response.split_once("\r\n\r\n").expect("a head and a body");
-        assert!(head.contains("Content-Security-Policy: default-src 'none';"), "{head}");
-        assert!(head.contains(&format!("Content-Length: {}", page.len())), "{head}");
-        assert!(!page.contains("<script") && !page.contains("http"), "{page}");
-    }
-
     /// Sends a request to a port, and returns the status line of the response.
-    async fn send(address: SocketAddr, text: &str) -> String {
+    async fn ask(address: SocketAddr, text: &str) -> String {
         let mut stream = TcpStream::connect(address).await.expect("connected");
         stream.write_all(text.as_bytes()).await.expect("sent");
         let mut response = String::new();
@@ -348,17 +331,22 @@ mod tests {
             slow.write_all(b"GET /callback?code=").await.expect("sent");
             drop(TcpStream::connect(address).await.expect("connected"));
             let large = format!("{:x<1$}", "GET /callback HTTP/1.1\r\nX: ", LARGEST + 1);
-            assert_eq!(send(address, &large).await, "HTTP/1.1 431 Request Header Fields Too Large");
+            assert_eq!(ask(address, &large).await, "HTTP/1.1 431 Request Header Fields Too Large");
             let favicon = format!("GET /favicon.ico HTTP/1.1\r\n{host}");
-            assert_eq!(send(address, &favicon).await, "HTTP/1.1 404 Not Found");
+            assert_eq!(ask(address, &favicon).await, "HTTP/1.1 404 Not Found");
             let stray = format!("GET /callback?code=c&state=x&{ISS} HTTP/1.1\r\n{host}");
-            assert_eq!(send(address, &stray).await, "HTTP/1.1 400 Bad Request");
+            assert_eq!(ask(address, &stray).await, "HTTP/1.1 400 Bad Request");
             let answer = format!("GET /callback?code=c&state=s&{ISS} HTTP/1.1\r\n{host}");
-            assert_eq!(send(address, &answer).await, "HTTP/1.1 200 OK");
+            assert_eq!(ask(address, &answer).await, "HTTP/1.1 200 OK");
             drop((silent, slow));
         };
-        let (received, ()) = tokio::join!(loopback.received(), browser);
-        assert_eq!(received.expect("no failure"), AuthorizationResponse::Code("c".to_owned()));
+        let terminal = async {
+            let (response, waiting) = loopback.received().await.expect("no failure");
+            waiting.show(LoopbackPage::LoggedIn).await;
+            response
+        };
+        let (response, ()) = tokio::join!(terminal, browser);
+        assert_eq!(response, AuthorizationResponse::Code("c".to_owned()));
         drop(loopback);
         assert!(TcpStream::connect(address).await.is_err(), "the port is closed");
     }

@@ -82,6 +82,8 @@ async fn those_of_ndcli_work() {
     ] {
         page.replace(shown, sample);
     }
+    // It is safe without `--yes` after an hour at the earliest.
+    page.replace("service rotation retire registry", "service rotation retire registry --yes");
     let offer = "NDCLI_TOKEN=$(ndauthd admin session issue eve) ndcli org offer --org lab --role rw ada";
     let before = [
         ("ndcli auth token rotate github-ci --to-command", "ndcli auth token rotation drop github-ci"),
@@ -106,6 +108,14 @@ async fn those_of_ndcli_work() {
         (
             "ndcli validate",
             "rm token; ndcli auth token create writer --scope write:assets --org acme --to-file token",
+        ),
+        (
+            "ndcli admin service rotation drop",
+            "ndcli admin service rotation retire registry --yes; ndcli admin service rotate registry",
+        ),
+        (
+            "ndcli admin service rotation retire",
+            "ndcli admin service rotate registry; ndcli admin service rotation confirm registry",
         ),
         ("ndcli offers decline", &format!("ndauthd admin member remove lab ada; {offer}")),
         ("ndcli offers accept", offer),

@@ -556,19 +556,22 @@ async fn sec_31_a_foreign_answer_logs_nobody_in() {
     let server = at.serve();
     let issuer = server.url.to_string();
     let description = "%1b]0%3bpwned%07%3Cscript%3Ealert(1)%3C/script%3E%0aline";
-    for (answer, message) in [
-        ("code=x&iss=https://evil.example".to_owned(), "another server answered: it calls itself"),
-        ("code=x".to_owned(), "the response does not say which server sent it"),
-        (format!("code=x&iss={issuer}"), "the code is not known, or is too old"),
+    let failed = "The login failed";
+    for (answer, message, title) in [
+        ("code=x&iss=https://evil.example".to_owned(), "another server answered: it calls itself", failed),
+        ("code=x".to_owned(), "the response does not say which server sent it", failed),
+        (format!("code=x&iss={issuer}"), "the code is not known, or is too old", failed),
         (
             format!("error=access_denied&iss={issuer}&error_description={description}"),
             "the login was refused in the browser",
+            "Denied",
         ),
     ] {
         let mut ndcli = Waiting::begin(&at, &server, &[]);
         let (address, state) = redirect_target(&ndcli.next_value());
         let page = call_back(&address, &format!("{answer}&state={state}"));
         assert!(page.starts_with("HTTP/1.1 200") && !page.contains("script>"), "{page}");
+        assert!(page.contains(&format!("<h1>{title}</h1>")), "{page}");
         let ended = ndcli.ended();
         assert!(ended.code != 0 && ended.out.is_empty() && ended.err.contains(message), "{ended:?}");
         assert!(!ended.err.contains(['\u{1b}', '\u{7}']), "{ended:?}");

@@ -131,7 +131,7 @@ async fn end_one(State(site): State<Arc<Site>>, submission: Submission) -> PageR
 
 async fn end_all(State(site): State<Arc<Site>>, submission: Submission) -> PageResult {
     match site.authority.logins().revoke_sessions(&submission.credential(), &WhichSessions::All).await {
-        Ok(Changed { .. }) => Ok(go_with("/signed-out", site.set_cookie(None))),
+        Ok(Changed { .. }) => Ok(go_with("/signed-out?everywhere=true", site.set_cookie(None))),
         Err(error) => submission.failed(&site, error).await,
     }
 }

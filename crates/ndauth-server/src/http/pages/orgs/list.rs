@@ -49,7 +49,7 @@ pub(super) async fn show(State(site): State<Arc<Site>>, request: PageRequest) ->
     let rows: Vec<MyOrgRow> = rest.by_ref().take(PAGE).map(MyOrgRow::of).collect();
     let next = rows.last().filter(|_| rest.next().is_some()).map(|row| row.slug.as_str());
     let pager = Pager {
-        text: format!("{} {} on this page", rows.len(), if rows.len() == 1 { "org" } else { "orgs" }),
+        text: format!("{} {}", rows.len(), if rows.len() == 1 { "org" } else { "orgs" }),
         first: if after.is_empty() { String::new() } else { "/orgs".to_owned() },
         next: next.map_or_else(String::new, |slug| format!("/orgs?{}", query([("after", slug)]))),
     };

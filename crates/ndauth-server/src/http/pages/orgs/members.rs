@@ -284,7 +284,7 @@ async fn shown(
         is_admin,
         is_long: !first.is_empty() || !next.is_empty(),
         members: rows.collect(),
-        pager: Pager { text: on_this_page(members.len()), first, next },
+        pager: Pager { text: member_count(members.len()), first, next },
         member: chosen.as_ref().map_or_else(String::new, |found| found.member.handle.to_string()),
         member_roles: Choice::of(&ROLES, chosen_role.unwrap_or(shown_role.as_str())),
         removal: chosen.as_ref().map_or_else(String::new, |found| removal(found, now)),
@@ -318,8 +318,8 @@ fn offered_row(offer: &OfferShown) -> OfferedRow {
     }
 }
 
-fn on_this_page(count: usize) -> String {
-    format!("{count} {} on this page", if count == 1 { "member" } else { "members" })
+fn member_count(count: usize) -> String {
+    format!("{count} {}", if count == 1 { "member" } else { "members" })
 }
 
 /// Returns the sentence about the tokens that lose their power when a member is removed.
@@ -333,8 +333,8 @@ fn losses(tokens: usize, last: Option<Timestamp>, now: Timestamp) -> String {
         last.map_or_else(|| "never used here".to_owned(), |at| format!("last used here {}", age(at, now)));
     match tokens {
         0 => "None of their tokens is for this org now.".to_owned(),
-        1 => format!("It is 1 token, {used}."),
-        count => format!("They are {count} tokens, {used}."),
+        1 => format!("1 token is affected, {used}."),
+        count => format!("{count} tokens are affected, {used}."),
     }
 }
 
@@ -348,8 +348,8 @@ mod tests {
         let (then, now) = (at(0), at(3 * 3600 * 1_000_000));
         for (tokens, last, expected) in [
             (0, None, "None of their tokens is for this org now."),
-            (1, None, "It is 1 token, never used here."),
-            (2, Some(then), "They are 2 tokens, last used here 3 hours ago."),
+            (1, None, "1 token is affected, never used here."),
+            (2, Some(then), "2 tokens are affected, last used here 3 hours ago."),
         ] {
             assert_eq!(losses(tokens, last, now), expected);
         }

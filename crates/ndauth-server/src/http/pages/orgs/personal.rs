@@ -83,7 +83,7 @@ pub(super) async fn show(State(site): State<Arc<Site>>, request: PageRequest) ->
         },
         rows,
         pager: Pager {
-            text: format!("{count} {} on this page", if count == 1 { "token" } else { "tokens" }),
+            text: format!("{count} {}", if count == 1 { "token" } else { "tokens" }),
             first: if after.is_some() { base } else { String::new() },
             next,
         },

@@ -222,8 +222,8 @@ fn facts(policies: &Policies, policy: &OrgPolicy, now: Timestamp) -> Vec<Fact> {
     let mut facts: Vec<Fact> =
         limits(policy).into_iter().map(|(term, limit)| Fact::new(term, limit)).collect();
     facts.push(match policies.ruling(now) {
-        Some(ruling) => Fact::at("Set", Instant::at(ruling.set_at)),
-        None => Fact::new("Set", "never: no limits"),
+        Some(ruling) => Fact::at("Last set", Instant::at(ruling.set_at)),
+        None => Fact::new("Last set", "Never"),
     });
     facts
 }

@@ -60,7 +60,7 @@ pub(super) async fn show_secret(
         }),
         facts: vec![
             Fact::new("Name", token.name.clone()),
-            Fact::new("May", token.held()),
+            Fact::new("Scope", token.held()),
             Fact::new("Orgs", named(token.orgs.as_deref(), "All orgs of which you are a member")),
             Fact::at("Expires", Instant::end(token.expiry)),
         ],

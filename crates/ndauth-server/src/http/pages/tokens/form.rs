@@ -34,17 +34,18 @@ const PERSONAL: &str = "90d";
 const ORG: &str = "24h";
 
 impl TypedToken {
-    /// Returns an empty form.
+    /// Returns an empty form. An org's token always names its permissions.
     pub(super) fn new(whose: &Whose) -> TypedToken {
+        let is_org = matches!(whose, Whose::Org(_));
         TypedToken {
             name: String::new(),
             description: String::new(),
-            scope: "RW".to_owned(),
+            scope: if is_org { NAMED } else { "RW" }.to_owned(),
             permissions: Vec::new(),
             more_permissions: String::new(),
             some_orgs: false,
             orgs: Vec::new(),
-            expiry: if matches!(whose, Whose::Org(_)) { ORG } else { PERSONAL }.to_owned(),
+            expiry: if is_org { ORG } else { PERSONAL }.to_owned(),
             networks: String::new(),
             services: String::new(),
             self_rotating: false,
@@ -84,7 +85,7 @@ impl TypedToken {
             description: asked.description,
             scope: match (asked.permissions.is_empty(), asked.scope.as_str()) {
                 (false, _) => NAMED.to_owned(),
-                (true, "RO") => asked.scope,
+                (true, "RO") if typed.scope != NAMED => asked.scope,
                 (true, _) => typed.scope,
             },
             permissions: asked.permissions,

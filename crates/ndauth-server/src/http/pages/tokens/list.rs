@@ -159,7 +159,7 @@ pub(super) async fn show(State(site): State<Arc<Site>>, request: PageRequest) ->
             "Tokens of the org itself. They act for the org, and outlive the people who made them."
                 .to_owned(),
             slug.to_string(),
-            format!("ndcli org token create {slug} --name github-ci --scope rw"),
+            format!("ndcli token create --org {slug} --name github-ci --scope read:assets"),
         ),
         _ => (
             "Tokens".to_owned(),
@@ -277,7 +277,7 @@ fn columns(base: &str, asked: &TokenQuery, fields: &Fields, is_org: bool) -> Vec
     let mut columns = vec![
         column("Name", Some(("name", TokenOrder::Name))),
         column("Status", None),
-        column("May", None),
+        column("Scope", None),
         column("Orgs", None),
         column("Expires", Some(("expires", TokenOrder::End))),
         column("Last used", Some(("used", TokenOrder::Use))),
@@ -293,7 +293,7 @@ fn pager(base: &str, fields: &Fields, count: usize, is_first: bool, next: String
         format!("{base}?{}", query(link))
     };
     Pager {
-        text: format!("{count} {} on this page", if count == 1 { "token" } else { "tokens" }),
+        text: format!("{count} {}", if count == 1 { "token" } else { "tokens" }),
         first: if is_first { String::new() } else { link(None) },
         next: if next.is_empty() { String::new() } else { link(Some(&next)) },
     }

@@ -214,7 +214,11 @@ async fn shown(
     let form = form(typed, state.error.as_ref(), &catalogue, &orgs, is_org, request.visit.now);
     let shown = NewTokenPage {
         frame,
-        lead: "It never does more than you may do, and nothing of it can be widened later.",
+        lead: if is_org {
+            "It acts for the org, and nothing of it can be widened later."
+        } else {
+            "It never does more than you may do, and nothing of it can be widened later."
+        },
         base: tokens_path(whose),
         back_text,
         is_prefilled: state.is_prefilled,
@@ -254,11 +258,15 @@ fn form(
         name_error: wrong("name"),
         description: typed.description.clone(),
         description_error: wrong("description"),
-        scopes: vec![
-            note("RW", "RW", "List, query and change.", typed.scope == "RW"),
-            note("RO", "RO", "List and query.", typed.scope == "RO"),
-            note("named", "Named permissions", "Only those that you choose.", typed.scope == "named"),
-        ],
+        scopes: if is_org {
+            vec![note("named", "Named permissions", "An org's token has only those that you choose.", true)]
+        } else {
+            vec![
+                note("RW", "RW", "List, query and change.", typed.scope == "RW"),
+                note("RO", "RO", "List and query.", typed.scope == "RO"),
+                note("named", "Named permissions", "Only those that you choose.", typed.scope == "named"),
+            ]
+        },
         scope_error: wrong("scope"),
         groups,
         grants: more_permissions,
@@ -269,7 +277,11 @@ fn form(
         ],
         orgs: orgs.iter().map(|org| org_choice(typed, org, now)).collect(),
         orgs_error: wrong("orgs"),
-        expiries: Choice::of(&EXPIRIES, if is_preset { &typed.expiry } else { "" }),
+        // An org's token always expires.
+        expiries: Choice::of(&EXPIRIES, if is_preset { &typed.expiry } else { "" })
+            .into_iter()
+            .filter(|choice| !is_org || choice.value != "never")
+            .collect(),
         expiry_hint: expiry_hint(orgs, is_org, now),
         expiry_error: if is_preset { wrong("expiry") } else { String::new() },
         expiry_other: if is_preset { String::new() } else { typed.expiry.clone() },
