@@ -9,7 +9,7 @@ class Installation:
     def __init__(self):
         self.facts = json.loads(sys.stdin.readline())
         self.url = self.facts["url"]
-        self.people = 0
+        self.made = 0
 
     def ask(self, what, **details):
         print(json.dumps({"ask": what, **details}), flush=True)
@@ -46,12 +46,18 @@ class Installation:
 
     def account(self, **roles):
         """Creates an account with these roles in these orgs. Returns its handle."""
-        self.people += 1
-        handle = f"person-{self.people}"
+        self.made += 1
+        handle = f"person-{self.made}"
         self.admin(f"account create {handle} --email {handle}@example.org")
         for org, role in roles.items():
             self.admin(f"member set {org} {handle} {role}")
         return handle
+
+    def org(self):
+        """Creates an org. Returns its slug."""
+        self.made += 1
+        self.admin(f"org create org-{self.made}")
+        return f"org-{self.made}"
 
     def report(self, **findings):
         """Ends the test."""

@@ -54,7 +54,7 @@ def an_operator_makes_orgs_and_services(person):
     assert not SECRET.search(person.driver.page_source), "it is shown once"
     person.open("/operator/services")
     assert person.text().count(f"{me}-service") >= 1 and not person.secrets()
-    person.submit(f"/operator/services/{me}-service/revoke")
+    person.submit("/revoke", near=f"{me}-service")
     assert person.status() and not at.knows(secret), person.text()
 
 

@@ -9,7 +9,7 @@ def a_member_neither_sees_nor_does_what_admins_do(person):
     person.join(member)
     expect_text(person.open("/orgs/acme"), admin, member)
     assert person.forms() == [], "a member has no acts"
-    for path in ["/orgs/acme/tokens", "/orgs/acme/tokens/new", "/orgs/acme/personal-tokens"]:
+    for path in ["/orgs/acme/tokens", "/orgs/acme/personal-tokens"]:
         person.open(path)
         assert person.code() in (403, 404), f"{path}: {person.code()}"
     person.open("/orgs/acme/policy")
@@ -41,81 +41,86 @@ def a_stranger_learns_nothing_of_an_org(person):
 
 def a_membership_is_offered_accepted_changed_and_removed(person):
     at = person.installation
-    admin, friend = at.account(globex="ADMIN"), at.account()
+    org = at.org()
+    admin, friend = at.account(**{org: "ADMIN"}), at.account()
     person.join(friend)
     secret = person.create_token("everywhere", scope="RW", orgs="all")
-    assert not at.allows(secret, "globex")
+    assert not at.allows(secret, org)
     person.sign_out()
     person.join(admin)
-    person.open("/orgs/globex")
-    person.submit("/orgs/globex/offers", handle=friend, role="RW")
+    person.open(f"/orgs/{org}")
+    person.submit(f"/orgs/{org}/offers", handle=friend, role="RW")
     assert person.status(), person.text()
     expect_text(person.text(), friend)
     person.sign_out()
     person.sign_in(friend)
     person.open("/orgs")
-    expect_text(person.text(), "globex")
-    expect_text(person.open("/offers/globex"), "everywhere", "RW", admin)
-    person.submit("/offers/globex/accept")
-    assert person.status() and at.allows(secret, "globex", "RW"), person.text()
+    expect_text(person.text(), org)
+    expect_text(person.open(f"/offers/{org}"), "everywhere", "RW", admin)
+    person.submit(f"/offers/{org}/accept")
+    assert person.status() and at.allows(secret, org, "RW"), person.text()
     person.sign_out()
     person.sign_in(admin)
-    person.open(f"/orgs/globex?member={friend}")
+    person.open(f"/orgs/{org}?member={friend}")
     person.submit(f"/members/{friend}/role", role="RO")
-    assert person.status() and not at.allows(secret, "globex", "RW") and at.allows(secret, "globex")
-    person.open(f"/orgs/globex?member={friend}")
+    assert person.status() and not at.allows(secret, org, "RW") and at.allows(secret, org)
+    person.open(f"/orgs/{org}?member={friend}")
     person.submit(f"/members/{friend}/remove")
-    assert person.status() and not at.allows(secret, "globex"), person.text()
+    assert person.status() and not at.allows(secret, org), person.text()
 
 
 def a_policy_is_tried_before_it_is_set(person):
     at = person.installation
-    person.join(at.account(policed="ADMIN"))
+    org = at.org()
+    person.join(at.account(**{org: "ADMIN"}))
     secret = person.create_token("broad", scope="RW", orgs="all")
-    person.open("/orgs/policed/policy")
+    person.open(f"/orgs/{org}/policy")
     person.submit("/policy", button="Preview", require_grants=True, login_within="30d")
     expect_text(person.text(), "broad")
-    assert at.allows(secret, "policed"), "nothing is set yet"
+    assert at.allows(secret, org), "nothing is set yet"
     assert person.values("login_within") == {"login_within": ["30d"]}, "and nothing typed is lost"
     person.submit("/policy", button="Set policy")
-    assert person.status() and not at.allows(secret, "policed"), person.text()
-    person.open("/orgs/policed/policy")
+    assert person.status() and not at.allows(secret, org), person.text()
+    person.open(f"/orgs/{org}/policy")
     person.submit("/policy", button="Preview", longest_lifetime="soon")
     assert person.browser.all("[aria-invalid=true]"), person.text()
 
 
 def an_org_is_frozen_and_unfrozen(person):
     at = person.installation
-    person.join(at.account(frozen="ADMIN"))
+    org = at.org()
+    person.join(at.account(**{org: "ADMIN"}))
     secret = person.create_token("ci", scope="RW", orgs="all")
-    person.open("/orgs/frozen")
+    person.open(f"/orgs/{org}")
     person.submit("/freeze")
-    assert person.status() and not at.allows(secret, "frozen", "RW"), person.text()
+    assert person.status() and not at.allows(secret, org, "RW"), person.text()
     person.submit("/unfreeze")
-    assert person.status() and at.allows(secret, "frozen", "RW"), person.text()
+    assert person.status() and at.allows(secret, org, "RW"), person.text()
 
 
 def an_admin_suspends_a_member_s_token(person):
     at = person.installation
-    admin, member = at.account(watched="ADMIN"), at.account(watched="RW")
+    org = at.org()
+    admin, member = at.account(**{org: "ADMIN"}), at.account(**{org: "RW"})
     person.join(member)
     secret = person.create_token("of-a-member", scope="RW", orgs="all")
     person.sign_out()
     person.join(admin)
-    expect_text(person.open("/orgs/watched/personal-tokens"), "of-a-member", member)
+    expect_text(person.open(f"/orgs/{org}/personal-tokens"), "of-a-member", member)
     person.submit("/suspend")
-    assert person.status() and not at.allows(secret, "watched"), person.text()
+    assert person.status() and not at.allows(secret, org), person.text()
     person.submit("/resume")
-    assert person.status() and at.allows(secret, "watched"), person.text()
+    assert person.status() and at.allows(secret, org), person.text()
 
 
 def an_org_has_tokens_of_its_own(person):
     at = person.installation
-    person.join(at.account(pipelines="ADMIN"))
-    person.open("/orgs/pipelines/tokens/new")
+    org = at.org()
+    person.join(at.account(**{org: "ADMIN"}))
+    person.open(f"/orgs/{org}/tokens/new")
     permission = "resolve:artifact"
-    secret = person.create_token("deploy", "/orgs/pipelines/tokens", scope="named", permission=permission, expiry="30d")
+    secret = person.create_token("deploy", f"/orgs/{org}/tokens", scope="named", permission=permission, expiry="30d")
     assert secret.startswith("ndorg_"), "it is the org's"
-    assert permission in person.token("deploy", "/orgs/pipelines/tokens") or "artifact" in person.text()
+    assert permission in person.token("deploy", f"/orgs/{org}/tokens") or "artifact" in person.text()
     person.submit("/revoke")
     assert person.status(), person.text()

@@ -167,9 +167,12 @@ class Person:
         assert visible, f"there is no {tag} “{text}” on the page:\n{self.text()}"
         return visible[0]
 
-    def form(self, action):
-        """Returns the form that is sent to a path, which may be given by its end."""
+    def form(self, action, near=""):
+        """Returns the form that is sent to a path, which may be given by its end, in a section with this text."""
         forms = [form for form in self.browser.all("form[method=post]") if self.action(form).endswith(action)]
+        if near:
+            section = f"ancestor::section[contains(., {quoted(near)})]"
+            forms = [form for form in forms if form.find_elements(By.XPATH, section)]
         assert forms, f"there is no form for {action} on the page:\n{self.text()}"
         return forms[0]
 
@@ -205,9 +208,9 @@ class Person:
             controls[0].clear()
             controls[0].send_keys(value if isinstance(value, str) else " ".join(value))
 
-    def submit(self, action, button=None, **fields):
+    def submit(self, action, button=None, near="", **fields):
         """Fills a form and sends it, by its first button or by the one with this text. Returns the next page's text."""
-        form = self.form(action)
+        form = self.form(action, near)
         self.unfold(form)
         self.fill(form, **fields)
         buttons = "button:not([type=button])"

@@ -23,7 +23,7 @@ const ACCOUNTS: [(&str, &str); 6] = [
     ("fay", "Fay Moreau"),
 ];
 
-const MEMBERS: [(&str, &str, &str); 9] = [
+const MEMBERS: [(&str, &str, &str); 10] = [
     ("acme", "ada", "ADMIN"),
     ("acme", "ben", "RW"),
     ("acme", "chen", "RW"),
@@ -33,6 +33,7 @@ const MEMBERS: [(&str, &str, &str); 9] = [
     ("sandbox", "ada", "RO"),
     ("sandbox", "ben", "ADMIN"),
     ("globex", "chen", "ADMIN"),
+    ("factory", "ada", "ADMIN"),
 ];
 
 /// A token of the demonstration.
@@ -96,6 +97,7 @@ pub(super) async fn populate(at: &Installation) -> (Running, Ids) {
     }
     org_tokens(&server, &ada, &secrets, &mut ids, &mut statements);
     orgs(at, &server, &ada);
+    fill_a_page(&server, &ada);
     for (handle, _) in &ACCOUNTS[..4] {
         choose_password(&server, &invitation(at, handle));
     }
@@ -142,7 +144,7 @@ fn people(at: &Installation) {
         assert_eq!(ended.code, 0, "{ended:?}");
     }
     at.run_admin("operator grant ada");
-    for org in ["acme", "labs", "sandbox", "globex"] {
+    for org in ["acme", "labs", "sandbox", "globex", "factory"] {
         at.run_admin(&format!("org create {org}"));
     }
     for (org, handle, role) in MEMBERS {
@@ -233,6 +235,19 @@ fn org_tokens(
         let id = create(server, session, "/v1/orgs/acme/tokens", &token, secrets);
         statements.extend(token.past());
         ids.insert(format!("acme/{name}"), id);
+    }
+}
+
+/// Gives an org more tokens than a page shows, with long names.
+fn fill_a_page(server: &Running, session: &str) {
+    for number in 0..60 {
+        let name = format!("assembly-line-{number:02}-of-the-factory-in-the-north");
+        let token = json!({
+            "name": name, "expiry": "30d", "services": "all", "networks": "all",
+            "grants": [{ "resource_type": "artifact", "resource_id": "*", "actions": ["create", "resolve"] }],
+        });
+        let made = ask(server, "POST /v1/orgs/factory/tokens", Some(session), Some(&token));
+        assert_eq!(made.status, 200, "{made:?}");
     }
 }
 

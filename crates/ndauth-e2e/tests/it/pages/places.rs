@@ -64,6 +64,7 @@ pub(super) const PLACES: &[Place] = &[
     place("/tokens/{token}/explain", "ada", "explained question", "/tokens/{github-ci}/explain?org=acme&access=RW&permission=create:artifact"),
     place("/tokens/{token}/explain", "ada", "explained refusal", "/tokens/{notebook}/explain"),
     place("/orgs/{org}/tokens", "ada", "org tokens", "/orgs/acme/tokens"),
+    place("/orgs/{org}/tokens", "ada", "full page of tokens", "/orgs/factory/tokens"),
     place("/orgs/{org}/tokens/new", "ada", "new org token", "/orgs/acme/tokens/new"),
     place("/orgs/{org}/tokens/{token}", "ada", "org token", "/orgs/acme/tokens/{acme/mobile}"),
     place("/orgs/{org}/tokens/{token}/explain", "ada", "org token explained", "/orgs/acme/tokens/{acme/mobile}/explain"),
