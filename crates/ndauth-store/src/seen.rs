@@ -8,7 +8,7 @@ use ndauth_core::{Account, AccountId, Label, Org, OrgId, OrgSlug, Policies, Role
 
 /// The rows, by their keys.
 #[derive(Default)]
-pub(crate) struct Seen {
+pub(crate) struct KnownRows {
     pub(crate) accounts: BTreeMap<AccountId, Account>,
     pub(crate) orgs: BTreeMap<OrgId, Org>,
     /// Each org's slug, and the instant before which its secrets are revoked.
@@ -20,7 +20,7 @@ pub(crate) struct Seen {
 }
 
 /// The rows that a view has read; none in a change.
-pub(crate) struct SeenRows(Option<Mutex<Seen>>);
+pub(crate) struct SeenRows(Option<Mutex<KnownRows>>);
 
 impl SeenRows {
     /// Returns the empty rows of a view.
@@ -33,13 +33,13 @@ impl SeenRows {
         SeenRows(None)
     }
 
-    pub(crate) fn remember(&self, put: impl FnOnce(&mut Seen)) {
+    pub(crate) fn remember(&self, put: impl FnOnce(&mut KnownRows)) {
         if let Some(seen) = &self.0 {
             put(&mut seen.lock().unwrap_or_else(PoisonError::into_inner));
         }
     }
 
-    pub(crate) fn recall<T>(&self, get: impl FnOnce(&Seen) -> Option<T>) -> Option<T> {
+    pub(crate) fn recall<T>(&self, get: impl FnOnce(&KnownRows) -> Option<T>) -> Option<T> {
         get(&self.0.as_ref()?.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }

@@ -12,7 +12,7 @@ use crate::clock::machine_micros;
 use crate::columns::Columns;
 use crate::lease::{Lease, TIMEOUT, Timeout};
 use crate::log::append;
-use crate::seen::{Seen, SeenRows};
+use crate::seen::{KnownRows, SeenRows};
 use crate::writing::Writing;
 use crate::{Beat, Clock, Engine, Store, StoreError, StoredEvent};
 
@@ -174,12 +174,12 @@ impl Read {
     }
 
     /// Keeps rows that were read, if this is a view.
-    pub(crate) fn remember(&self, put: impl FnOnce(&mut Seen)) {
+    pub(crate) fn remember(&self, put: impl FnOnce(&mut KnownRows)) {
         self.seen.remember(put);
     }
 
     /// Returns rows that were read before in this view.
-    pub(crate) fn recall<T>(&self, get: impl FnOnce(&Seen) -> Option<T>) -> Option<T> {
+    pub(crate) fn recall<T>(&self, get: impl FnOnce(&KnownRows) -> Option<T>) -> Option<T> {
         self.seen.recall(get)
     }
 

@@ -273,7 +273,7 @@ on_both! {
             assert_eq!(world.refused_permission(secret, "read:assets").await, Some(Reason::TokenRevoked), "{secret:?}");
             show(secret).await.expect("it has ended");
         }
-        let listed = authority.tokens().get(&ada, MINE, &ndauth_authority::Which::Name("personal".to_owned())).await;
+        let listed = authority.tokens().get(&ada, MINE, &Which::Name("personal".to_owned())).await;
         let revocation = listed.expect("shown").view.revocation.expect("its owner may see it");
         assert_eq!(revocation.reason, ndauth_core::RevocationReason::Possession);
         let note = revocation.note.expect("from where").to_string();
