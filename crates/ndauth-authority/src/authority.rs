@@ -4,12 +4,13 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use ndauth_clock::SinceBoot;
-use ndauth_core::{Catalogue, ServiceId, Timestamp};
+use ndauth_core::{Catalogue, OrgId, ServiceId, Timestamp};
 use ndauth_store::{Read, Store};
 
 use crate::AuthorityError;
-use crate::limits::{Shares, WATCHES};
+use crate::limits::{POLICY_IMPACTS, Shares, WATCHES};
 use crate::logins::{LoginSettings, Passwords};
+use crate::observations::counts::RecentCounts;
 use crate::observations::follow_ups::FollowUps;
 use crate::observations::uses::Uses;
 use crate::standing::Standing;
@@ -28,6 +29,8 @@ pub struct Authority {
     pub(crate) tally: Tally,
     pub(crate) follow_ups: FollowUps,
     pub(crate) watches: Arc<Shares<ServiceId>>,
+    pub(crate) policy_impacts: Arc<Shares<OrgId>>,
+    pub(crate) counts: RecentCounts,
     pub(crate) login_settings: LoginSettings,
     pub(crate) passwords: Passwords,
     pub(crate) throttle: Throttle,
@@ -69,6 +72,8 @@ impl Authority {
             tally: Tally::new(),
             follow_ups: FollowUps::default(),
             watches: Shares::new(WATCHES),
+            policy_impacts: Shares::new(POLICY_IMPACTS),
+            counts: RecentCounts::default(),
             login_settings: LoginSettings::default(),
             passwords: Passwords::default(),
             throttle: Throttle::default(),

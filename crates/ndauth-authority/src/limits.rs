@@ -113,8 +113,17 @@ pub const PASSWORD_CHECKS: Limit = Limit {
     refusal: "429, with `Retry-After`",
 };
 
+/// Judgements of all tokens that a policy concerns, for its preview or before it is set.
+pub const POLICY_IMPACTS: Limit = Limit {
+    name: "policy-impacts",
+    total: 2,
+    share: 1,
+    counted_by: "org",
+    refusal: "`OVERLOADED`",
+};
+
 /// Every limit of this kind.
-pub const LIMITS: [Limit; 12] = [
+pub const LIMITS: [Limit; 13] = [
     CONNECTIONS,
     ADMIN_CONNECTIONS,
     CALLS,
@@ -127,6 +136,7 @@ pub const LIMITS: [Limit; 12] = [
     NOTED_USES,
     WAITING_DEVICES,
     PASSWORD_CHECKS,
+    POLICY_IMPACTS,
 ];
 
 /// The amounts that callers have taken of a limit.

@@ -77,7 +77,7 @@ pub use secrets::{Family, FoundSecret, MintCounts};
 pub use server_lock::ServerLock;
 pub use sessions::SeenSession;
 pub use tickets::{Ticket, TicketKind};
-pub use token_counts::{AGES, IDLE, TokenCounts};
+pub use token_counts::{AGES, IDLE, SOON, TokenCounts, UNUSED};
 pub use tokens::{Cursor, Key, TokenOrder, TokenPage, TokenQuery, TokenSearch};
 pub use transaction::{Moment, Read, Write};
 pub use unreachable::Unreachable;

@@ -1,6 +1,6 @@
 //! Orgs and their members.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use ndauth_core::{
     Account, AccountId, Handle, Membership, OfferId, Org, OrgId, OrgSlug, Orgs, Role, Timestamp,
@@ -218,6 +218,21 @@ impl Read {
         let counts: Vec<(Uuid, i64)> = counted.into_tuple().all(&self.transaction).await?;
         let count = |(id, count)| (OrgId::from_uuid(id), u64::try_from(count).unwrap_or_default());
         Ok(counts.into_iter().map(count).collect())
+    }
+
+    /// Returns those of these accounts that are members of some org.
+    pub async fn accounts_with_roles(
+        &self,
+        accounts: impl IntoIterator<Item = AccountId>,
+    ) -> Result<BTreeSet<AccountId>, StoreError> {
+        let members = membership::Entity::find()
+            .select_only()
+            .column(membership::Column::AccountId)
+            .distinct()
+            .filter(membership::Column::AccountId.is_in(accounts.into_iter().map(AccountId::uuid)))
+            .filter(membership::Column::RemovedAt.is_null());
+        let found: Vec<Uuid> = members.into_tuple().all(&self.transaction).await?;
+        Ok(found.into_iter().map(AccountId::from_uuid).collect())
     }
 
     /// Returns the present members of all orgs.

@@ -14,6 +14,11 @@ pub const AGES: [Duration; 4] = [days(7), days(30), days(90), days(365)];
 /// The times since a last use for which tokens are counted.
 pub const IDLE: [Duration; 3] = [days(1), days(7), days(30)];
 
+/// A token that ends within this time expires soon.
+pub const SOON: Duration = days(14);
+/// A token without a use for this time is unused.
+pub const UNUSED: Duration = days(90);
+
 /// The number of an owner's live tokens: neither revoked nor expired.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct TokenCounts {
@@ -25,9 +30,9 @@ pub struct TokenCounts {
     pub used_within: [u64; 3],
     /// Those that were never used.
     pub never_used: u64,
-    /// Those that end within a time.
+    /// Those that end within [`SOON`].
     pub ends_soon: u64,
-    /// Those without a use for a time. A token that was never used counts from its creation.
+    /// Those without a use for [`UNUSED`]. A token that was never used counts from its creation.
     pub unused: u64,
 }
 
@@ -36,17 +41,11 @@ const fn days(count: u64) -> Duration {
 }
 
 impl Read {
-    /// Counts an owner's live tokens. `soon` and `unused` are the times for [`TokenCounts::ends_soon`] and
-    /// [`TokenCounts::unused`].
-    pub async fn count_tokens(
-        &self,
-        owner: Owner,
-        soon: Duration,
-        unused: Duration,
-    ) -> Result<TokenCounts, StoreError> {
+    /// Counts an owner's live tokens.
+    pub async fn count_tokens(&self, owner: Owner) -> Result<TokenCounts, StoreError> {
         let now = self.now();
         let before = |span| now.checked_sub(span).map_or(0, ndauth_core::Timestamp::micros);
-        let after = now.checked_add(soon).unwrap_or(ndauth_core::Timestamp::MAX).micros();
+        let after = now.checked_add(SOON).unwrap_or(ndauth_core::Timestamp::MAX).micros();
         let used = || {
             let used =
                 Func::coalesce([token::Column::LastUsedAt.into_expr(), token::Column::CreatedAt.into_expr()]);
@@ -63,7 +62,7 @@ impl Read {
         conditions.extend(IDLE.map(|idle| token::Column::LastUsedAt.gte(before(idle))));
         conditions.push(token::Column::LastUsedAt.is_null());
         conditions.push(token::Column::ExpiresAt.lt(after));
-        conditions.push(used().lt(before(unused)));
+        conditions.push(used().lt(before(UNUSED)));
         let mut query = underived()
             .select_only()
             .filter(owned_by(owner))

@@ -205,15 +205,17 @@ struct LinkDetails {
     made_by: Option<AccountId>,
 }
 
-/// Returns what shows that an account is in use, given whether it has a password or a linked identity.
-/// `None` if nobody has used it and nobody could sign in to it.
-pub(crate) fn in_use(account: &Account, has_proof: bool) -> Option<&'static str> {
+/// Returns what shows that an account is in use, given whether it has a password or a linked identity, and whether it is
+/// a member of an org. `None` if nobody has used it, nobody could sign in to it, and it may do nothing.
+pub(crate) fn in_use(account: &Account, has_proof: bool, has_role: bool) -> Option<&'static str> {
     if account.operator {
         Some("is an operator")
     } else if account.last_login_at.is_some() {
         Some("has signed in before")
     } else if has_proof {
         Some("has a password or a linked identity")
+    } else if has_role {
+        Some("is a member of an org")
     } else {
         None
     }
@@ -226,7 +228,8 @@ async fn refuse_used(
     consoles_link: Option<Timestamp>,
 ) -> Result<(), AuthorityError> {
     let has_proof = read.accounts_with_proof([account.id]).await?.contains(&account.id);
-    let why = in_use(account, has_proof).map(str::to_owned);
+    let has_role = read.accounts_with_roles([account.id]).await?.contains(&account.id);
+    let why = in_use(account, has_proof, has_role).map(str::to_owned);
     let invited = |until: Timestamp| format!("has a link from the console, until {}", until.minute());
     if let Some(why) = why.or(consoles_link.map(invited)) {
         let handle = account.handle.clone();
@@ -278,5 +281,7 @@ async fn judge_link(read: &Read, ticket: &Ticket, account: &Account) -> Result<(
     let maker = read.find_account(made_by).await?;
     let is_operators = maker.is_some_and(|maker| maker.operator && maker.disabled_at.is_none());
     let has_proof = read.accounts_with_proof([account.id]).await?.contains(&account.id);
-    if is_operators && in_use(account, has_proof).is_none() { Ok(()) } else { Err(AuthorityError::LinkSpent) }
+    let has_role = read.accounts_with_roles([account.id]).await?.contains(&account.id);
+    let unused = in_use(account, has_proof, has_role).is_none();
+    if is_operators && unused { Ok(()) } else { Err(AuthorityError::LinkSpent) }
 }

@@ -99,8 +99,10 @@ impl OperatorWing<'_> {
         let found = read.list_accounts_page(begins_with.as_deref(), after.as_ref(), limit + 1).await?;
         let page = page_of(&read, found, *limit);
         let proven = read.accounts_with_proof(page.rows.iter().map(|account| account.id)).await?;
+        let members = read.accounts_with_roles(page.rows.iter().map(|account| account.id)).await?;
         Ok(page.map(|account| {
-            let unused = in_use(&account, proven.contains(&account.id)).is_none();
+            let (has_proof, has_role) = (proven.contains(&account.id), members.contains(&account.id));
+            let unused = in_use(&account, has_proof, has_role).is_none();
             AccountListed { account, unused }
         }))
     }
@@ -114,12 +116,14 @@ impl OperatorWing<'_> {
         let read = self.manage(credential, Operation::ListAccounts).await?;
         let account = account(&read, handle).await?;
         let has_proof = read.accounts_with_proof([account.id]).await?.contains(&account.id);
+        let memberships = read.list_memberships(account.id).await?;
+        let unused = in_use(&account, has_proof, !memberships.is_empty()).is_none();
         Ok(AccountDetails {
-            memberships: read.list_memberships(account.id).await?,
+            memberships,
             tokens: read.count_live_tokens(account.id).await?,
             sessions: read.list_live_sessions(account.id).await?.len(),
             now: read.now(),
-            view: AccountListed { unused: in_use(&account, has_proof).is_none(), account },
+            view: AccountListed { unused, account },
         })
     }
 

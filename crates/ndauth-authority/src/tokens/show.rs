@@ -1,7 +1,6 @@
 //! Lists and shows tokens, each as its viewer may see it.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use ndauth_core::{Actor, OrgSlug, Revocation, Timestamp, Token, TokenView, Viewer};
 use ndauth_store::{Cursor, Key, Read, TokenCounts, TokenPage, TokenQuery};
@@ -43,17 +42,20 @@ impl TokenWing<'_> {
         Ok(TokenList { views: self.views(&read, &by, tokens).await?, next, now: read.now() })
     }
 
-    /// Counts live tokens, by age and by last use. A token ends soon if it does within `soon`, and is unused if it was
-    /// not used for `unused`.
+    /// Counts live tokens, by age and by last use, as of the last minute.
     pub async fn count(
         self,
         credential: &Credential,
         whose: &Whose,
-        soon: Duration,
-        unused: Duration,
     ) -> Result<TokenCounts, AuthorityError> {
         let (read, by) = self.0.read_as(credential, Operation::ListTokens, whose).await?;
-        Ok(read.count_tokens(by.owner()?, soon, unused).await?)
+        let (owner, now) = (by.owner()?, read.now());
+        if let Some(counts) = self.0.counts.recent(owner, now) {
+            return Ok(counts);
+        }
+        let counts = read.count_tokens(owner).await?;
+        self.0.counts.keep(owner, now, counts);
+        Ok(counts)
     }
 
     /// Returns a token of the caller's or of an org, with all that its viewer may see of it.

@@ -76,10 +76,12 @@ on_both! {
         world.authority.logins().identify_account(&CONSOLE, &handle("identified"), &identity("i")).await.expect("linked");
         let fresh_operator = NewAccount { operator: true, ..new_account("appointed") };
         world.authority.operator().create_account(&CONSOLE, &fresh_operator).await.expect("made");
+        unused(world, "member").await;
+        world.member("ops", "member", Role::Ro).await;
         unused(world, "disabled").await;
         world.authority.operator().disable_account(&oona, &handle("disabled")).await.expect("disabled");
         let mut refused = String::new();
-        for name in ["ada", "olaf", "oona", "identified", "appointed", "disabled", "nobody"] {
+        for name in ["ada", "olaf", "oona", "identified", "appointed", "member", "disabled", "nobody"] {
             let error = invite(world, &oona, &handle(name)).await.expect_err("no link");
             refused.push_str(&format!("{}: {error}\n", error.reason().code()));
         }
@@ -89,6 +91,7 @@ on_both! {
             CONSOLE_ONLY: `oona` is an operator: only the console may make a link to the account
             CONSOLE_ONLY: `identified` has a password or a linked identity: only the console may make a link to the account
             CONSOLE_ONLY: `appointed` is an operator: only the console may make a link to the account
+            CONSOLE_ONLY: `member` is a member of an org: only the console may make a link to the account
             INVALID_ARGUMENT: `handle`: `disabled` is disabled: enable it first
             NOT_FOUND: there is no account `nobody`
         "#]].assert_eq(&refused);
@@ -105,7 +108,7 @@ on_both! {
     async fn an_operators_link_dies_once_the_account_is_used(world: &World) {
         let oona = world.person("oona", true, None).await;
         let authority = &world.authority;
-        for way in ["session", "sign-in link", "sign-in link made", "invitation", "identity", "identity linked", "operator"] {
+        for way in ["session", "sign-in link", "sign-in link made", "invitation", "identity", "identity linked", "role", "operator"] {
             let name = unused(world, &format!("by-{}", way.replace(' ', "-"))).await;
             let link = invite(world, &oona, &name).await.expect("a link");
             assert!(authority.logins().account_of_link(link.code.expose()).await.is_ok(), "{way}");
@@ -126,6 +129,8 @@ on_both! {
                         authority.logins().sign_in_identified(&person, &Visitor::default(), None).await.expect("in");
                     }
                 }
+                // The link would have the power of the role.
+                "role" => world.member("ops", name.as_str(), Role::Admin).await,
                 _ => drop(authority.operator().grant_operator(&CONSOLE, &name).await.expect("granted")),
             }
             assert_eq!(reason(authority.logins().account_of_link(link.code.expose()).await), Reason::LinkSpent, "{way}");

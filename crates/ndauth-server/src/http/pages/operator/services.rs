@@ -43,6 +43,8 @@ struct ShownService {
     badges: Vec<Badge>,
     facts: Vec<Fact>,
     has_pending: bool,
+    /// The prefix of the secret that awaits confirmation.
+    pending_prefix: String,
     can_rotate: bool,
     can_retire: bool,
     can_revoke: bool,
@@ -139,6 +141,7 @@ fn service(view: &ServiceView, now: Timestamp) -> ShownService {
         badges,
         facts,
         has_pending: pending.is_some(),
+        pending_prefix: pending.map_or_else(String::new, |secret| secret.prefix.to_string()),
         can_rotate: pending.is_none() && retiring.is_none() && current.is_some(),
         can_retire: retiring.is_some(),
         can_revoke: true,
@@ -280,9 +283,9 @@ pub(super) async fn rotate(State(site): State<Arc<Site>>, submission: Submission
 }
 
 pub(super) async fn confirm(State(site): State<Arc<Site>>, submission: Submission) -> PageResult {
-    let prefix = submission.form.get("prefix").map(str::parse).transpose();
+    let prefix = submission.form.text("prefix").parse();
     let prefix = prefix.map_err(|why| PageError::bad(sentence(&format!("the prefix: {why}"))))?;
-    settle(&site, &submission, &Settling::Confirm(prefix), "confirmed").await
+    settle(&site, &submission, &Settling::Confirm(Some(prefix)), "confirmed").await
 }
 
 pub(super) async fn drop_new(State(site): State<Arc<Site>>, submission: Submission) -> PageResult {
@@ -290,7 +293,7 @@ pub(super) async fn drop_new(State(site): State<Arc<Site>>, submission: Submissi
 }
 
 pub(super) async fn retire(State(site): State<Arc<Site>>, submission: Submission) -> PageResult {
-    let anyway = submission.form.get("anyway").is_some();
+    let anyway = submission.form.get("anyway") == Some("yes");
     settle(&site, &submission, &Settling::Retire { anyway }, "retired").await
 }
 

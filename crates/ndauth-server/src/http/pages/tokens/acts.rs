@@ -102,10 +102,10 @@ pub(super) async fn rotate(State(site): State<Arc<Site>>, submission: Submission
 pub(super) async fn confirm(State(site): State<Arc<Site>>, submission: Submission) -> PageResult {
     let target = Target::of(&submission)?;
     // The prefix that the page showed, so that only that secret is confirmed.
-    let prefix = submission.form.get("prefix").map(str::parse).transpose();
+    let prefix = submission.form.text("prefix").parse();
     let prefix = prefix.map_err(|why| bad(&format!("the prefix: {why}")))?;
     let tokens = site.authority.tokens();
-    let acted = tokens.confirm_rotation(&submission.credential(), &target.whose, &target.which, prefix).await;
+    let acted = tokens.confirm_rotation(&submission.credential(), &target.whose, &target.which, Some(prefix)).await;
     done(&site, submission, &target, acted, "confirmed").await
 }
 
@@ -118,7 +118,7 @@ pub(super) async fn drop_new(State(site): State<Arc<Site>>, submission: Submissi
 
 pub(super) async fn retire(State(site): State<Arc<Site>>, submission: Submission) -> PageResult {
     let target = Target::of(&submission)?;
-    let anyway = submission.form.get("anyway").is_some();
+    let anyway = submission.form.get("anyway") == Some("yes");
     let tokens = site.authority.tokens();
     let acted = tokens.retire_secret(&submission.credential(), &target.whose, &target.which, anyway).await;
     done(&site, submission, &target, acted, "retired").await

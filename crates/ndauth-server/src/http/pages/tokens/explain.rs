@@ -9,7 +9,7 @@ use ndauth_authority::{AuthorityError, Explanation, Inquiry, Shown, Subject, Whi
 use ndauth_core::{OrgSlug, Permission, Scope, SecretKind};
 use ndauth_proto::refusal_to_proto;
 
-use super::new::{EffectShown, effect};
+use super::new::{EffectShown, MOST_ORGS, effect};
 use super::place::{place, tokens_path};
 use crate::http::fields::Fields;
 use crate::http::layout::page;
@@ -60,6 +60,8 @@ pub(super) async fn show(State(site): State<Arc<Site>>, request: PageRequest) ->
     let tokens = site.authority.tokens();
     let Shown { view, .. } = tokens.get(&credential, &whose, &Which::Id(id)).await?;
     let name = view.token.name.to_string();
+    // The view remembers the roles and the policies of all orgs, which the explanations need one by one.
+    let known = site.authority.orgs().list_mine(&credential).await?;
     let mut permission_error = String::new();
     let question = ExplainForm::read(&request.query).unwrap_or_else(|wrong| {
         permission_error = wrong;
@@ -84,12 +86,13 @@ pub(super) async fn show(State(site): State<Arc<Site>>, request: PageRequest) ->
         Err(error) => return Err(error.into()),
     };
     let asked = request.query.text("org").to_owned();
-    let mut orgs = vec![Choice::new("", "Each org", asked.is_empty())];
+    let each = if known.len() > MOST_ORGS { format!("The first {MOST_ORGS} orgs") } else { "Each org".to_owned() };
+    let mut orgs = vec![Choice::new("", &each, asked.is_empty())];
     let mut explanations = Vec::new();
     if let Some(explained) = &explained {
-        explanations = explained.explanations.iter().map(|found| shown(found, explained.kind)).collect();
+        let first = explained.explanations.iter().take(MOST_ORGS);
+        explanations = first.map(|found| shown(found, explained.kind)).collect();
     }
-    let known = site.authority.orgs().list_mine(&credential).await?;
     let slugs = known.iter().map(|mine| mine.membership.org.slug.to_string());
     orgs.extend(slugs.map(|slug| Choice::new(&slug, &slug, slug == asked)));
     let explain_page = ExplainPage {

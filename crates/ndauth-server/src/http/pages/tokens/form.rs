@@ -86,7 +86,7 @@ impl TypedToken {
             expiry_other: text("expiry_other"),
             networks: form.all("network").collect::<Vec<_>>().join(" "),
             services: form.all("service").collect::<Vec<_>>().join(" "),
-            self_rotating: form.get("self_rotating").is_some(),
+            self_rotating: form.get("self_rotating") == Some("yes"),
             until: text("until"),
         }
     }

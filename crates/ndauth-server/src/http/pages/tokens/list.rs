@@ -6,11 +6,11 @@ use std::time::Duration;
 use askama::Template;
 use axum::extract::State;
 use axum::http::StatusCode;
-use ndauth_authority::{MAX_LIVE_TOKENS, TokenCounts, TokenOrder, TokenQuery, Whose, token_search};
+use ndauth_authority::{MAX_LIVE_TOKENS, SOON, TokenCounts, TokenOrder, TokenQuery, UNUSED, Whose, token_search};
 use ndauth_core::{ExpiryChoice, Lifetime, Secret};
 
 use super::place::{place, tokens_path};
-use super::rows::{DONE, SOON, UNUSED, badges, last_used, named, shown};
+use super::rows::{DONE, badges, last_used, named, shown};
 use crate::cursors::{cursor, page_token};
 use crate::http::fields::{Fields, query};
 use crate::http::layout::{go, page};
@@ -116,8 +116,10 @@ pub(super) async fn show(State(site): State<Arc<Site>>, request: PageRequest) ->
     let credential = request.credential();
     let tokens = site.authority.tokens();
     let listed = tokens.list(&credential, &whose, &asked).await?;
+    let filter = FilterForm::of(&request.query);
+    let is_first = asked.after.is_none();
     let counts = match &whose {
-        Whose::Org(_) => Some(tokens.count(&credential, &whose, SOON, UNUSED).await?),
+        Whose::Org(_) if is_first && !filter.is_set => Some(tokens.count(&credential, &whose).await?),
         _ => None,
     };
     let now = listed.now;
@@ -137,8 +139,6 @@ pub(super) async fn show(State(site): State<Arc<Site>>, request: PageRequest) ->
         used: last_used(token, now),
     });
     let rows: Vec<TokenRow> = rows.collect();
-    let filter = FilterForm::of(&request.query);
-    let is_first = asked.after.is_none();
     let is_new = rows.is_empty() && is_first && !filter.is_set;
     let is_whole = is_first && !filter.is_set && listed.next.is_none();
     let alerts = match &counts {
@@ -217,7 +217,7 @@ fn asked(fields: &Fields) -> TokenQuery {
         search: (!search.is_empty()).then(|| token_search(search)),
         order,
         // The newest come first.
-        reverse: (order == TokenOrder::Made) != fields.get("reverse").is_some(),
+        reverse: (order == TokenOrder::Made) != fields.get("reverse") == Some("yes"),
         after: fields.get("after").and_then(cursor).filter(|cursor| order.fits(&cursor.key)),
         ..TokenQuery::all(fields.get("show") == Some("all"), PAGE)
     }
@@ -268,7 +268,7 @@ fn columns(base: &str, asked: &TokenQuery, fields: &Fields, is_org: bool) -> Vec
     let column = |text: &'static str, order: Option<(&str, TokenOrder)>| {
         let Some((name, order)) = order else { return Column { text, href: String::new(), sorted: "" } };
         let is_sorted = asked.order == order;
-        let turned = is_sorted && fields.get("reverse").is_none();
+        let turned = is_sorted && fields.get("reverse") != Some("yes");
         let mut link = without(fields, &["sort", "reverse", "after"]);
         link.push(("sort", name));
         if turned {

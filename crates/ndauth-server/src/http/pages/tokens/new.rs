@@ -86,6 +86,11 @@ pub(super) struct EffectShown {
     pub(super) permissions: Vec<String>,
 }
 
+/// The most orgs that are explained on one page, and that can be chosen on one. A person is rarely in more; `ndcli`
+/// names any.
+pub(super) const MOST_ORGS: usize = 20;
+const MOST_CHOICES: usize = 100;
+
 /// The state of the form beside what was typed.
 #[derive(Default)]
 struct FormState {
@@ -262,7 +267,7 @@ fn form(
             note(ALL, "All orgs", "Those of which you are a member at the time.", typed.reach == ALL),
             Choice::new(ONLY, "Only these", typed.reach == ONLY),
         ],
-        orgs: orgs.iter().map(|org| org_choice(typed, org, now)).collect(),
+        orgs: orgs.iter().take(MOST_CHOICES).map(|org| org_choice(typed, org, now)).collect(),
         orgs_error: wrong("orgs"),
         // An org's token always expires.
         expiries: Choice::of(&EXPIRIES, &typed.expiry)
@@ -382,9 +387,26 @@ async fn explain(
         service: None,
         address: None,
     };
-    let explained = site.authority.tokens().explain(&request.credential(), &inquiry).await?;
-    let kind = explained.kind;
-    Ok(explained.explanations.iter().map(|explanation| effect(explanation, kind)).collect())
+    let credential = request.credential();
+    if matches!(whose, Whose::Mine) {
+        // The view remembers the roles and the policies of all orgs, which the explanations need one by one.
+        site.authority.orgs().list_mine(&credential).await?;
+    }
+    let explained = site.authority.tokens().explain(&credential, &inquiry).await?;
+    let (kind, all) = (explained.kind, &explained.explanations);
+    let mut effects: Vec<EffectShown> =
+        all.iter().take(MOST_ORGS).map(|explanation| effect(explanation, kind)).collect();
+    if let Some(more) = all.len().checked_sub(MOST_ORGS).filter(|more| *more > 0) {
+        effects.push(EffectShown {
+            org: format!("{more} more"),
+            tone: "idle",
+            access: "Not shown",
+            text: format!("The first {MOST_ORGS} orgs are shown. The token's page explains each."),
+            hint: String::new(),
+            permissions: Vec::new(),
+        });
+    }
+    Ok(effects)
 }
 
 pub(super) fn effect(explanation: &Explanation, kind: SecretKind) -> EffectShown {

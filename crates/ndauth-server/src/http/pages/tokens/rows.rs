@@ -2,17 +2,12 @@
 
 use std::time::Duration;
 
+use ndauth_authority::{SOON, UNUSED};
 use ndauth_core::{Expiry, Lifetime, Timestamp, TokenView};
 use ndauth_proto::token_to_proto;
 use ndauth_terminal::{TokenShown, names_or_all};
 
 use crate::http::pages::parts::{Badge, Instant, age};
-
-const DAY: Duration = Duration::from_secs(24 * 60 * 60);
-/// A token that ends within this time expires soon.
-pub(in crate::http::pages) const SOON: Duration = DAY.saturating_mul(14);
-/// A token without a use for this time is unused.
-pub(in crate::http::pages) const UNUSED: Duration = DAY.saturating_mul(90);
 
 /// Returns a token as both binaries show it in words.
 pub(in crate::http::pages) fn shown(view: &TokenView, now: Timestamp) -> TokenShown {
