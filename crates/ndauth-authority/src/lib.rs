@@ -34,7 +34,11 @@ pub use logins::{
     CodeRequest, ExchangeRequest, Exchanged, GrantError, Granted, Link, LoginSettings, MySession, SignedIn,
     StartedDevice, Visitor, WaitingDevice, WhichSessions,
 };
-pub use ndauth_store::{AGES, Clock, CopyError, Cursor, DatabaseTls, DatabaseUrl, Engine, IDLE, InstallationCounts, InvalidDatabaseUrl, Key, ManualClock, MemberPage, MigrationState, ServerLock, StoreError, TlsMode, TokenCounts, TokenOrder, TokenPage, TokenQuery, TokenSearch, UNUSED, Use, check_folder, SOON};
+pub use ndauth_store::{
+    AGES, Clock, CopyError, Cursor, DatabaseTls, DatabaseUrl, Engine, IDLE, InstallationCounts,
+    InvalidDatabaseUrl, Key, ManualClock, MemberPage, MigrationState, SOON, ServerLock, StoreError, TlsMode,
+    TokenCounts, TokenOrder, TokenPage, TokenQuery, TokenSearch, UNUSED, Use, check_folder,
+};
 pub use observations::uses::ReportedUse;
 pub use operator::{
     AccountDetails, AccountListed, AccountQuery, AccountUpdate, CatalogueApplied, Checked, InstallationView,

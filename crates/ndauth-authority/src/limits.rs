@@ -114,13 +114,8 @@ pub const PASSWORD_CHECKS: Limit = Limit {
 };
 
 /// Judgements of all tokens that a policy concerns, for its preview or before it is set.
-pub const POLICY_IMPACTS: Limit = Limit {
-    name: "policy-impacts",
-    total: 2,
-    share: 1,
-    counted_by: "org",
-    refusal: "`OVERLOADED`",
-};
+pub const POLICY_IMPACTS: Limit =
+    Limit { name: "policy-impacts", total: 2, share: 1, counted_by: "org", refusal: "`OVERLOADED`" };
 
 /// Every limit of this kind.
 pub const LIMITS: [Limit; 13] = [

@@ -34,7 +34,10 @@ impl Authority {
         let (read, caller) = match credential {
             Credential::Visit(visit) => (Arc::clone(&visit.read), Ok(Caller::from(&**visit))),
             _ => {
-                let read = Arc::new(self.store.read().await?);
+                let read = Arc::new(match credential.session_hash() {
+                    Some(hash) => self.store.read_with_session(&hash).await?,
+                    None => self.store.read().await?,
+                });
                 let caller = self.identify(&read, credential).await;
                 (read, caller)
             }

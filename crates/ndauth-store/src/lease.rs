@@ -93,12 +93,12 @@ impl Lease {
         })
     }
 
-    /// Takes a connection, begins a transaction with this statement, and runs its first query, which has no
-    /// parameters. On PostgreSQL that is one round trip. A connection that was lost while idle is replaced
+    /// Takes a connection, begins a transaction with this statement, and runs its first query. On PostgreSQL that is one
+    /// round trip. A connection that was lost while idle is replaced
     /// once.
     pub(crate) async fn begin(
         pool: &Pool,
-        (begin, question): (&'static str, &str),
+        (begin, question): (&'static str, &Statement),
         within: Timeout,
     ) -> Result<(Lease, Option<QueryResult>), StoreError> {
         let mut lease = Lease::take(pool, within).await?;
@@ -127,14 +127,14 @@ impl Lease {
         }
     }
 
-    async fn open(&mut self, begin: &str, question: &str) -> Result<Option<QueryResult>, StoreError> {
+    async fn open(&mut self, begin: &str, question: &Statement) -> Result<Option<QueryResult>, StoreError> {
         // Set before the statement: if the caller gives up in the middle of it, its outcome is unknown.
         self.open = true;
         match self.backend {
             DbBackend::Postgres => Ok(self.query_one_unprepared(format!("{begin}; {question}")).await?),
-            backend => {
+            _ => {
                 self.execute_unprepared(begin).await?;
-                Ok(self.query_one_raw(Statement::from_string(backend, question)).await?)
+                Ok(self.query_one_raw(question.clone()).await?)
             }
         }
     }

@@ -7,10 +7,10 @@ use ndauth_core::{
 };
 use sea_orm::ActiveValue::Set;
 use sea_orm::prelude::Uuid;
-use sea_orm::sea_query::{Expr, OnConflict, Query, SelectStatement};
+use sea_orm::sea_query::{Expr, ExprTrait, OnConflict, Query, SelectStatement};
 use sea_orm::{
     ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, JoinType, QueryFilter, QueryOrder,
-    QuerySelect, QueryTrait, Select,
+    QuerySelect, QueryTrait, Select, Statement, StatementBuilder,
 };
 
 use crate::accounts::account;
@@ -99,20 +99,41 @@ impl Read {
         Ok(org)
     }
 
-    /// Returns an account's role in an org, or `None` if it is not a member now.
-    pub async fn find_role(&self, account: AccountId, org: OrgId) -> Result<Option<Role>, StoreError> {
-        if let Some(known) = self.recall(|seen| seen.roles.get(&(account, org)).copied()) {
-            return Ok(known);
-        }
-        let row = membership::Entity::find_by_id((account.uuid(), org.uuid()))
-            .filter(membership::Column::RemovedAt.is_null())
-            .one(&self.transaction)
-            .await?;
-        let role = row.as_ref().map(role).transpose()?;
-        self.remember(|seen| {
-            seen.roles.insert((account, org), role);
+    /// Returns the org with this slug, deleted or not, and an account's role in it, by one statement whether the org
+    /// exists or not, so that timing does not reveal it.
+    pub async fn find_org_and_role(
+        &self,
+        account: AccountId,
+        slug: &OrgSlug,
+    ) -> Result<(Option<Org>, Option<Role>), StoreError> {
+        let known = self.recall(|seen| {
+            let org = seen.orgs.values().find(|org| org.slug == *slug)?;
+            Some((org.clone(), *seen.roles.get(&(account, org.id))?))
         });
-        Ok(role)
+        if let Some((org, role)) = known {
+            return Ok((Some(org), role));
+        }
+        let mut query = org::Entity::find().select_only();
+        query = with_prefix::<_, org::Entity>(query, "org_");
+        query = with_prefix::<_, membership::Entity>(query, "membership_");
+        let here = membership::Column::OrgId.into_expr().eq(org::Column::Id.into_expr());
+        let theirs = membership::Column::AccountId.eq(account.uuid());
+        let present = membership::Column::RemovedAt.is_null();
+        let mut select = query.filter(org::Column::Slug.eq(slug.as_str())).into_query();
+        select.left_join(membership::Entity, here.and(theirs).and(present));
+        let backend = self.transaction.get_database_backend();
+        let statement: Statement = StatementBuilder::build(&select, &backend);
+        let Some(row) = self.transaction.query_one_raw(statement).await? else { return Ok((None, None)) };
+        let org = Org::try_from(org::Model::from_query_result(&row, "org_")?)?;
+        let role = membership::Model::from_query_result_optional(&row, "membership_")?
+            .as_ref()
+            .map(role)
+            .transpose()?;
+        self.remember(|seen| {
+            seen.orgs.insert(org.id, org.clone());
+            seen.roles.insert((account, org.id), role);
+        });
+        Ok((Some(org), role))
     }
 
     /// Returns the slugs of these orgs, deleted or not, and the instants before which their secrets are revoked.
@@ -151,6 +172,9 @@ impl Read {
 
     /// Returns true if an account is or ever was a member of an org.
     pub async fn was_member(&self, account: AccountId, org: OrgId) -> Result<bool, StoreError> {
+        if self.recall(|seen| seen.roles.get(&(account, org)).copied().flatten()).is_some() {
+            return Ok(true);
+        }
         let row = membership::Entity::find_by_id((account.uuid(), org.uuid()));
         Ok(row.one(&self.transaction).await?.is_some())
     }
@@ -158,22 +182,26 @@ impl Read {
     /// Returns the orgs of which an account is a member now, with its role in each, by slug. Deleted orgs are
     /// left out.
     pub async fn list_memberships(&self, account: AccountId) -> Result<Vec<Membership>, StoreError> {
-        let rows = membership::Entity::find()
+        let mut query = membership::Entity::find().select_only();
+        query = with_prefix::<_, membership::Entity>(query, "membership_");
+        query = with_prefix::<_, org::Entity>(query, "org_");
+        let of_org =
+            membership::Entity::belongs_to(org::Entity).from(membership::Column::OrgId).to(org::Column::Id);
+        let query = query
+            .join(JoinType::InnerJoin, of_org.into())
             .filter(membership::Column::AccountId.eq(account.uuid()))
             .filter(membership::Column::RemovedAt.is_null())
-            .all(&self.transaction)
-            .await?;
-        let orgs = self.orgs_by_id(rows.iter().map(|row| OrgId::from_uuid(row.org_id))).await?;
+            .filter(org::Column::DeletedAt.is_null());
+        let statement = query.build(self.transaction.get_database_backend());
         let mut memberships = Vec::new();
-        for row in rows {
-            let org = orgs.get(&OrgId::from_uuid(row.org_id)).filter(|org| org.deleted_at.is_none());
-            if let Some(org) = org {
-                let role = role(&row)?;
-                self.remember(|seen| {
-                    seen.roles.insert((account, org.id), Some(role));
-                });
-                memberships.push(Membership { org: org.clone(), role });
-            }
+        for row in self.transaction.query_all_raw(statement).await? {
+            let org = Org::try_from(org::Model::from_query_result(&row, "org_")?)?;
+            let role = role(&membership::Model::from_query_result(&row, "membership_")?)?;
+            self.remember(|seen| {
+                seen.orgs.insert(org.id, org.clone());
+                seen.roles.insert((account, org.id), Some(role));
+            });
+            memberships.push(Membership { org, role });
         }
         memberships.sort_by(|a, b| a.org.slug.cmp(&b.org.slug));
         Ok(memberships)
@@ -286,8 +314,8 @@ impl Read {
         match orgs {
             Orgs::All => Ok(Orgs::All),
             Orgs::Only(ids) => {
-                let orgs = self.orgs_by_id(ids.iter().copied()).await?;
-                Ok(Orgs::Only(orgs.into_values().map(|org| org.slug).collect()))
+                let orgs = self.org_names(ids.iter().copied()).await?;
+                Ok(Orgs::Only(orgs.into_values().map(|(slug, _)| slug).collect()))
             }
         }
     }

@@ -4,7 +4,10 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
-use ndauth_core::{Account, AccountId, Label, Org, OrgId, OrgSlug, Policies, Role, ServiceId, Timestamp};
+use ndauth_core::{
+    Account, AccountId, Label, Org, OrgId, OrgSlug, Policies, Role, SecretHash, ServiceId, Timestamp,
+};
+use sea_orm::QueryResult;
 
 /// The rows, by their keys.
 #[derive(Default)]
@@ -17,6 +20,8 @@ pub(crate) struct KnownRows {
     /// The role of an account in an org, or that it has none.
     pub(crate) roles: BTreeMap<(AccountId, OrgId), Option<Role>>,
     pub(crate) policies: BTreeMap<OrgId, Policies>,
+    /// The row of a session's secret, which the view was opened with.
+    pub(crate) session: Option<(SecretHash, QueryResult)>,
 }
 
 /// The rows that a view has read; none in a change.

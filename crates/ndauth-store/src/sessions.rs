@@ -11,14 +11,14 @@ use sea_orm::prelude::Uuid;
 use sea_orm::sea_query::{Expr, ExprTrait};
 use sea_orm::{
     ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, JoinType, PaginatorTrait, QueryFilter,
-    QueryOrder, QuerySelect, QueryTrait,
+    QueryOrder, QueryResult, QuerySelect, QueryTrait, Select, Statement,
 };
 
 use crate::accounts::account;
 use crate::columns::{Columns, duration_micros, expiry_micros, with_prefix};
 use crate::secrets::{FoundSecret, secret};
 use crate::tokens::token;
-use crate::{Read, StoreError, TicketKind, Write};
+use crate::{Read, Store, StoreError, TicketKind, Write};
 use session::{ActiveModel, Column, Entity, Model};
 
 /// A session and its last recorded use.
@@ -66,31 +66,26 @@ impl Read {
         &self,
         hash: &SecretHash,
     ) -> Result<Option<(FoundSecret, Option<(Session, Account)>)>, StoreError> {
-        let mut query = secret::Entity::find().select_only();
-        query = with_prefix::<_, secret::Entity>(query, "secret_");
-        query = with_prefix::<_, Entity>(query, "session_");
-        query = with_prefix::<_, account::Entity>(query, "account_");
-        let of_session = secret::Entity::belongs_to(Entity).from(secret::Column::SessionId).to(Column::Id);
-        let of_account = Entity::belongs_to(account::Entity).from(Column::AccountId).to(account::Column::Id);
-        let query = query
-            .join(JoinType::LeftJoin, of_session.into())
-            .join(JoinType::LeftJoin, of_account.into())
-            .filter(secret::Column::Hash.eq(hash.bytes().to_vec()));
-        let statement = query.build(self.transaction.get_database_backend());
-        let Some(row) = self.transaction.query_one_raw(statement).await? else { return Ok(None) };
-        let found = FoundSecret::try_from(secret::Model::from_query_result(&row, "secret_")?)?;
-        let session = Model::from_query_result_optional(&row, "session_")?;
-        let account = account::Model::from_query_result_optional(&row, "account_")?;
-        Ok(Some(match (session, account) {
-            (Some(session), Some(account)) => {
-                let account = Account::try_from(account)?;
-                self.remember(|seen| {
-                    seen.accounts.insert(account.id, account.clone());
-                });
-                (found, Some((Session::try_from(session)?, account)))
+        let known = self.recall(|seen| {
+            let (_, row) = seen.session.as_ref().filter(|(known, _)| known == hash)?;
+            Some(session_of(row))
+        });
+        let found = match known {
+            Some(found) => found?,
+            None => {
+                let statement = by_hash(hash).build(self.transaction.get_database_backend());
+                match self.transaction.query_one_raw(statement).await? {
+                    Some(row) => session_of(&row)?,
+                    None => None,
+                }
             }
-            _ => (found, None),
-        }))
+        };
+        if let Some((_, Some((_, account)))) = &found {
+            self.remember(|seen| {
+                seen.accounts.insert(account.id, account.clone());
+            });
+        }
+        Ok(found)
     }
 
     /// Returns every session, ended or not, oldest first.
@@ -143,6 +138,49 @@ impl Read {
             .filter(of_sessions.or(of_accounts));
         Ok(ids.into_tuple().all(&self.transaction).await?)
     }
+}
+
+impl Store {
+    /// Opens a view, as [`Store::read`] does. The same statement finds a session's secret, for
+    /// [`Read::find_session_secret`].
+    pub async fn read_with_session(&self, hash: &SecretHash) -> Result<Read, StoreError> {
+        let Statement { sql, values, .. } = by_hash(hash).build(self.backend());
+        let sql = format!(
+            "SELECT * FROM ({}) AS question LEFT JOIN ({sql}) AS of_session ON 1 = 1",
+            self.question()
+        );
+        let (read, row) = self.read_by(&Statement { sql, values, db_backend: self.backend() }).await?;
+        read.remember(|seen| seen.session = Some((hash.clone(), row)));
+        Ok(read)
+    }
+}
+
+/// Selects a session's secret by its hash, with the session and its account.
+fn by_hash(hash: &SecretHash) -> Select<secret::Entity> {
+    let mut query = secret::Entity::find().select_only();
+    query = with_prefix::<_, secret::Entity>(query, "secret_");
+    query = with_prefix::<_, Entity>(query, "session_");
+    query = with_prefix::<_, account::Entity>(query, "account_");
+    let of_session = secret::Entity::belongs_to(Entity).from(secret::Column::SessionId).to(Column::Id);
+    let of_account = Entity::belongs_to(account::Entity).from(Column::AccountId).to(account::Column::Id);
+    query
+        .join(JoinType::LeftJoin, of_session.into())
+        .join(JoinType::LeftJoin, of_account.into())
+        .filter(secret::Column::Hash.eq(hash.bytes().to_vec()))
+}
+
+/// Reads a session's secret with the session and its account from such a row.
+fn session_of(row: &QueryResult) -> Result<Option<(FoundSecret, Option<(Session, Account)>)>, StoreError> {
+    let Some(found) = secret::Model::from_query_result_optional(row, "secret_")? else { return Ok(None) };
+    let found = FoundSecret::try_from(found)?;
+    let session = Model::from_query_result_optional(row, "session_")?;
+    let account = account::Model::from_query_result_optional(row, "account_")?;
+    Ok(Some(match (session, account) {
+        (Some(session), Some(account)) => {
+            (found, Some((Session::try_from(session)?, Account::try_from(account)?)))
+        }
+        _ => (found, None),
+    }))
 }
 
 impl Write {

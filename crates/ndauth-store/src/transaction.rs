@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ndauth_core::{Causes, Event, Head, Installation, Timestamp};
-use sea_orm::{ConnectionTrait, QueryResult, Statement};
+use sea_orm::{ConnectionTrait, DbBackend, QueryResult, Statement};
 use tokio::sync::OwnedMutexGuard;
 use tokio::time::{Instant, timeout};
 
@@ -55,21 +55,36 @@ const TURN: Duration = Duration::from_secs(5);
 impl Store {
     /// Opens a view of the present state. All reads through it see one snapshot.
     pub async fn read(&self) -> Result<Read, StoreError> {
-        let mut read = self.opened(self.view, Timeout::Each(TIMEOUT)).await?;
+        Ok(self.read_by(&self.question_statement()).await?.0)
+    }
+
+    /// Opens a view by a statement that has the columns of [`question`](Store::question). Returns its row, too.
+    pub(crate) async fn read_by(&self, question: &Statement) -> Result<(Read, QueryResult), StoreError> {
+        let (mut read, row) = self.opened(self.view, question, Timeout::Each(TIMEOUT)).await?;
         read.seen = SeenRows::of_view();
         if self.engine == Engine::Sqlite {
             // No network lies between this process and the file.
             read.transaction.lift_timeouts();
         }
-        Ok(read)
+        Ok((read, row))
+    }
+
+    fn question_statement(&self) -> Statement {
+        Statement::from_string(self.backend(), self.question())
+    }
+
+    pub(crate) fn backend(&self) -> DbBackend {
+        match self.engine {
+            Engine::Sqlite => DbBackend::Sqlite,
+            Engine::Postgres => DbBackend::Postgres,
+        }
     }
 
     /// Returns the state of the installation now.
     pub async fn moment(&self) -> Result<Moment, StoreError> {
         let lease = Lease::take(&self.pool, Timeout::Each(TIMEOUT)).await?;
-        let question = Statement::from_string(lease.get_database_backend(), self.question());
-        let row = lease.query_one_raw(question).await?;
-        self.moment_of(&lease, row)
+        let row = lease.query_one_raw(self.question_statement()).await?;
+        self.moment_of(&lease, &row.ok_or_else(headless)?)
     }
 
     /// Begins a change. Its name is for logs and metrics.
@@ -80,7 +95,9 @@ impl Store {
             .await
             .map_err(|_| StoreError::unavailable("too many changes are waiting"))?;
         let begun = Instant::now();
-        let read = self.opened(self.change(), Timeout::Until(begun + TIMEOUT)).await;
+        let read =
+            self.opened(self.change(), &self.question_statement(), Timeout::Until(begun + TIMEOUT)).await;
+        let read = read.map(|(read, _)| read);
         if read.is_err() {
             self.writing.note(&read);
         }
@@ -111,14 +128,20 @@ impl Store {
     }
 
     /// Begins a transaction that reads the end of the log first, so that later reads are at least as new.
-    async fn opened(&self, begin: &'static str, within: Timeout) -> Result<Read, StoreError> {
-        let (transaction, row) = Lease::begin(&self.pool, (begin, self.question()), within).await?;
-        let moment = self.moment_of(&transaction, row)?;
-        Ok(Read { transaction, engine: self.engine, moment, seen: SeenRows::of_change() })
+    async fn opened(
+        &self,
+        begin: &'static str,
+        question: &Statement,
+        within: Timeout,
+    ) -> Result<(Read, QueryResult), StoreError> {
+        let (transaction, row) = Lease::begin(&self.pool, (begin, question), within).await?;
+        let row = row.ok_or_else(headless)?;
+        let moment = self.moment_of(&transaction, &row)?;
+        Ok((Read { transaction, engine: self.engine, moment, seen: SeenRows::of_change() }, row))
     }
 
     /// Returns the query for the end of the log, which also proves that the database is the primary.
-    fn question(&self) -> &'static str {
+    pub(crate) fn question(&self) -> &'static str {
         match self.engine {
             Engine::Sqlite => {
                 "SELECT sequence, head.hash, not_before, restored_at, settled_at, catalogue.hash AS catalogue \
@@ -134,8 +157,7 @@ impl Store {
         }
     }
 
-    fn moment_of(&self, connection: &Lease, row: Option<QueryResult>) -> Result<Moment, StoreError> {
-        let row = row.ok_or_else(|| StoreError::corrupt("head", "id", 1))?;
+    fn moment_of(&self, connection: &Lease, row: &QueryResult) -> Result<Moment, StoreError> {
         let mut beat = None;
         let micros = match (&self.clock, self.engine) {
             (Clock::Manual(clock), _) => clock.micros(),
@@ -158,8 +180,8 @@ impl Store {
         }
         let now = self.latest.no_earlier(micros)?;
         Ok(Moment {
-            head: head(&row)?,
-            installation: installation(&row)?,
+            head: head(row)?,
+            installation: installation(row)?,
             catalogue_hash: Columns { table: "catalogue", id: 1 }
                 .hash("hash", row.try_get("", "catalogue")?)?,
             now,
@@ -289,9 +311,14 @@ impl Write {
     }
 }
 
+/// Returns the error for a database without a head.
+fn headless() -> StoreError {
+    StoreError::corrupt("head", "id", 1)
+}
+
 async fn one_row(connection: &impl ConnectionTrait, sql: &str) -> Result<QueryResult, StoreError> {
     let statement = Statement::from_string(connection.get_database_backend(), sql);
-    connection.query_one_raw(statement).await?.ok_or_else(|| StoreError::corrupt("head", "id", 1))
+    connection.query_one_raw(statement).await?.ok_or_else(headless)
 }
 
 fn installation(row: &QueryResult) -> Result<Installation, StoreError> {

@@ -207,7 +207,9 @@ impl Store {
             Engine::Postgres => "SET LOCAL synchronous_commit = local",
         };
         let within = Timeout::Until(Instant::now() + TIMEOUT);
-        let (transaction, _) = Lease::begin(&self.pool, (self.change(), first), within).await?;
+        let (transaction, _) =
+            Lease::begin(&self.pool, (self.change(), &Statement::from_string(self.backend(), first)), within)
+                .await?;
         let backend = transaction.get_database_backend();
         for (sql, values) in statements {
             transaction.execute_raw(Statement::from_sql_and_values(backend, sql, values)).await?;

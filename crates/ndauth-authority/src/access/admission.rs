@@ -9,7 +9,7 @@ use ndauth_core::{
 use ndauth_store::Read;
 
 use super::caller::Caller;
-use super::held::{Ground, Held, Judging, ground, org_and_role};
+use super::held::{Ground, Held, Judging, ground};
 use super::table::{Kind, Operation, Rule};
 use crate::AuthorityError;
 
@@ -294,7 +294,7 @@ async fn in_org(
     };
     match (rule(operation, Kind::Org, caller), caller) {
         (rule @ (Rule::Member(needed) | Rule::Recent(needed)), Caller::Session { account, session, .. }) => {
-            let (org, role) = org_and_role(read, account.id, slug).await?;
+            let (org, role) = read.find_org_and_role(account.id, slug).await?;
             let (org, role) = live(org).zip(role).ok_or_else(unknown)?;
             if role < needed {
                 return Err(AuthorityError::RoleTooLow { org: slug.clone(), role, needed });

@@ -4,8 +4,8 @@ use std::net::IpAddr;
 use std::sync::{Arc, OnceLock};
 
 use ndauth_core::{
-    Account, Actor, ClientName, Expiry, Owner, PolicyWarning, Refusal, Requirement, Secret, SecretId,
-    SecretKind, SecretPrefix, SecretRecord, Service, Session, Timestamp,
+    Account, Actor, ClientName, Expiry, Owner, PolicyWarning, Refusal, Requirement, Secret, SecretHash,
+    SecretId, SecretKind, SecretPrefix, SecretRecord, Service, Session, Timestamp,
 };
 use ndauth_store::{Family, Read};
 
@@ -65,6 +65,14 @@ impl Credential {
                 None
             }
         }
+    }
+
+    /// Returns the hash of the secret, if it is a session's.
+    pub(crate) fn session_hash(&self) -> Option<SecretHash> {
+        let (Credential::Secret { secret, .. } | Credential::Cookie { secret, .. }) = self else {
+            return None;
+        };
+        (secret.kind() == SecretKind::Session).then(|| secret.hash())
     }
 
     /// Returns the address that the secret was presented from, if known.

@@ -3,11 +3,10 @@
 use std::net::IpAddr;
 
 use ndauth_core::{
-    Account, AccountId, Asker, Case, Catalogue, Effective, Label, Org, OrgId, OrgSlug, OrgView, Orgs, Owner,
+    Account, Asker, Case, Catalogue, Effective, Label, Org, OrgId, OrgSlug, OrgView, Orgs, Owner,
     OwnerView, Policies, Refusal, Requirement, Role, Secret, SecretRecord, Service, Timestamp, Token, decide,
 };
 use ndauth_store::{Family, FoundSecret, Read, StoreError};
-use uuid::Uuid;
 
 /// A token, one of its secrets, and its owner.
 #[derive(Debug)]
@@ -163,7 +162,7 @@ pub(crate) async fn ground(
     slug: &OrgSlug,
 ) -> Result<Option<Ground>, StoreError> {
     let (org, role) = match owner {
-        OwnerName::Account(account) => org_and_role(read, account.id, slug).await?,
+        OwnerName::Account(account) => read.find_org_and_role(account.id, slug).await?,
         OwnerName::Org(_) => (read.find_org_by_slug(slug).await?, None),
     };
     let Some(org) = org else { return Ok(None) };
@@ -173,19 +172,6 @@ pub(crate) async fn ground(
         ground.policies = read.find_policies(ground.org.id).await?;
     }
     Ok(Some(ground))
-}
-
-/// Returns the org of this name, deleted or not, and an account's role in it. The same queries run if there
-/// is no such org, so timing does not reveal it.
-pub(crate) async fn org_and_role(
-    read: &Read,
-    account: AccountId,
-    slug: &OrgSlug,
-) -> Result<(Option<Org>, Option<Role>), StoreError> {
-    let org = read.find_org_by_slug(slug).await?;
-    let id = org.as_ref().map_or(OrgId::from_uuid(Uuid::nil()), |org| org.id);
-    let role = read.find_role(account, id).await?;
-    Ok((org, role))
 }
 
 /// Returns the live service of this name, as far as an owner of tokens may know of it: a service for all

@@ -62,6 +62,8 @@ pub struct Explanation {
 pub struct Explained {
     /// One for each org, by slug.
     pub explanations: Vec<Explanation>,
+    /// The token's name. `None` if there is no token.
+    pub name: Option<Label>,
     /// The kind of the token's secrets.
     pub kind: SecretKind,
     /// As of when.
@@ -107,7 +109,7 @@ impl TokenWing<'_> {
                     Subject::Secret(secret) => secret.kind(),
                     Subject::Token(_) | Subject::Planned(_) => by.owner()?.secret_kind(),
                 };
-                return Ok(Explained { explanations: vec![explanation], kind, now: read.now() });
+                return Ok(Explained { explanations: vec![explanation], name: None, kind, now: read.now() });
             }
         };
         let service = inquiry.service(&read, &by).await?;
@@ -115,7 +117,8 @@ impl TokenWing<'_> {
         for org in orgs_to_judge(&read, &held, inquiry.org.as_ref()).await? {
             explanations.push(self.explain_in(&read, &by, &held, inquiry, service.as_ref(), org).await?);
         }
-        Ok(Explained { explanations, kind: held.token.owner.secret_kind(), now: read.now() })
+        let (name, kind) = (Some(held.token.name.clone()), held.token.owner.secret_kind());
+        Ok(Explained { explanations, name, kind, now: read.now() })
     }
 
     async fn explain_in(

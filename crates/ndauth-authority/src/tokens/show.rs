@@ -43,11 +43,7 @@ impl TokenWing<'_> {
     }
 
     /// Counts live tokens, by age and by last use, as of the last minute.
-    pub async fn count(
-        self,
-        credential: &Credential,
-        whose: &Whose,
-    ) -> Result<TokenCounts, AuthorityError> {
+    pub async fn count(self, credential: &Credential, whose: &Whose) -> Result<TokenCounts, AuthorityError> {
         let (read, by) = self.0.read_as(credential, Operation::ListTokens, whose).await?;
         let (owner, now) = (by.owner()?, read.now());
         if let Some(counts) = self.0.counts.recent(owner, now) {
@@ -129,6 +125,9 @@ impl TokenWing<'_> {
 
 /// Returns the actor and the reason of a token's revocation, if it was revoked.
 async fn revocation(read: &Read, token: &Token) -> Result<Option<Revocation>, AuthorityError> {
+    if token.revoked_at.is_none() {
+        return Ok(None);
+    }
     let Some((by, reason, note)) = read.find_revocation(token.id).await? else { return Ok(None) };
     Ok(Some(Revocation { by: actor_name(read, &by).await?, reason, note }))
 }

@@ -3,6 +3,7 @@
 mod demo;
 mod places;
 mod script;
+mod statements;
 
 use std::path::PathBuf;
 

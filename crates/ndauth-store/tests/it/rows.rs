@@ -20,10 +20,10 @@ on_both! {
         assert_eq!(read.find_account_by_handle(&ada.handle).await.expect("read"), Some(ada.clone()));
         assert_eq!(read.find_account_by_email(&ada.email).await.expect("read"), Some(ada.clone()));
         assert_eq!(read.find_org_by_slug(&ops.slug).await.expect("read"), Some(ops.clone()));
-        assert_eq!(read.find_role(ada.id, ops.id).await.expect("read"), Some(Role::Rw));
+        assert_eq!(read.find_org_and_role(ada.id, &ops.slug).await.expect("read").1, Some(Role::Rw));
         let nobody = account(&mut rng, "nobody");
         assert_eq!(read.find_account(nobody.id).await.expect("read"), None);
-        assert_eq!(read.find_role(nobody.id, ops.id).await.expect("read"), None);
+        assert_eq!(read.find_org_and_role(nobody.id, &ops.slug).await.expect("read").1, None);
     }
 
     async fn names_are_given_once(scratch: &Scratch) {

@@ -48,7 +48,7 @@ pub(super) const PLACES: &[Place] = &[
     place("/device", "ada", "device", "/device"),
     place("/me", "ada", "me", "/me"),
     place("/tokens", "ada", "tokens", "/tokens"),
-    place("/tokens", "ada", "all tokens by last use", "/tokens?show=all&sort=used&reverse=true"),
+    place("/tokens", "ada", "all tokens by last use", "/tokens?show=all&sort=used&reverse=yes"),
     place("/tokens", "ada", "no token found", "/tokens?q=nothing-like-this"),
     place("/tokens/new", "ada", "new token", "/tokens/new"),
     place("/tokens/new", "ada", "new token from a link", "/tokens/new?name=reader&permission=resolve:artifact&org=acme&expiry=7d"),

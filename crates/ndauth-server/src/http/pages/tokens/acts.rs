@@ -105,7 +105,8 @@ pub(super) async fn confirm(State(site): State<Arc<Site>>, submission: Submissio
     let prefix = submission.form.text("prefix").parse();
     let prefix = prefix.map_err(|why| bad(&format!("the prefix: {why}")))?;
     let tokens = site.authority.tokens();
-    let acted = tokens.confirm_rotation(&submission.credential(), &target.whose, &target.which, Some(prefix)).await;
+    let acted =
+        tokens.confirm_rotation(&submission.credential(), &target.whose, &target.which, Some(prefix)).await;
     done(&site, submission, &target, acted, "confirmed").await
 }
 

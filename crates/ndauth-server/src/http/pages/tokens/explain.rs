@@ -58,8 +58,6 @@ pub(super) async fn show(State(site): State<Arc<Site>>, request: PageRequest) ->
     let (whose, id) = (request.whose()?, request.token()?);
     let credential = request.credential();
     let tokens = site.authority.tokens();
-    let Shown { view, .. } = tokens.get(&credential, &whose, &Which::Id(id)).await?;
-    let name = view.token.name.to_string();
     // The view remembers the roles and the policies of all orgs, which the explanations need one by one.
     let known = site.authority.orgs().list_mine(&credential).await?;
     let mut permission_error = String::new();
@@ -76,17 +74,21 @@ pub(super) async fn show(State(site): State<Arc<Site>>, request: PageRequest) ->
         service: None,
         address: None,
     };
-    let explained = tokens.explain(&credential, &inquiry).await;
-    let explained = match explained {
-        Ok(explained) => Some(explained),
+    let (name, explained) = match tokens.explain(&credential, &inquiry).await {
+        Ok(explained) => {
+            (explained.name.as_ref().map_or_else(String::new, ToString::to_string), Some(explained))
+        }
         Err(error @ (AuthorityError::NotFound { .. } | AuthorityError::Invalid { .. })) => {
+            // If there is no such token, this fails; otherwise the question was wrong.
+            let Shown { view, .. } = tokens.get(&credential, &whose, &Which::Id(id)).await?;
             nothing = PageError::from(error).text;
-            None
+            (view.token.name.to_string(), None)
         }
         Err(error) => return Err(error.into()),
     };
     let asked = request.query.text("org").to_owned();
-    let each = if known.len() > MOST_ORGS { format!("The first {MOST_ORGS} orgs") } else { "Each org".to_owned() };
+    let each =
+        if known.len() > MOST_ORGS { format!("The first {MOST_ORGS} orgs") } else { "Each org".to_owned() };
     let mut orgs = vec![Choice::new("", &each, asked.is_empty())];
     let mut explanations = Vec::new();
     if let Some(explained) = &explained {

@@ -6,7 +6,9 @@ use std::time::Duration;
 use askama::Template;
 use axum::extract::State;
 use axum::http::StatusCode;
-use ndauth_authority::{MAX_LIVE_TOKENS, SOON, TokenCounts, TokenOrder, TokenQuery, UNUSED, Whose, token_search};
+use ndauth_authority::{
+    MAX_LIVE_TOKENS, SOON, TokenCounts, TokenOrder, TokenQuery, UNUSED, Whose, token_search,
+};
 use ndauth_core::{ExpiryChoice, Lifetime, Secret};
 
 use super::place::{place, tokens_path};
@@ -217,7 +219,7 @@ fn asked(fields: &Fields) -> TokenQuery {
         search: (!search.is_empty()).then(|| token_search(search)),
         order,
         // The newest come first.
-        reverse: (order == TokenOrder::Made) != fields.get("reverse") == Some("yes"),
+        reverse: (order == TokenOrder::Made) != (fields.get("reverse") == Some("yes")),
         after: fields.get("after").and_then(cursor).filter(|cursor| order.fits(&cursor.key)),
         ..TokenQuery::all(fields.get("show") == Some("all"), PAGE)
     }
