@@ -3,8 +3,8 @@
 use std::net::IpAddr;
 
 use ndauth_core::{
-    Account, Asker, Case, Catalogue, Effective, Label, Org, OrgId, OrgSlug, OrgView, Orgs, Owner,
-    OwnerView, Policies, Refusal, Requirement, Role, Secret, SecretRecord, Service, Timestamp, Token, decide,
+    Account, Asker, Case, Catalogue, Effective, Label, Org, OrgId, OrgSlug, OrgView, Orgs, Owner, OwnerView,
+    Policies, Refusal, Requirement, Role, Secret, SecretRecord, Service, Timestamp, Token, decide,
 };
 use ndauth_store::{Family, FoundSecret, Read, StoreError};
 

@@ -4,6 +4,8 @@ use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::time::Duration;
 
+use ndauth_core::TokenId;
+
 use crate::installation::{Installation, Running};
 use crate::on_both;
 
@@ -11,7 +13,11 @@ use crate::on_both;
 const MOST: u64 = 5;
 /// The pages that take more, and why.
 const MORE: [(&str, u64, &str); 3] = [
-    ("/tokens/{token}/explain", 6, "the token, its restrictions and its secrets; the orgs, and their policies"),
+    (
+        "/tokens/{token}/explain",
+        6,
+        "the token, its restrictions and its secrets; the orgs, and their policies",
+    ),
     ("/orgs/ops/personal-tokens", 7, "the tokens with their owners' names, and their uses in the org"),
     ("/operator/accounts?account=ada", 11, "the list, and one account with all that belongs to it"),
 ];
@@ -33,7 +39,7 @@ on_both! {
         let made = ask(&server, "POST", "/tokens", cookie, made);
         assert!(made.starts_with("HTTP/1.1 200"), "{made}");
         let list = ask(&server, "GET", "/tokens", cookie, "");
-        let token = list.split("/tokens/").find_map(|rest| rest.get(..36).filter(|id| id.parse::<uuid::Uuid>().is_ok()));
+        let token = list.split("/tokens/").find_map(|rest| rest.get(..36).filter(|id| id.parse::<TokenId>().is_ok()));
         let token = token.expect("a token");
         let pages = [
             "/tokens", "/tokens?q=ci", "/tokens/new", "/tokens/{token}", "/tokens/{token}/explain", "/orgs", "/orgs/ops",
