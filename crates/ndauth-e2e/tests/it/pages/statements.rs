@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use ndauth_core::TokenId;
 
-use crate::installation::{Installation, Running};
+use crate::installation::Running;
 use crate::on_both;
 
 /// The most statements that a page takes. The one that opens its view counts.
