@@ -111,7 +111,7 @@ async fn those_of_ndcli_work() {
         ),
         (
             "ndcli admin service rotation drop",
-            "ndcli admin service rotation retire registry --yes; ndcli admin service rotate registry",
+            "ndcli admin service rotation retire registry; ndcli admin service rotate registry",
         ),
         (
             "ndcli admin service rotation retire",
