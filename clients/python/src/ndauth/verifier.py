@@ -110,10 +110,12 @@ class Verifier:
     async def __aexit__(self, *_: object) -> None:
         self._validate_token = None
         self._watch_task.cancel()
-        await asyncio.wait([self._watch_task])
+        # A stream that is just beginning may lose the cancellation. It ends with the channel at the latest.
+        await asyncio.wait([self._watch_task], timeout=_DEADLINE)
         self.watching = False
         # Calls in flight end first, by their deadline at the latest: a cancelled one would raise `CancelledError`.
         await self._channel.close(2 * _DEADLINE)
+        await asyncio.wait([self._watch_task], timeout=_DEADLINE)
 
     async def validate(
         self,
