@@ -118,6 +118,8 @@ def an_org_has_tokens_of_its_own(person):
     org = at.org()
     person.join(at.account(**{org: "ADMIN"}))
     person.open(f"/orgs/{org}/tokens/new")
+    choices = person.driver.execute_script("return [...document.querySelectorAll('input[type=radio]')].map(i => i.value)")
+    assert not {"RW", "RO", "never", "all"} & set(choices), f"an org's token cannot have them: {choices}"
     permission = "resolve:artifact"
     secret = person.create_token("deploy", f"/orgs/{org}/tokens", scope="named", permission=permission, expiry="30d")
     assert secret.startswith("ndorg_"), "it is the org's"

@@ -24,6 +24,7 @@ PLAYS = {
         sessions.a_page_is_gone_after_signing_out,
         sessions.signing_out_in_one_tab_signs_out_the_other,
         sessions.an_ended_session_keeps_what_was_typed,
+        sessions.somebody_else_does_not_continue_the_form,
         sessions.an_endless_token_needs_a_recent_login,
         sessions.a_session_is_ended_from_another_browser,
         sessions.all_sessions_are_ended_at_once,

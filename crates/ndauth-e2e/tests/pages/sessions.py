@@ -50,6 +50,21 @@ def an_ended_session_keeps_what_was_typed(person):
     expect_text(person.token("typed"), "Typed before")
 
 
+def somebody_else_does_not_continue_the_form(person):
+    """After a session has ended, the form of one person is not sent by another."""
+    at = person.installation
+    first, second = at.account(acme="RW"), at.account(acme="RW")
+    person.join(second)
+    person.sign_out()
+    person.join(first)
+    person.open("/tokens/new")
+    at.admin(f"account sign-out {first}")
+    person.submit("/tokens", button="Create token", name="of-the-first", scope="RW")
+    person.sign_in_here(second)
+    assert not person.secrets(), person.text()
+    assert "of-the-first" not in person.open("/tokens?show=all")
+
+
 def an_endless_token_needs_a_recent_login(person):
     at = person.installation
     handle = at.account(acme="RW")
@@ -95,6 +110,7 @@ def all_sessions_are_ended_at_once(person):
     person.join(handle)
     person.open("/me")
     person.submit("/me/sessions/end")
+    expect_text(person.text(), "programs")
     person.open("/tokens")
     assert person.path().startswith("/sign-in"), person.path()
 
