@@ -302,7 +302,7 @@ async fn unread_responses_are_dropped() {
     for _ in 0..10 {
         let client = raw_that_takes_nothing(&server).await;
         for _ in 0..500 {
-            let request = Request::get("http://x/assets/style.css").version(Version::HTTP_2).body(());
+            let request = Request::get("http://x/assets/page.js").version(Version::HTTP_2).body(());
             let mut client = client.clone().ready().await.expect("ready");
             untaken.push(client.send_request(request.expect("a request"), true).expect("sent").0);
         }

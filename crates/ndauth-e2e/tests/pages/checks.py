@@ -190,7 +190,9 @@ def keyboard_faults(browser):
     if order != list(range(len(tabbed))):
         missed = [tabbed[index] for index in set(range(len(tabbed))) - set(order)]
         faults.append(f"Tab goes {order} of {len(tabbed)} controls and misses {missed}")
-    faults += sorted({f"no visible focus: {control}" for index, shown, control in focused if index >= 0 and not shown})
+    # Once round: behind the last control, the focus comes back from outside of the page.
+    first = focused[:len(tabbed)]
+    faults += sorted({f"no visible focus: {control}" for index, shown, control in first if index >= 0 and not shown})
     if browser.all("nav:not(main nav)"):
         faults += skip_faults(browser, tabbed)
     return faults

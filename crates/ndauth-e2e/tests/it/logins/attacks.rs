@@ -263,7 +263,7 @@ on_both! {
                 }
                 how => drop(at.run_admin(how)),
             }
-            let home = http(&server, "GET /", Some(&cookie), None);
+            let home = http(&server, "GET /tokens", Some(&cookie), None);
             assert_eq!(home.status, if all { 303 } else { 200 }, "{how}");
             let consent = http(&server, &format!("GET {}", asking(&query())), Some(&cookie), None);
             assert_eq!(consent.status, if all { 303 } else { 200 }, "{how}");
@@ -376,7 +376,7 @@ on_both! {
         }
         assert_eq!(tried(evil, "bob", PASSWORD).status, 303, "another name");
         assert_eq!(tried(home, "ada", PASSWORD).status, 303, "from elsewhere");
-        assert_eq!(http(&server, "GET /", Some(&cookie), None).status, 200, "who is signed in");
+        assert_eq!(http(&server, "GET /tokens", Some(&cookie), None).status, 200, "who is signed in");
         // An address that tries many names is limited, too.
         let mut number = 0;
         while tried(evil, &format!("nobody-{number}"), "wrong").status == 403 {
@@ -593,7 +593,7 @@ async fn over_tls_a_cookie_is_for_the_host_alone() {
     let server = at.serve_as(command, &["--tls-certificate", &certificate, "--tls-key", &key]);
     let code = invitation(&at, "ada");
     let saw = browser(&["password", &format!("{}/invitation?code={code}", server.url), PASSWORD]);
-    assert!(texts(&saw).contains("You are signed in"), "{}", texts(&saw));
+    assert!(texts(&saw).contains("Your personal access tokens"), "{}", texts(&saw));
     assert_eq!(
         saw["cookies"].to_string(),
         r#"[{"name":"__Host-ndauth","http_only":true,"secure":true,"same_site":"Lax","path":"/"}]"#

@@ -157,7 +157,7 @@ async fn show(common: &CommonOptions, handle: &Handle) -> Result<(), Failure> {
         orgs.push(format!("{} ({})", membership.slug, role.as_str()));
     }
     let orgs = if orgs.is_empty() { "-".to_owned() } else { orgs.join(", ") };
-    let last_login = account.last_login_at.map_or("never".to_owned(), |at| at.to_string());
+    let last_login = account.last_login_at.map_or("never".to_owned(), |at| at.minute());
     match common.format {
         Format::Simple => print(&format!(
             "• {} {} {} orgs:{}\n",
@@ -173,7 +173,7 @@ async fn show(common: &CommonOptions, handle: &Handle) -> Result<(), Failure> {
             ("Name", account.name()),
             ("Operator", if account.account.operator { "yes" } else { "no" }.to_owned()),
             ("Status", account.status().to_owned()),
-            ("Created", account.created_at.to_string()),
+            ("Created", account.created_at.minute()),
             ("Last login", last_login),
             ("Orgs", orgs),
             ("Tokens", answer.tokens.to_string()),
