@@ -75,7 +75,7 @@ pub use orgs::{Member, MemberPage};
 pub use remains::{FamilyKind, Remains};
 pub use secrets::{Family, FoundSecret, MintCounts};
 pub use server_lock::ServerLock;
-pub use sessions::SeenSession;
+pub use sessions::{SeenSession, SessionSecret};
 pub use tickets::{Ticket, TicketKind};
 pub use token_counts::{AGES, IDLE, SOON, TokenCounts, UNUSED};
 pub use tokens::{Cursor, Key, TokenOrder, TokenPage, TokenQuery, TokenSearch};

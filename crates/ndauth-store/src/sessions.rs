@@ -30,6 +30,15 @@ pub struct SeenSession {
     pub last_seen_at: Option<Timestamp>,
 }
 
+/// A session's secret that was looked up.
+#[derive(Debug)]
+pub struct SessionSecret {
+    /// The secret.
+    pub secret: FoundSecret,
+    /// The session and its account. `None` if the secret is not of a session.
+    pub of: Option<(Session, Account)>,
+}
+
 /// The time for which a session's secret is kept after its end, so that a refusal can state the reason.
 const KEPT: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -60,12 +69,8 @@ impl Read {
         row.map(Session::try_from).transpose()
     }
 
-    /// Returns a session's secret by its hash, with the session and its account, in one statement. The two are `None`
-    /// if the secret is not of a session.
-    pub async fn find_session_secret(
-        &self,
-        hash: &SecretHash,
-    ) -> Result<Option<(FoundSecret, Option<(Session, Account)>)>, StoreError> {
+    /// Returns a session's secret by its hash, with the session and its account, in one statement.
+    pub async fn find_session_secret(&self, hash: &SecretHash) -> Result<Option<SessionSecret>, StoreError> {
         let known = self.recall(|seen| {
             let (_, row) = seen.session.as_ref().filter(|(known, _)| known == hash)?;
             Some(session_of(row))
@@ -80,7 +85,7 @@ impl Read {
                 }
             }
         };
-        if let Some((_, Some((_, account)))) = &found {
+        if let Some(SessionSecret { of: Some((_, account)), .. }) = &found {
             self.remember(|seen| {
                 seen.accounts.insert(account.id, account.clone());
             });
@@ -150,7 +155,7 @@ impl Store {
             self.question()
         );
         let (read, row) = self.read_by(&Statement { sql, values, db_backend: self.backend() }).await?;
-        read.remember(|seen| seen.session = Some((hash.clone(), row)));
+        read.remember(|seen| seen.session = Some((*hash, row)));
         Ok(read)
     }
 }
@@ -170,17 +175,16 @@ fn by_hash(hash: &SecretHash) -> Select<secret::Entity> {
 }
 
 /// Reads a session's secret with the session and its account from such a row.
-fn session_of(row: &QueryResult) -> Result<Option<(FoundSecret, Option<(Session, Account)>)>, StoreError> {
+fn session_of(row: &QueryResult) -> Result<Option<SessionSecret>, StoreError> {
     let Some(found) = secret::Model::from_query_result_optional(row, "secret_")? else { return Ok(None) };
-    let found = FoundSecret::try_from(found)?;
+    let secret = FoundSecret::try_from(found)?;
     let session = Model::from_query_result_optional(row, "session_")?;
     let account = account::Model::from_query_result_optional(row, "account_")?;
-    Ok(Some(match (session, account) {
-        (Some(session), Some(account)) => {
-            (found, Some((Session::try_from(session)?, Account::try_from(account)?)))
-        }
-        _ => (found, None),
-    }))
+    let of = match (session, account) {
+        (Some(session), Some(account)) => Some((Session::try_from(session)?, Account::try_from(account)?)),
+        _ => None,
+    };
+    Ok(Some(SessionSecret { secret, of }))
 }
 
 impl Write {

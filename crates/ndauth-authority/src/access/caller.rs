@@ -7,7 +7,7 @@ use ndauth_core::{
     Account, Actor, ClientName, Expiry, Owner, PolicyWarning, Refusal, Requirement, Secret, SecretHash,
     SecretId, SecretKind, SecretPrefix, SecretRecord, Service, Session, Timestamp,
 };
-use ndauth_store::{Family, Read};
+use ndauth_store::{Family, Read, SessionSecret};
 
 use super::held::{Held, Judging, OwnerName, orphan, owner_of};
 use super::visit::OpenVisit;
@@ -264,7 +264,8 @@ pub(crate) async fn identify(
 
 /// Identifies the account that a session's secret stands for.
 async fn of_session(read: &Read, secret: &Secret, by_cookie: bool) -> Result<Caller, AuthorityError> {
-    let (found, of) = read.find_session_secret(&secret.hash()).await?.ok_or(Refusal::Unknown)?;
+    let SessionSecret { secret: found, of } =
+        read.find_session_secret(&secret.hash()).await?.ok_or(Refusal::Unknown)?;
     let not_before = read.installation().not_before;
     if found.record.judge_minting(not_before).is_err() {
         return Err(AuthorityError::SessionRevoked(not_before));
