@@ -157,7 +157,7 @@ async fn show(common: &CommonOptions, handle: &Handle) -> Result<(), Failure> {
         orgs.push(format!("{} ({})", membership.slug, role.as_str()));
     }
     let orgs = if orgs.is_empty() { "-".to_owned() } else { orgs.join(", ") };
-    let last_login = account.last_login_at.map_or("never".to_owned(), ndauth_core::Timestamp::minute);
+    let last_login = account.last_login_at.map_or("never".to_owned(), Timestamp::minute);
     match common.format {
         Format::Simple => print(&format!(
             "• {} {} {} orgs:{}\n",

@@ -110,10 +110,8 @@ pub(super) async fn create(State(site): State<Arc<Site>>, submission: Submission
             return again(&site, submission, typed, StatusCode::BAD_REQUEST).await;
         }
     };
-    let error = match site.authority.orgs().create(&submission.credential(), &new).await {
-        Ok(_) => return Ok(go(&format!("/orgs/{}", new.slug))),
-        Err(error) => error,
-    };
+    let made = site.authority.orgs().create(&submission.credential(), &new).await;
+    let Err(error) = made else { return Ok(go(&format!("/orgs/{}", new.slug))) };
     if let Some(response) = submission.ask_again(&site, &error).await? {
         return Ok(response);
     }

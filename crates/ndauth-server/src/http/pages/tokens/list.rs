@@ -179,7 +179,7 @@ pub(super) async fn show(State(site): State<Arc<Site>>, request: PageRequest) ->
     let shown = TokensPage {
         nothing: nothing(&filter.q),
         columns: columns(&base, &asked, &request.query, is_org),
-        pager: pager(&base, &request.query, rows.len(), is_first, page_token(listed.next.as_ref())),
+        pager: pager(&base, &request.query, rows.len(), is_first, &page_token(listed.next.as_ref())),
         tabs: match &whose {
             Whose::Org(slug) => org_tabs(slug, "Tokens"),
             _ => Vec::new(),
@@ -298,7 +298,7 @@ fn columns(base: &str, asked: &TokenQuery, fields: &Fields, is_org: bool) -> Vec
     columns
 }
 
-fn pager(base: &str, fields: &Fields, count: usize, is_first: bool, next: String) -> Pager {
+fn pager(base: &str, fields: &Fields, count: usize, is_first: bool, next: &str) -> Pager {
     let link = |after: Option<&str>| {
         let mut link = without(fields, &["after", "done"]);
         link.extend(after.map(|after| ("after", after)));
@@ -307,7 +307,7 @@ fn pager(base: &str, fields: &Fields, count: usize, is_first: bool, next: String
     Pager {
         text: format!("{count} {}", if count == 1 { "token" } else { "tokens" }),
         first: if is_first { String::new() } else { link(None) },
-        next: if next.is_empty() { String::new() } else { link(Some(&next)) },
+        next: if next.is_empty() { String::new() } else { link(Some(next)) },
     }
 }
 

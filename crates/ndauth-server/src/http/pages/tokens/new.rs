@@ -303,7 +303,7 @@ fn groups(typed: &TypedToken, catalogue: &Catalogue) -> Vec<PermissionGroup> {
     for listed in catalogue.list() {
         let name = listed.name.resource_type.to_string();
         let value = format!("{}:{name}", listed.name.action);
-        let is_chosen = typed.permissions.iter().any(|permission| *permission == value);
+        let is_chosen = typed.permissions.contains(&value);
         let note = format!("{} Needs the role {}.", sentence(listed.description.as_str()), listed.least_role);
         let choice = Choice { note, ..Choice::new(&value, &value, is_chosen) };
         if groups.last().is_none_or(|group| group.name != name) {
