@@ -342,9 +342,11 @@ fn only_these_messages_hold_a_secret() {
     assert_eq!(
         holders,
         [
+            "CreateServiceResponse.secret",
             "CreateTokenResponse.secret",
             "PresentedSecret.secret",
             "RevokeSecretRequest.secret",
+            "RotateServiceResponse.secret",
             "RotateTokenResponse.secret",
             "ValidateTokenRequest.secret",
         ]

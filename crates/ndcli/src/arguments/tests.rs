@@ -24,7 +24,7 @@ fn every_leaf() -> Vec<(String, Command)> {
 
 /// The words of an example, as a shell splits them.
 fn words(line: &str) -> Vec<String> {
-    let line = line.split(" < ").next().unwrap_or_default();
+    let line = line.split(['<', '>']).next().unwrap_or_default();
     let mut words = Vec::new();
     for (index, part) in line.split('\'').enumerate() {
         if index % 2 == 1 {
