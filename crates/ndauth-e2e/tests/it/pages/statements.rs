@@ -18,7 +18,7 @@ const MORE: [(&str, u64, &str); 3] = [
         6,
         "the token, its restrictions and its secrets; the orgs, and their policies",
     ),
-    ("/orgs/ops/personal-tokens", 7, "the tokens with their owners' names, and their uses in the org"),
+    ("/orgs/ops/personal-tokens", 6, "the tokens with their owners' names, and their uses in the org"),
     ("/operator/accounts?account=ada", 11, "the list, and one account with all that belongs to it"),
 ];
 /// The longest wait for a line of the log.
