@@ -8,6 +8,7 @@ use anyhow::Context;
 use ndauth_bench::seed::seed;
 use ndauth_bench::server::Server;
 use ndauth_bench::table::{Bar, FigureRow, median};
+use ndauth_core::TokenId;
 use ndauth_store::testing::execute;
 use ndauth_store::{Clock, Store};
 
@@ -31,9 +32,12 @@ pub(crate) fn measure(bench: &mut Bench) -> anyhow::Result<()> {
     let server = Server::ndauthd(SERVER_CORE, &bench.binary("ndauthd"), &text(&url), &[])?;
     let browser = Browser { address: server.address, cookie: seeded.session.expose().to_owned() };
     let list = format!("/orgs/{org}/tokens");
-    let first = browser.get(&list)?.1;
-    let token =
-        first.split(&format!("{list}/")).skip(1).find_map(|rest| rest.get(..36)).context("a token")?;
+    let (counting, first) = browser.get(&list)?;
+    let what = format!("{TOKENS} tokens in an org: first byte of the list that counts them, once a minute");
+    bench.row(FigureRow::new(what, "ms", &[counting], Bar::None));
+    let below = format!("{list}/");
+    let ids = first.split(&below).filter_map(|rest| rest.get(..36)?.parse::<TokenId>().ok());
+    let token = ids.last().context("a token")?;
     let pages = [
         ("the list of the org's tokens", list.clone()),
         ("the list by last use", format!("{list}?sort=used&reverse=yes")),
