@@ -77,7 +77,7 @@ pub enum AuthorityError {
     ConsoleOnly {
         /// The account's handle.
         handle: Handle,
-        /// What is special about the account.
+        /// The reason, as a clause after the handle: `is an operator`.
         why: String,
         /// The operation.
         verb: &'static str,

@@ -62,7 +62,7 @@ struct SessionRow {
 /// The most sessions that are shown, the newest first.
 const MOST_SESSIONS: usize = 50;
 
-/// What an act did, by its code in the query.
+/// The result of an act, by its code in the query.
 const DONE: &[(&str, &str)] = &[
     ("ended", "The session was ended."),
     ("password", "The password was set. All other sessions ended."),

@@ -55,7 +55,7 @@ struct AccountRow {
     login: Instant,
 }
 
-/// What was typed into the form of a new account, and the error in it.
+/// The form of a new account as it was filled in, with its errors.
 #[derive(Default)]
 struct TypedAccount {
     handle: String,

@@ -36,7 +36,7 @@ struct OrgRow {
     made: Instant,
 }
 
-/// What was typed into the form of a new org, and the error in it.
+/// The form of a new org as it was filled in, with its errors.
 #[derive(Default)]
 struct TypedOrg {
     slug: String,

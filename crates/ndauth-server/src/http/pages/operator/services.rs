@@ -51,7 +51,7 @@ struct ShownService {
     retirement: String,
 }
 
-/// What was typed into the form of a new service, and the error in it.
+/// The form of a new service as it was filled in, with its errors.
 #[derive(Default)]
 struct TypedService {
     name: String,

@@ -8,7 +8,7 @@ use ndauth_core::{ExpiryChoice, InvalidExpiry, InvalidSet, Lifetime, Network, Ne
 use crate::http::fields::Fields;
 use crate::http::pages::parts::{FieldError, words};
 
-/// What was typed into the form of a policy, as it is shown again.
+/// The form of a policy as it was filled in, to show it again.
 #[derive(Clone, Debug)]
 pub(super) struct TypedPolicy {
     pub(super) longest_lifetime: String,

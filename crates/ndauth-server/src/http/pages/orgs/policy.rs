@@ -87,7 +87,7 @@ struct BrokenRow {
 /// The state of the page beside what is stored.
 #[derive(Default)]
 struct PolicyInput {
-    /// What was typed. `None` shows the policy in force.
+    /// The form as it was filled in. `None` shows the policy in force.
     typed: Option<TypedPolicy>,
     /// The number of policies that the form was for. `None` is the present one.
     generation: Option<usize>,

@@ -7,7 +7,7 @@ use ndauth_terminal::instant;
 use crate::http::fields::Fields;
 use crate::http::pages::parts::{FieldError, words};
 
-/// What was typed into the form, as it is shown again.
+/// The form of a new token as it was filled in, to show it again.
 #[derive(Clone, Debug)]
 pub(super) struct TypedToken {
     pub(super) name: String,

@@ -82,7 +82,7 @@ pub(in crate::http::pages) fn named(names: Option<&[String]>, all: &str) -> Stri
     }
 }
 
-/// What an act did, by its code in the query.
+/// The result of an act, by its code in the query.
 pub(super) const DONE: &[(&str, &str)] = &[
     ("described", "The description was saved."),
     ("confirmed", "The new secret is confirmed. The old one retires after the overlap."),
