@@ -205,7 +205,7 @@ impl InvalidAuthorization {
         match self {
             InvalidAuthorization::Here(why) => {
                 let title = "Unknown program";
-                Err(PageError::new(StatusCode::BAD_REQUEST, title, why))
+                Err(PageError::new(StatusCode::BAD_REQUEST, title, why).into())
             }
             InvalidAuthorization::Back { redirect, state, error, description } => {
                 let description = plain(&description);

@@ -61,8 +61,17 @@ pub(crate) struct OAuthError {
     challenge: bool,
 }
 
+/// A response in place of the page that was asked for.
+#[derive(Debug)]
+pub(super) enum PageFailure {
+    /// The page of an error.
+    Error(PageError),
+    /// The page that asks for a login, which is all that is missing.
+    Login(Box<Response>),
+}
+
 /// The result of a page's handler.
-pub(super) type PageResult = Result<Response, PageError>;
+pub(super) type PageResult = Result<Response, PageFailure>;
 
 /// The text for an undecided request, which must not be read as yes or no.
 const UNDECIDED: &str = "This is neither a yes nor a no. Try again in a moment.";
@@ -173,6 +182,21 @@ impl From<&Problem> for PageError {
             _ => sentence(&problem.message),
         };
         PageError { status, title, text, retry: retry_of(problem) }
+    }
+}
+
+impl<E: Into<PageError>> From<E> for PageFailure {
+    fn from(error: E) -> PageFailure {
+        PageFailure::Error(error.into())
+    }
+}
+
+impl IntoResponse for PageFailure {
+    fn into_response(self) -> Response {
+        match self {
+            PageFailure::Error(error) => error.into_response(),
+            PageFailure::Login(page) => *page,
+        }
     }
 }
 

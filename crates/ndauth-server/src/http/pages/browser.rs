@@ -17,7 +17,8 @@ use ndauth_core::{Class, OrgSlug, TokenId};
 use crate::http::fields::{Fields, InvalidFields};
 use crate::http::layout::{go, go_with, page};
 use crate::http::links::{after_sign_in, sign_in};
-use crate::http::problem::{PageError, PageResult, retry_after};
+use crate::http::pages::parts::Frame;
+use crate::http::problem::{PageError, PageFailure, PageResult, retry_after};
 use crate::http::request::VisitorRequest;
 use crate::http::site::Site;
 
@@ -162,40 +163,47 @@ impl Submission {
         &self.request.visitor
     }
 
-    /// Opens a view, to show the form again. If the session is over, returns the page that asks for a login.
-    pub(super) async fn view(self, site: &Site) -> Result<Result<PageRequest, Response>, PageError> {
+    /// Opens a view, to show the form again. Asks for a login if the session is over.
+    pub(super) async fn view(self, site: &Site) -> Result<PageRequest, PageFailure> {
         match self.request.open_visit(site).await? {
             Some(visit) => {
                 let Submission { form, request } = self;
-                Ok(Ok(PageRequest { visit: Arc::new(visit), query: form, request }))
+                Ok(PageRequest { visit: Arc::new(visit), query: form, request })
             }
-            None => Ok(Err(self.sign_in_page(site).await?)),
+            None => Err(self.login(site).await),
         }
     }
 
-    /// Returns the response to a form whose act failed: it asks for a login if that is all that is missing.
-    pub(super) async fn failed(&self, site: &Site, error: AuthorityError) -> PageResult {
-        match self.ask_again(site, &error).await? {
-            Some(response) => Ok(response),
-            None => Err(error.into()),
-        }
+    /// Returns the frame of the page that shows a new secret. The secret exists, so it is shown even if its person
+    /// cannot be looked up any more.
+    pub(super) async fn frame_of_secret(self, site: &Site, section: &'static str) -> Frame {
+        self.view(site).await.map_or_else(|_| Frame::default(), |request| Frame::new(&request.visit, section))
     }
 
-    /// Returns the page that asks for a login, if that is all that an act is missing.
-    pub(super) async fn ask_again(
-        &self,
-        site: &Site,
-        error: &AuthorityError,
-    ) -> Result<Option<Response>, PageError> {
+    /// Returns the failure of a form's act. It asks for a login if that is all that is missing.
+    pub(super) async fn failed(&self, site: &Site, error: AuthorityError) -> PageFailure {
+        self.error(site, error).await.map_or_else(|failure| failure, PageFailure::Error)
+    }
+
+    /// Returns the error of a form's act, to show it in the form. Asks for a login instead if that is all that is
+    /// missing.
+    pub(super) async fn error(&self, site: &Site, error: AuthorityError) -> Result<PageError, PageFailure> {
         let over = error.reason().class() == Class::NotAuthenticated;
-        if !over && !matches!(error, AuthorityError::LoginNotRecent { .. }) {
-            return Ok(None);
+        if over || matches!(error, AuthorityError::LoginNotRecent { .. }) {
+            return Err(self.login(site).await);
         }
-        Ok(Some(self.sign_in_page(site).await?))
+        Ok(error.into())
+    }
+
+    async fn login(&self, site: &Site) -> PageFailure {
+        match self.sign_in_page(site).await {
+            Ok(page) => PageFailure::Login(Box::new(page)),
+            Err(error) => error.into(),
+        }
     }
 
     /// Returns the page that asks for a login, and holds the form.
-    async fn sign_in_page(&self, site: &Site) -> PageResult {
+    async fn sign_in_page(&self, site: &Site) -> Result<Response, PageError> {
         let visit = self.request.visit(site).await?;
         let handle = visit.as_ref().map_or("", |(_, visit)| visit.account.handle.as_str());
         let person = &self.request.person(site).await?;

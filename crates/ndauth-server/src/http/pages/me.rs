@@ -5,7 +5,6 @@ use std::sync::Arc;
 use askama::Template;
 use axum::extract::State;
 use axum::http::StatusCode;
-use axum::response::Response;
 use axum::routing::{get, post};
 use ndauth_authority::{AuthorityError, Changed, MySession, OfferShown, WhichSessions, Whose};
 use ndauth_core::{DisplayName, Timestamp};
@@ -14,7 +13,7 @@ use crate::http::layout::{go, go_with, page};
 use crate::http::links::sign_in;
 use crate::http::pages::browser::{PagePath as _, PageRequest, Submission};
 use crate::http::pages::parts::{Badge, Fact, Frame, Instant, done_text};
-use crate::http::problem::{PageError, PageResult, sentence};
+use crate::http::problem::{PageFailure, PageResult, sentence};
 use crate::http::route::{HttpRoute, person};
 use crate::http::site::Site;
 
@@ -127,14 +126,14 @@ async fn end_one(State(site): State<Arc<Site>>, submission: Submission) -> PageR
     let which = WhichSessions::One(submission.variable("session")?);
     match site.authority.logins().revoke_sessions(&submission.credential(), &which).await {
         Ok(Changed { .. }) => Ok(go("/me?done=ended")),
-        Err(error) => submission.failed(&site, error).await,
+        Err(error) => Err(submission.failed(&site, error).await),
     }
 }
 
 async fn end_all(State(site): State<Arc<Site>>, submission: Submission) -> PageResult {
     match site.authority.logins().revoke_sessions(&submission.credential(), &WhichSessions::All).await {
         Ok(Changed { .. }) => Ok(go_with("/signed-out?everywhere=true", site.set_cookie(None))),
-        Err(error) => submission.failed(&site, error).await,
+        Err(error) => Err(submission.failed(&site, error).await),
     }
 }
 
@@ -149,26 +148,24 @@ async fn set_password(State(site): State<Arc<Site>>, submission: Submission) -> 
             Err(AuthorityError::Invalid { field: "password", why }) => {
                 PasswordErrors { password: sentence(&why), again: String::new() }
             }
-            Err(error) => {
-                return match submission.ask_again(&site, &error).await? {
-                    Some(_) => Ok(typed_after_login()),
-                    None => Err(error.into()),
-                };
-            }
+            Err(error) => return typed_after_login(submission.failed(&site, error).await),
         }
     } else {
         let again = "The two passwords are not the same. Type both again.".to_owned();
         PasswordErrors { again, ..PasswordErrors::default() }
     };
-    match submission.view(&site).await? {
+    match submission.view(&site).await {
         Ok(request) => shown(&site, &request, errors, StatusCode::BAD_REQUEST).await,
-        Err(_) => Ok::<_, PageError>(typed_after_login()),
+        Err(failure) => typed_after_login(failure),
     }
 }
 
-/// Leads to a login and back. No page holds a new password meanwhile, which another person might then send as theirs.
-fn typed_after_login() -> Response {
-    go(&sign_in("/me"))
+/// Leads to a login and back, if that is what is missing. No page holds a new password meanwhile, which another person might then send as theirs.
+fn typed_after_login(failure: PageFailure) -> PageResult {
+    match failure {
+        PageFailure::Login(_) => Ok(go(&sign_in("/me"))),
+        error @ PageFailure::Error(_) => Err(error),
+    }
 }
 
 impl OfferNote {

@@ -17,7 +17,7 @@ use crate::http::links::invitation_url;
 use crate::http::pages::browser::{PagePath as _, PageRequest, Submission};
 use crate::http::pages::once::OncePage;
 use crate::http::pages::parts::{Badge, Fact, Frame, Instant, Pager, Tab, done_text};
-use crate::http::problem::{PageError, PageResult, sentence};
+use crate::http::problem::{PageResult, sentence};
 use crate::http::site::Site;
 
 #[derive(Template)]
@@ -211,23 +211,12 @@ pub(super) async fn create(State(site): State<Arc<Site>>, submission: Submission
         },
         Err(()) => {
             typed.wrong = "No account was created. Look at the field that is marked.".to_owned();
-            return again(&site, submission, typed, StatusCode::BAD_REQUEST).await;
+            return shown(&site, &submission.view(&site).await?, typed, StatusCode::BAD_REQUEST).await;
         }
     };
-    if let Some(response) = submission.ask_again(&site, &error).await? {
-        return Ok(response);
-    }
-    let failure = PageError::from(error);
+    let failure = submission.error(&site, error).await?;
     typed.wrong = failure.text;
-    again(&site, submission, typed, failure.status).await
-}
-
-/// Shows the form again.
-async fn again(site: &Site, submission: Submission, typed: TypedAccount, status: StatusCode) -> PageResult {
-    match submission.view(site).await? {
-        Ok(request) => shown(site, &request, typed, status).await,
-        Err(sign_in) => Ok(sign_in),
-    }
+    shown(&site, &submission.view(&site).await?, typed, failure.status).await
 }
 
 impl TypedAccount {
@@ -261,12 +250,8 @@ pub(super) async fn invite(State(site): State<Arc<Site>>, submission: Submission
     let handle: Handle = submission.variable("handle")?;
     match site.authority.logins().invite(&submission.credential(), &handle).await {
         Ok(Changed { value: Link { code, account, ends_at }, .. }) => {
-            let frame = match submission.view(&site).await {
-                Ok(Ok(request)) => Frame::new(&request.visit, "operator"),
-                Ok(Err(_)) | Err(_) => Frame::default(),
-            };
             let once = OncePage {
-                frame,
+                frame: submission.frame_of_secret(&site, "operator").await,
                 title: "Invitation",
                 warning: "Send it to its person alone: whoever opens it first sets the password.",
                 label: format!("Invitation of {handle}"),
@@ -282,7 +267,7 @@ pub(super) async fn invite(State(site): State<Arc<Site>>, submission: Submission
             };
             Ok(page(StatusCode::OK, &once))
         }
-        Err(error) => submission.failed(&site, error).await,
+        Err(error) => Err(submission.failed(&site, error).await),
     }
 }
 
@@ -316,6 +301,6 @@ async fn done(
             let code = if changed { code } else { "unchanged" };
             Ok(go(&format!("/operator/accounts?done={code}&account={handle}")))
         }
-        Err(error) => submission.failed(site, error).await,
+        Err(error) => Err(submission.failed(site, error).await),
     }
 }

@@ -12,7 +12,7 @@ use super::tabs::{PAGE, tabs};
 use crate::http::layout::{go, page};
 use crate::http::pages::browser::{PagePath as _, PageRequest, Submission};
 use crate::http::pages::parts::{Badge, Frame, Instant, Pager, Tab};
-use crate::http::problem::{PageError, PageResult, sentence};
+use crate::http::problem::{PageResult, sentence};
 use crate::http::site::Site;
 
 #[derive(Template)]
@@ -107,23 +107,12 @@ pub(super) async fn create(State(site): State<Arc<Site>>, submission: Submission
                 typed.name_error = sentence(&format!("the name {why}"));
             }
             typed.wrong = "No org was created. Look at the field that is marked.".to_owned();
-            return again(&site, submission, typed, StatusCode::BAD_REQUEST).await;
+            return shown(&site, &submission.view(&site).await?, typed, StatusCode::BAD_REQUEST).await;
         }
     };
     let made = site.authority.orgs().create(&submission.credential(), &new).await;
     let Err(error) = made else { return Ok(go(&format!("/orgs/{}", new.slug))) };
-    if let Some(response) = submission.ask_again(&site, &error).await? {
-        return Ok(response);
-    }
-    let failure = PageError::from(error);
+    let failure = submission.error(&site, error).await?;
     typed.wrong = failure.text;
-    again(&site, submission, typed, failure.status).await
-}
-
-/// Shows the form again.
-async fn again(site: &Site, submission: Submission, typed: TypedOrg, status: StatusCode) -> PageResult {
-    match submission.view(site).await? {
-        Ok(request) => shown(site, &request, typed, status).await,
-        Err(sign_in) => Ok(sign_in),
-    }
+    shown(&site, &submission.view(&site).await?, typed, failure.status).await
 }

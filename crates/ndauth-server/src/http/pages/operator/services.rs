@@ -203,7 +203,7 @@ pub(super) async fn create(State(site): State<Arc<Site>>, submission: Submission
     let mut typed = TypedService::of(&submission.form);
     let Ok(new) = typed.parse() else {
         typed.wrong = "No service was registered. Look at the field that is marked.".to_owned();
-        return again(&site, submission, typed, StatusCode::BAD_REQUEST).await;
+        return shown(&site, &submission.view(&site).await?, typed, StatusCode::BAD_REQUEST).await;
     };
     let error = match site.authority.operator().create_service(&submission.credential(), &new).await {
         Ok(Changed { value: secret, .. }) => {
@@ -211,20 +211,9 @@ pub(super) async fn create(State(site): State<Arc<Site>>, submission: Submission
         }
         Err(error) => error,
     };
-    if let Some(response) = submission.ask_again(&site, &error).await? {
-        return Ok(response);
-    }
-    let failure = PageError::from(error);
+    let failure = submission.error(&site, error).await?;
     typed.wrong = failure.text;
-    again(&site, submission, typed, failure.status).await
-}
-
-/// Shows the form again.
-async fn again(site: &Site, submission: Submission, typed: TypedService, status: StatusCode) -> PageResult {
-    match submission.view(site).await? {
-        Ok(request) => shown(site, &request, typed, status).await,
-        Err(sign_in) => Ok(sign_in),
-    }
+    shown(&site, &submission.view(&site).await?, typed, failure.status).await
 }
 
 /// Shows a service's new secret.
@@ -235,13 +224,9 @@ async fn once(
     secret: &Secret,
     pending_until: Option<Timestamp>,
 ) -> axum::response::Response {
-    let frame = match submission.view(site).await {
-        Ok(Ok(request)) => Frame::new(&request.visit, "operator"),
-        Ok(Err(_)) | Err(_) => Frame::default(),
-    };
     let href = format!("/operator/services/{}", utf8_percent_encode(name.as_str(), NON_ALPHANUMERIC));
     let once = OncePage {
-        frame,
+        frame: submission.frame_of_secret(site, "operator").await,
         title: if pending_until.is_some() { "Service rotated" } else { "Service registered" },
         warning: "ndauth keeps only a hash of it. If it is lost, rotate the service.",
         label: format!("Secret of the service {name}"),
@@ -278,7 +263,7 @@ pub(super) async fn rotate(State(site): State<Arc<Site>>, submission: Submission
         Ok(Changed { value, .. }) => {
             Ok(once(&site, submission, &name, &value.secret, Some(value.pending_until)).await)
         }
-        Err(error) => submission.failed(&site, error).await,
+        Err(error) => Err(submission.failed(&site, error).await),
     }
 }
 
@@ -320,6 +305,6 @@ async fn done(
             let code = if changed { code } else { "unchanged" };
             Ok(go(&format!("/operator/services?done={code}")))
         }
-        Err(error) => submission.failed(site, error).await,
+        Err(error) => Err(submission.failed(site, error).await),
     }
 }

@@ -129,7 +129,7 @@ pub(super) async fn remove(State(site): State<Arc<Site>>, submission: Submission
     match site.authority.orgs().remove_member(&submission.credential(), &slug, &handle).await {
         Ok(Changed { .. }) => match submission.view(&site).await {
             // A person who left cannot see the org any more.
-            Ok(Ok(request)) if request.visit.account.handle == handle => Ok(go("/orgs?done=left")),
+            Ok(request) if request.visit.account.handle == handle => Ok(go("/orgs?done=left")),
             _ => Ok(done_at(&slug, "removed")),
         },
         Err(error) => {
@@ -148,7 +148,8 @@ pub(super) async fn offer(State(site): State<Arc<Site>>, submission: Submission)
         Ok(handle) => handle,
         Err(why) => {
             input.handle_error = sentence(&format!("the handle {why}"));
-            return shown_again(&site, submission, &slug, input, StatusCode::BAD_REQUEST).await;
+            let request = submission.view(&site).await?;
+            return shown(&site, &request, &slug, input, StatusCode::BAD_REQUEST).await;
         }
     };
     match site.authority.orgs().offer_membership(&submission.credential(), &slug, &handle, role).await {
@@ -200,30 +201,14 @@ async fn again(
     mut input: OrgInput,
     error: AuthorityError,
 ) -> PageResult {
-    if let Some(response) = submission.ask_again(site, &error).await? {
-        return Ok(response);
-    }
     let is_about_handle = matches!(error, AuthorityError::Invalid { field: "handle", .. });
-    let failure = PageError::from(error);
+    let failure = submission.error(site, error).await?;
     if is_about_handle {
         input.handle_error = failure.text;
     } else {
         input.wrong = failure.text;
     }
-    shown_again(site, submission, slug, input, failure.status).await
-}
-
-async fn shown_again(
-    site: &Site,
-    submission: Submission,
-    slug: &OrgSlug,
-    input: OrgInput,
-    status: StatusCode,
-) -> PageResult {
-    match submission.view(site).await? {
-        Ok(request) => shown(site, &request, slug, input, status).await,
-        Err(sign_in) => Ok(sign_in),
-    }
+    shown(site, &submission.view(site).await?, slug, input, failure.status).await
 }
 
 async fn shown(

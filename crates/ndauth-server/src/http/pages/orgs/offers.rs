@@ -56,20 +56,14 @@ pub(super) async fn decline(State(site): State<Arc<Site>>, submission: Submissio
     let slug = submission.org()?;
     match site.authority.orgs().decline_offer(&submission.credential(), &slug).await {
         Ok(Changed { .. }) => Ok(go("/me?done=declined")),
-        Err(error) => submission.failed(&site, error).await,
+        Err(error) => Err(submission.failed(&site, error).await),
     }
 }
 
 /// Shows the offer again after it was not accepted: its role may be another by now.
 async fn again(site: &Site, submission: Submission, slug: &OrgSlug, error: AuthorityError) -> PageResult {
-    if let Some(response) = submission.ask_again(site, &error).await? {
-        return Ok(response);
-    }
-    let failure = PageError::from(error);
-    match submission.view(site).await? {
-        Ok(request) => shown(site, &request, slug, failure.text, failure.status).await,
-        Err(sign_in) => Ok(sign_in),
-    }
+    let failure = submission.error(site, error).await?;
+    shown(site, &submission.view(site).await?, slug, failure.text, failure.status).await
 }
 
 async fn shown(

@@ -121,7 +121,7 @@ async fn done(
             let link = query(place.into_iter().chain([("done", code)]));
             Ok(go(&format!("/orgs/{slug}/personal-tokens?{link}")))
         }
-        Err(error) => submission.failed(site, error).await,
+        Err(error) => Err(submission.failed(site, error).await),
     }
 }
 

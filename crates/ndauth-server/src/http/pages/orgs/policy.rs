@@ -120,11 +120,13 @@ pub(super) async fn submit(State(site): State<Arc<Site>>, submission: Submission
     let orgs = site.authority.orgs();
     let present = match orgs.get_policies(&credential, &slug).await {
         Ok(present) => present,
-        Err(error) => return submission.failed(&site, error).await,
+        Err(error) => return Err(submission.failed(&site, error).await),
     };
     let generation: Option<usize> = submission.form.get("generation").and_then(|text| text.parse().ok());
     if generation.is_none() {
-        return Err(PageError::bad("The form does not say which policy it changes. Open the page again."));
+        return Err(
+            PageError::bad("The form does not say which policy it changes. Open the page again.").into()
+        );
     }
     let typed = TypedPolicy::read(&submission.form);
     let parsed = typed.parse(present.policies.at(present.now), generation);
@@ -133,7 +135,7 @@ pub(super) async fn submit(State(site): State<Arc<Site>>, submission: Submission
         Ok(new) => new,
         Err(errors) => {
             input.errors = errors;
-            return again(&site, submission, &slug, input, StatusCode::BAD_REQUEST).await;
+            return shown(&site, &submission.view(&site).await?, &slug, input, StatusCode::BAD_REQUEST).await;
         }
     };
     let is_to_be_set = submission.form.get("do") == Some("set");
@@ -149,39 +151,22 @@ pub(super) async fn submit(State(site): State<Arc<Site>>, submission: Submission
         }
         Ok(Changed { value, .. }) => {
             input.tried = Some(value);
-            return again(&site, submission, &slug, input, StatusCode::OK).await;
+            return shown(&site, &submission.view(&site).await?, &slug, input, StatusCode::OK).await;
         }
         Err(error) => error,
     };
-    if let Some(response) = submission.ask_again(&site, &error).await? {
-        return Ok(response);
-    }
     if matches!(error, AuthorityError::PolicyChanged(_)) {
         // The page shows the policy that was set meanwhile, beside what was typed.
         input.generation = None;
     }
     let is_about_notice = matches!(error, AuthorityError::Invalid { field: "effective_in", .. });
-    let failure = PageError::from(error);
+    let failure = submission.error(&site, error).await?;
     if is_about_notice {
         input.errors.push(FieldError { field: "effective_in", text: failure.text });
     } else {
         input.wrong = failure.text;
     }
-    again(&site, submission, &slug, input, failure.status).await
-}
-
-/// Shows the form again.
-async fn again(
-    site: &Site,
-    submission: Submission,
-    slug: &OrgSlug,
-    input: PolicyInput,
-    status: StatusCode,
-) -> PageResult {
-    match submission.view(site).await? {
-        Ok(request) => shown(site, &request, slug, input, status).await,
-        Err(sign_in) => Ok(sign_in),
-    }
+    shown(&site, &submission.view(&site).await?, &slug, input, failure.status).await
 }
 
 async fn shown(

@@ -52,17 +52,11 @@ async fn done(
 
 /// Returns the response to an act that failed: its token's page, with the error and what was typed.
 async fn refused(site: &Site, submission: Submission, target: &Target, error: AuthorityError) -> PageResult {
-    if let Some(sign_in) = submission.ask_again(site, &error).await? {
-        return Ok(sign_in);
-    }
-    let failure = PageError::from(error);
+    let failure = submission.error(site, error).await?;
     if failure.status == StatusCode::NOT_FOUND {
-        return Err(failure);
+        return Err(failure.into());
     }
-    match submission.view(site).await? {
-        Ok(request) => again(site, &request, &target.whose, target.id, failure).await,
-        Err(sign_in) => Ok(sign_in),
-    }
+    again(site, &submission.view(site).await?, &target.whose, target.id, failure).await
 }
 
 pub(super) async fn describe(State(site): State<Arc<Site>>, submission: Submission) -> PageResult {

@@ -10,7 +10,7 @@ use super::rows::{named, shown};
 use crate::http::layout::page;
 use crate::http::pages::browser::Submission;
 use crate::http::pages::once::{Command, OncePage};
-use crate::http::pages::parts::{Fact, Frame, Instant};
+use crate::http::pages::parts::{Fact, Instant};
 use crate::http::problem::{PageResult, sentence};
 use crate::http::site::Site;
 
@@ -31,18 +31,13 @@ pub(super) async fn show_secret(
     minted: &MintedSecret,
     now: Timestamp,
 ) -> PageResult {
-    // The secret exists, so it is shown even if its person cannot be looked up any more.
-    let frame = match submission.view(site).await {
-        Ok(Ok(request)) => Some(Frame::new(&request.visit, place(whose).0)),
-        Ok(Err(_)) | Err(_) => None,
-    };
     let token = shown(&minted.view, now);
     let href = format!("{}/{}", tokens_path(whose), token.id);
     let secret = minted.secret.expose();
     let is_rotation = minted.pending_until.is_some();
     let kind = Some(minted.secret.kind());
     let page_of_secret = OncePage {
-        frame: frame.unwrap_or_default(),
+        frame: submission.frame_of_secret(site, place(whose).0).await,
         title: if is_rotation { "Token rotated" } else { "Token created" },
         warning: if is_rotation {
             "ndauth keeps only a hash of it. If it is lost, drop it, and rotate again."

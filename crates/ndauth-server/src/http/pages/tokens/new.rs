@@ -112,10 +112,7 @@ pub(super) async fn show(State(site): State<Arc<Site>>, request: PageRequest) ->
 pub(super) async fn preview(State(site): State<Arc<Site>>, submission: Submission) -> PageResult {
     let whose = submission.whose()?;
     let typed = TypedToken::read(&submission.form);
-    let request = match submission.view(&site).await? {
-        Ok(request) => request,
-        Err(sign_in) => return Ok(sign_in),
-    };
+    let request = submission.view(&site).await?;
     let mut state = FormState::default();
     // A name is not needed to see what a token could do.
     let planned = TypedToken {
@@ -142,7 +139,8 @@ pub(super) async fn create(State(site): State<Arc<Site>>, submission: Submission
         Ok(new) => new,
         Err(error) => {
             let state = FormState { error: Some(error), ..FormState::default() };
-            return again(&site, submission, &whose, &typed, state, StatusCode::BAD_REQUEST).await;
+            let request = submission.view(&site).await?;
+            return shown(&site, &request, &whose, &typed, state, StatusCode::BAD_REQUEST).await;
         }
     };
     match site.authority.tokens().create(&submission.credential(), &whose, &new).await {
@@ -151,11 +149,8 @@ pub(super) async fn create(State(site): State<Arc<Site>>, submission: Submission
             show_secret(&site, submission, &whose, &minted, now).await
         }
         Err(error) => {
-            if let Some(response) = submission.ask_again(&site, &error).await? {
-                return Ok(response);
-            }
             let field = field_of(&error);
-            let failure = PageError::from(error);
+            let failure = submission.error(&site, error).await?;
             let state = match field {
                 Some(field) => FormState {
                     error: Some(FieldError { field, text: failure.text }),
@@ -163,23 +158,8 @@ pub(super) async fn create(State(site): State<Arc<Site>>, submission: Submission
                 },
                 None => FormState { wrong: failure.text, ..FormState::default() },
             };
-            again(&site, submission, &whose, &typed, state, failure.status).await
+            shown(&site, &submission.view(&site).await?, &whose, &typed, state, failure.status).await
         }
-    }
-}
-
-/// Shows the form again.
-async fn again(
-    site: &Site,
-    submission: Submission,
-    whose: &Whose,
-    typed: &TypedToken,
-    state: FormState,
-    status: StatusCode,
-) -> PageResult {
-    match submission.view(site).await? {
-        Ok(request) => shown(site, &request, whose, typed, state, status).await,
-        Err(sign_in) => Ok(sign_in),
     }
 }
 
