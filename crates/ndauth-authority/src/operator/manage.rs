@@ -32,8 +32,6 @@ pub struct ManagedPage<T> {
     pub rows: Vec<T>,
     /// True if there are more.
     pub more: bool,
-    /// The instant before which every minted secret is revoked.
-    pub not_before: Timestamp,
     /// The instant of the view.
     pub now: Timestamp,
 }
@@ -143,7 +141,8 @@ impl OperatorWing<'_> {
         Ok(page.map(|org| OrgSummary { members: count(&org.id).unwrap_or_default(), org }))
     }
 
-    /// Lists a page of services, by name, after one of them. Their views hold the secrets that have not ended.
+    /// Lists a page of services, by name, after one of them. Their views hold the secrets that have neither ended nor been
+    /// revoked by a restore.
     pub async fn list_services_page(
         self,
         credential: &Credential,
@@ -162,6 +161,10 @@ impl OperatorWing<'_> {
         let page = page_of(&read, found, limit);
         let live = page.rows.iter().filter(|service| service.revoked_at.is_none());
         let mut secrets = read.serving_secrets(live.map(|service| service.id)).await?;
+        let not_before = read.installation().not_before;
+        for of_service in secrets.values_mut() {
+            of_service.retain(|secret| secret.judge_minting(not_before).is_ok());
+        }
         let named: BTreeSet<OrgId> = page.rows.iter().flat_map(|service| bound_to(&service.orgs)).collect();
         let orgs = read.orgs_by_id(named).await?;
         Ok(page.map(|service| ServiceView {
@@ -205,8 +208,8 @@ impl OperatorWing<'_> {
 
 impl<T> ManagedPage<T> {
     fn map<U>(self, view: impl FnMut(T) -> U) -> ManagedPage<U> {
-        let ManagedPage { rows, more, not_before, now } = self;
-        ManagedPage { rows: rows.into_iter().map(view).collect(), more, not_before, now }
+        let ManagedPage { rows, more, now } = self;
+        ManagedPage { rows: rows.into_iter().map(view).collect(), more, now }
     }
 }
 
@@ -215,7 +218,7 @@ fn page_of<T>(read: &Read, mut rows: Vec<T>, limit: u64) -> ManagedPage<T> {
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
     let more = rows.len() > limit;
     rows.truncate(limit);
-    ManagedPage { rows, more, not_before: read.installation().not_before, now: read.now() }
+    ManagedPage { rows, more, now: read.now() }
 }
 
 fn bound_to(orgs: &Orgs) -> impl Iterator<Item = OrgId> {

@@ -296,7 +296,14 @@ on_both! {
         assert_eq!(reason(world.authority.validation().who_am_i(&world.ada).await), Reason::SessionRevoked);
         assert_eq!(asks(world, &world.service).await, Err(Reason::ServiceRevoked));
         assert_eq!(reason(world.authority.validation().who_am_i(&presented(&old)).await), Reason::TokenRevoked);
+        let oona = world.person("oona", true, None).await;
+        let serving = async || {
+            let page = world.authority.operator().list_services_page(&oona, false, None, 10).await.expect("a page");
+            page.rows.iter().map(|view| view.secrets.len()).collect::<Vec<_>>()
+        };
+        assert_eq!(serving().await, [0, 0], "their secrets are revoked");
         let service = world.authority.operator().rotate_service(&CONSOLE, &registry(), Duration::ZERO).await.expect("rotated").value;
+        assert_eq!(serving().await.iter().sum::<usize>(), 1);
         let session = world.authority.operator().issue_session(&CONSOLE, &"ada".parse().expect("a handle"), crate::world::days(1)).await;
         let ada = presented(&session.expect("a session"));
         let new = world.make(&ada, MINE, &new_token("new")).await.secret;

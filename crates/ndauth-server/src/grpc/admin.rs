@@ -190,7 +190,7 @@ impl AdminService for GrpcService {
             let (after, limit) = (after::<ServiceId>(&request.page_token)?, limit(request.page_size)?);
             let listed = self.authority.operator();
             let page = listed.list_services_page(&credential, request.include_revoked, after, limit).await?;
-            let service = |view| managed_service(view, page.not_before, page.now);
+            let service = |view| managed_service(view, page.now);
             Ok(v1::ListServicesResponse {
                 services: page.rows.iter().map(service).collect(),
                 next_page_token: next(&page, |view| view.service.id.to_string()),
@@ -332,10 +332,8 @@ fn managed_org(view: &OrgSummary) -> v1::ManagedOrg {
     }
 }
 
-/// Converts a service to the wire. A secret that was minted before an instant is revoked, and left out.
-fn managed_service(view: &ServiceView, not_before: Timestamp, now: Timestamp) -> v1::ManagedService {
-    let serving = view.secrets.iter().filter(|secret| secret.judge_minting(not_before).is_ok());
-    let secrets = serving.map(|secret| v1::ServiceSecret {
+fn managed_service(view: &ServiceView, now: Timestamp) -> v1::ManagedService {
+    let secrets = view.secrets.iter().map(|secret| v1::ServiceSecret {
         prefix: secret.prefix.to_string(),
         state: secret_state_to_proto(secret.state(now)).into(),
         minted_at: Some(timestamp_to_proto(secret.minted_at)),

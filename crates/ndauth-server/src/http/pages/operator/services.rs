@@ -6,7 +6,9 @@ use askama::Template;
 use axum::extract::State;
 use axum::http::StatusCode;
 use ndauth_authority::{AuthorityError, Changed, NewService, ServiceView, Settling};
-use ndauth_core::{Expiry, Label, OrgSlug, Orgs, Secret, SecretRecord, SecretState, ServiceId, Timestamp};
+use ndauth_core::{
+    Expiry, Label, OrgSlug, Orgs, Secret, SecretRecord, SecretState, ServiceId, Timestamp, may_rotate,
+};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::tabs::{PAGE, tabs};
@@ -28,6 +30,7 @@ struct ServicesPage {
     tabs: Vec<Tab>,
     services: Vec<ShownService>,
     overlaps: Vec<Choice>,
+    anyway: Choice,
     pager: Pager,
     new_name: String,
     name_error: String,
@@ -47,7 +50,6 @@ struct ShownService {
     pending_prefix: String,
     can_rotate: bool,
     can_retire: bool,
-    can_revoke: bool,
     retirement: String,
 }
 
@@ -92,6 +94,7 @@ async fn shown(site: &Site, request: &PageRequest, typed: TypedService, status: 
         tabs: tabs("Services"),
         services: listed.rows.iter().map(|view| service(view, listed.now)).collect(),
         overlaps: Choice::of(OVERLAPS, "24h"),
+        anyway: Choice::new("yes", "Retire it although that may lock the service out", false),
         pager: Pager {
             text: String::new(),
             first: if after.is_some() { "/operator/services".to_owned() } else { String::new() },
@@ -142,9 +145,9 @@ fn service(view: &ServiceView, now: Timestamp) -> ShownService {
         facts,
         has_pending: pending.is_some(),
         pending_prefix: pending.map_or_else(String::new, |secret| secret.prefix.to_string()),
-        can_rotate: pending.is_none() && retiring.is_none() && current.is_some(),
+        // A restore may have revoked the others, and the view has none of those.
+        can_rotate: may_rotate(secrets, Timestamp::MIN, now).is_ok(),
         can_retire: retiring.is_some(),
-        can_revoke: true,
         retirement: retiring.map_or_else(String::new, |secret| {
             format!("The old secret {} stops working at once.", secret.prefix)
         }),
