@@ -44,18 +44,19 @@ pub(super) async fn show(State(site): State<Arc<Site>>, request: PageRequest) ->
         Ok(view) => view,
         Err(error) => return request.failed(error),
     };
-    let is_failing = view.changes_failing_for.is_some();
+    let health = health(&view);
+    let is_bad = health.iter().flat_map(|row| &row.badges).any(|badge| badge.tone == "bad");
     let shown = OverviewPage {
         frame: Frame::new(&request.visit, "operator"),
         lead: format!("ndauth {} at {}", env!("CARGO_PKG_VERSION"), site.issuer),
-        badges: vec![if is_failing {
-            Badge::new("bad", "Changes fail")
+        badges: vec![if is_bad {
+            Badge::new("bad", "Needs attention")
         } else {
             Badge::new("good", "Healthy")
         }],
         tabs: tabs("Overview"),
         counts: counts(&view),
-        health: health(&view),
+        health,
     };
     Ok(page(StatusCode::OK, &shown))
 }
@@ -106,7 +107,11 @@ fn health(view: &InstallationView) -> Vec<HealthRow> {
             ),
         },
         HealthRow { part: "Changes", badges: changes, text: failing },
-        HealthRow { part: "Database", badges: good(), text: format!("{engine}, {} events.", view.sequence) },
+        HealthRow {
+            part: "Database",
+            badges: vec![Badge::new("idle", engine)],
+            text: format!("{} events.", view.sequence),
+        },
     ];
     if let Some(at) = view.settled_at {
         let text = format!("Restored from a copy, and put into service on {}.", at.minute());

@@ -9,10 +9,11 @@ use axum::http::StatusCode;
 use ndauth_authority::{
     MAX_LIVE_TOKENS, SOON, TokenCounts, TokenOrder, TokenQuery, UNUSED, Whose, token_search,
 };
-use ndauth_core::{ExpiryChoice, Lifetime, Secret};
+use ndauth_core::{ExpiryChoice, Lifetime, Secret, Timestamp};
+use ndauth_terminal::TokenShown;
 
 use super::place::{place, tokens_path};
-use super::rows::{DONE, badges, last_used, named, shown};
+use super::rows::{DONE, badges, expires_soon, is_unused, last_used, named, shown};
 use crate::cursors::{cursor, page_token};
 use crate::http::fields::{Fields, query};
 use crate::http::layout::{go, page};
@@ -146,13 +147,10 @@ pub(super) async fn show(State(site): State<Arc<Site>>, request: PageRequest) ->
     let alerts = match &counts {
         Some(counts) => alerts(&base, counts.ends_soon, counts.unused),
         None if is_whole => {
-            let has = |tone: &str, word: &str| {
-                let marked = |row: &&TokenRow| {
-                    row.badges.iter().any(|badge| badge.tone == tone && badge.text.starts_with(word))
-                };
-                rows.iter().filter(marked).count() as u64
+            let count = |is: fn(&TokenShown, Timestamp) -> bool| {
+                tokens.iter().filter(|token| is(token, now)).count() as u64
             };
-            alerts(&base, has("warn", "Expires"), has("warn", "Unused"))
+            alerts(&base, count(expires_soon), count(is_unused))
         }
         None => Vec::new(),
     };

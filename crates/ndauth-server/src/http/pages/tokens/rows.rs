@@ -24,7 +24,7 @@ pub(in crate::http::pages) fn badges(token: &TokenShown, now: Timestamp) -> Vec<
         _ => return vec![Badge::new("idle", "Revoked")],
     };
     let mut badges = vec![state];
-    if let Some(left) = ends_soon(token, now) {
+    if let Some(left) = last_quarter(token, now) {
         let text = format!("Expires in {}", days(left));
         if token.status == "active" {
             badges[0] = Badge::new("warn", text);
@@ -35,15 +35,33 @@ pub(in crate::http::pages) fn badges(token: &TokenShown, now: Timestamp) -> Vec<
     if token.rotation.is_some() && token.status != "pending" {
         badges.push(Badge::new("info", "Rotating"));
     }
-    let idle = now.since(token.last_used_at.unwrap_or(token.created_at));
-    if idle >= UNUSED {
-        badges.push(Badge::new("warn", format!("Unused for {}", days(idle))));
+    if is_unused(token, now) {
+        badges.push(Badge::new("warn", format!("Unused for {}", days(idle(token, now)))));
     }
     badges
 }
 
-/// Returns the time left to a token, if it ends soon and late in its life.
-fn ends_soon(token: &TokenShown, now: Timestamp) -> Option<Duration> {
+/// Returns true if a token's end is near.
+pub(super) fn expires_soon(token: &TokenShown, now: Timestamp) -> bool {
+    !is_dead(token) && matches!(token.expiry, Expiry::At(end) if end.since(now) < SOON)
+}
+
+/// Returns true if nobody has used a token for long.
+pub(super) fn is_unused(token: &TokenShown, now: Timestamp) -> bool {
+    !is_dead(token) && idle(token, now) > UNUSED
+}
+
+fn is_dead(token: &TokenShown) -> bool {
+    matches!(token.status, "expired" | "revoked")
+}
+
+/// Returns the time since a token's last use, or since its creation if it was never used.
+fn idle(token: &TokenShown, now: Timestamp) -> Duration {
+    now.since(token.last_used_at.unwrap_or(token.created_at))
+}
+
+/// Returns the time left to a token, if that is little for a token of its lifetime.
+fn last_quarter(token: &TokenShown, now: Timestamp) -> Option<Duration> {
     let (Expiry::At(end), Lifetime::For(lifetime)) = (token.expiry, token.lifetime) else { return None };
     let left = end.since(now);
     (left <= SOON && left <= lifetime / 4).then_some(left)
