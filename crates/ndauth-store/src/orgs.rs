@@ -248,7 +248,7 @@ impl Read {
         Ok(counts.into_iter().map(count).collect())
     }
 
-    /// Returns those of these accounts that are members of some org.
+    /// Returns those of these accounts that are or were members of some org.
     pub async fn accounts_with_roles(
         &self,
         accounts: impl IntoIterator<Item = AccountId>,
@@ -257,8 +257,7 @@ impl Read {
             .select_only()
             .column(membership::Column::AccountId)
             .distinct()
-            .filter(membership::Column::AccountId.is_in(accounts.into_iter().map(AccountId::uuid)))
-            .filter(membership::Column::RemovedAt.is_null());
+            .filter(membership::Column::AccountId.is_in(accounts.into_iter().map(AccountId::uuid)));
         let found: Vec<Uuid> = members.into_tuple().all(&self.transaction).await?;
         Ok(found.into_iter().map(AccountId::from_uuid).collect())
     }

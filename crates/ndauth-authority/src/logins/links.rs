@@ -130,7 +130,6 @@ impl LoginWing<'_> {
             changing.set_password(account, hashed).await?;
             changing.end_sessions(account).await?;
             changing.end_tickets(TicketKind::Invitation, account).await?;
-            changing.end_tickets(TicketKind::SignIn, account).await?;
             Ok::<_, AuthorityError>(changing.done(Change::PasswordSet { account }, Personal::new(), ()))
         })
         .await?;
@@ -205,8 +204,8 @@ struct LinkDetails {
     made_by: Option<AccountId>,
 }
 
-/// Returns what shows that an account is in use, given whether it has a password or a linked identity, and whether it is
-/// a member of an org. `None` if nobody has used it, nobody could sign in to it, and it may do nothing.
+/// Returns what shows that an account is in use, given whether it has a password or a linked identity, and whether it
+/// was ever a member of an org. `None` if nobody has used it, nobody could sign in to it, and it may do nothing.
 pub(crate) fn in_use(account: &Account, has_proof: bool, has_role: bool) -> Option<&'static str> {
     if account.operator {
         Some("is an operator")
@@ -215,7 +214,7 @@ pub(crate) fn in_use(account: &Account, has_proof: bool, has_role: bool) -> Opti
     } else if has_proof {
         Some("has a password or a linked identity")
     } else if has_role {
-        Some("is a member of an org")
+        Some("is or was a member of an org")
     } else {
         None
     }

@@ -4,6 +4,7 @@ use ndauth_core::{
     Account, AccountId, Change, DisplayName, Email, Expiry, ExpiryChoice, Handle, Personal, Secret,
     SecretKind, Session, SessionId, Timestamp,
 };
+use ndauth_store::TicketKind;
 use rand::rngs::SysRng;
 
 use crate::access::{Operation, Whose};
@@ -159,6 +160,7 @@ impl OperatorWing<'_> {
             }
             changing.set_account_disabled(account.id, Some(now)).await?;
             changing.end_sessions(account.id).await?;
+            changing.end_tickets(TicketKind::Invitation, account.id).await?;
             let change = Change::AccountDisabled { account: account.id };
             let account = Account { disabled_at: Some(now), ..account };
             Ok(changing.done(change, Personal::new(), account))

@@ -91,7 +91,7 @@ on_both! {
             CONSOLE_ONLY: `oona` is an operator: only the console may make a link to the account
             CONSOLE_ONLY: `identified` has a password or a linked identity: only the console may make a link to the account
             CONSOLE_ONLY: `appointed` is an operator: only the console may make a link to the account
-            CONSOLE_ONLY: `member` is a member of an org: only the console may make a link to the account
+            CONSOLE_ONLY: `member` is or was a member of an org: only the console may make a link to the account
             INVALID_ARGUMENT: `handle`: `disabled` is disabled: enable it first
             NOT_FOUND: there is no account `nobody`
         "#]].assert_eq(&refused);
@@ -108,7 +108,7 @@ on_both! {
     async fn an_operators_link_dies_once_the_account_is_used(world: &World) {
         let oona = world.person("oona", true, None).await;
         let authority = &world.authority;
-        for way in ["session", "sign-in link", "sign-in link made", "invitation", "identity", "identity linked", "role", "operator"] {
+        for way in ["session", "sign-in link", "sign-in link made", "invitation", "identity", "identity linked", "role", "former role", "operator"] {
             let name = unused(world, &format!("by-{}", way.replace(' ', "-"))).await;
             let link = invite(world, &oona, &name).await.expect("a link");
             assert!(authority.logins().account_of_link(link.code.expose()).await.is_ok(), "{way}");
@@ -130,12 +130,41 @@ on_both! {
                     }
                 }
                 // The link would have the power of the role.
-                "role" => world.member("ops", name.as_str(), Role::Admin).await,
+                "role" | "former role" => {
+                    world.member("ops", name.as_str(), Role::Admin).await;
+                    if way == "former role" {
+                        let ops = "ops".parse().expect("a slug");
+                        authority.orgs().remove_member(&CONSOLE, &ops, &name).await.expect("removed");
+                    }
+                }
                 _ => drop(authority.operator().grant_operator(&CONSOLE, &name).await.expect("granted")),
             }
             assert_eq!(reason(authority.logins().account_of_link(link.code.expose()).await), Reason::LinkSpent, "{way}");
             assert_eq!(reason(accept(world, &link).await), Reason::LinkSpent, "{way}");
         }
+        world.sound().await;
+    }
+
+    /// Whoever holds a link to sign in has no session yet, and gets none once all sessions were to end.
+    async fn a_link_ends_with_the_sessions(world: &World) {
+        let oona = world.person("oona", true, None).await;
+        let (operator, logins) = (world.authority.operator(), world.authority.logins());
+        let lives = async |link: &str| logins.account_of_link(link).await.is_ok();
+        let eve = handle("eve");
+        let sign_in = async || logins.sign_in_link(&CONSOLE, &eve).await.expect("a link").code;
+        let link = sign_in().await;
+        world.log_in("eve").await;
+        assert!(lives(link.expose()).await);
+        operator.sign_out(&oona, &eve).await.expect("signed out");
+        assert!(!lives(link.expose()).await, "signed out");
+        let link = sign_in().await;
+        accept(world, &invite(world, &CONSOLE, &eve).await.expect("a link")).await.expect("the password is set");
+        assert!(!lives(link.expose()).await, "another password");
+        let (link, invitation) = (sign_in().await, invite(world, &CONSOLE, &eve).await.expect("a link"));
+        operator.disable_account(&oona, &eve).await.expect("disabled");
+        operator.enable_account(&oona, &eve).await.expect("enabled");
+        assert!(!lives(link.expose()).await, "disabled in between");
+        assert_eq!(reason(accept(world, &invitation).await), Reason::LinkSpent, "disabled in between");
         world.sound().await;
     }
 
