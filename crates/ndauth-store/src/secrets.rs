@@ -1,6 +1,6 @@
 //! Secrets: looked up by their hash.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use ndauth_core::{
@@ -203,6 +203,27 @@ impl Read {
             .all(&self.transaction)
             .await?;
         rows.into_iter().map(FoundSecret::try_from).collect()
+    }
+
+    /// Returns all secrets that these sessions have had, oldest first.
+    pub async fn secrets_of_sessions(
+        &self,
+        sessions: impl IntoIterator<Item = SessionId>,
+    ) -> Result<BTreeMap<SessionId, Vec<FoundSecret>>, StoreError> {
+        let rows = Entity::find()
+            .filter(Column::SessionId.is_in(sessions.into_iter().map(SessionId::uuid)))
+            .order_by_asc(Column::MintedAt)
+            .order_by_asc(Column::Id)
+            .all(&self.transaction)
+            .await?;
+        let mut secrets: BTreeMap<SessionId, Vec<FoundSecret>> = BTreeMap::new();
+        for row in rows {
+            let found = FoundSecret::try_from(row)?;
+            if let Family::Session(id) = found.family {
+                secrets.entry(id).or_default().push(found);
+            }
+        }
+        Ok(secrets)
     }
 
     /// Counts the secrets of live families that were minted before an instant and since, and finds the last

@@ -211,8 +211,8 @@ impl Write {
         Ok(true)
     }
 
-    /// Ends every live session of an account, all tokens derived from its sessions, and the codes and devices
-    /// that wait to become sessions. Returns the number of sessions.
+    /// Ends every live session of an account, all tokens derived from its sessions, and the codes, devices and links
+    /// to sign in that wait to become sessions. Returns the number of sessions.
     pub async fn end_sessions(&self, account: AccountId) -> Result<u64, StoreError> {
         let now = self.now().micros();
         let ended = Entity::update_many()
@@ -224,8 +224,9 @@ impl Write {
             .await?;
         let derived = token::Column::SessionId.is_not_null();
         self.end_derived(derived.and(token::Column::AccountId.eq(account.uuid()))).await?;
-        self.end_tickets(TicketKind::Code, account).await?;
-        self.end_tickets(TicketKind::Device, account).await?;
+        for waiting in [TicketKind::Code, TicketKind::Device, TicketKind::SignIn] {
+            self.end_tickets(waiting, account).await?;
+        }
         Ok(ended.rows_affected)
     }
 

@@ -197,8 +197,10 @@ impl LoginWing<'_> {
         let (read, by) = self.0.read_as(credential, Operation::ListSessions, &Whose::Mine).await?;
         let (account, own) = by.session().map(|(account, session)| (account.id, session.id))?;
         let mut rows = Vec::new();
-        for SeenSession { session, last_seen_at } in read.list_live_sessions(account).await? {
-            let secrets = read.list_secrets(Family::Session(session.id)).await?;
+        let sessions = read.list_live_sessions(account).await?;
+        let mut of_sessions = read.secrets_of_sessions(sessions.iter().map(|seen| seen.session.id)).await?;
+        for SeenSession { session, last_seen_at } in sessions {
+            let secrets = of_sessions.remove(&session.id).unwrap_or_default();
             let of_access = secrets.iter().rfind(|found| found.record.prefix.kind() == SecretKind::Session);
             let Some(newest) = of_access.or(secrets.last()) else { continue };
             let used = secrets
