@@ -1,7 +1,10 @@
 //! The form of a new token: its fields, read into what the authority creates or explains.
 
 use ndauth_authority::{NewToken, Whose};
-use ndauth_core::{Actions, ExpiryChoice, Grant, Grants, Lifetime, Networks, Orgs, Permission, Services};
+use ndauth_core::{
+    Actions, ExpiryChoice, Grant, Grants, Lifetime, Networks, Orgs, Permission, Services,
+    is_own_resource_type,
+};
 use ndauth_terminal::instant;
 
 use crate::http::fields::Fields;
@@ -92,7 +95,8 @@ impl TypedToken {
     }
 
     /// Fills the form from a link. A link narrows: it chooses fewer permissions, orgs, networks and services, a lower
-    /// scope and an earlier end than the form does by itself, and never a later end or self-rotation.
+    /// scope and an earlier end than the form does by itself, and never a later end, self-rotation or a permission that
+    /// concerns ndauth itself, which the form's scopes do not include.
     pub(super) fn prefilled(whose: &Whose, query: &Fields) -> TypedToken {
         let typed = TypedToken::new(whose);
         let asked = TypedToken::read(query);
@@ -111,7 +115,7 @@ impl TypedToken {
                 (true, "RO") if typed.scope != NAMED => asked.scope,
                 (true, _) => typed.scope,
             },
-            permissions: asked.permissions,
+            permissions: asked.permissions.into_iter().filter(|text| !is_own(text)).collect(),
             reach: if asked.orgs.is_empty() { ALL } else { ONLY }.to_owned(),
             orgs: asked.orgs,
             expiry,
@@ -217,6 +221,11 @@ fn choice(text: &str) -> Result<ExpiryChoice, ndauth_core::InvalidExpiry> {
         text => ExpiryChoice::parse_duration(text)
             .or_else(|why| instant(text).map(ExpiryChoice::At).map_err(|_| why)),
     }
+}
+
+/// Returns true if a permission concerns ndauth itself. A text that is none is shown with its error.
+fn is_own(text: &str) -> bool {
+    text.parse().is_ok_and(|permission: Permission| is_own_resource_type(&permission.resource_type))
 }
 
 /// Returns the lifetime that a text states. A text that states none counts as endless.
