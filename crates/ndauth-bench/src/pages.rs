@@ -26,6 +26,9 @@ pub(crate) fn measure(bench: &mut Bench) -> anyhow::Result<()> {
         crate::scale::give_all_to_one_org(&url).await?;
         let store = Store::connect(&url, Clock::Database).await?;
         execute(&store, "UPDATE session SET browser = true").await;
+        let to_the_person = "UPDATE token SET org_id = NULL, account_id = (SELECT account_id FROM session LIMIT 1) \
+                             WHERE id IN (SELECT id FROM token LIMIT 500)";
+        execute(&store, to_the_person).await;
         anyhow::Ok(store.close().await?)
     })?;
     let org = seeded.tokens.iter().map(|(_, org)| org).min().context("an org")?.clone();

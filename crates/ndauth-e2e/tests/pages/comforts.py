@@ -29,9 +29,9 @@ def the_preview_follows_the_form(person):
     person.open("/tokens/new")
     form = person.form("/tokens")
     person.fill(form, name="ci", scope="RO", expiry="30d")
-    WebDriverWait(person.driver, 10).until(lambda _: "RO" in person.preview(), "the preview shows RO")
+    WebDriverWait(person.driver, 10).until(lambda _: "acme RO" in person.preview(), "the preview shows RO")
     person.fill(form, scope="RW")
-    WebDriverWait(person.driver, 10).until(lambda _: "RW" in person.preview(), "the preview shows RW")
+    WebDriverWait(person.driver, 10).until(lambda _: "acme RW" in person.preview(), "the preview shows RW")
     assert "ci" not in person.open("/tokens?show=all").split(), "nothing is made"
 
 

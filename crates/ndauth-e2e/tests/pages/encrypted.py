@@ -1,5 +1,7 @@
 """What holds where the pages are served over TLS."""
 
+import urllib.parse
+
 
 def a_cookie_is_for_this_host_alone(person):
     handle = person.installation.account()
@@ -16,6 +18,9 @@ def every_page_asks_for_encryption(person):
     person.join(person.installation.account())
     for path in ["/", "/device", "/signed-out", "/assets/style.css"]:
         person.open(path)
-    for response in person.browser.responses:
-        if response.url.startswith(person.url):
-            assert response.headers.get("strict-transport-security") == "max-age=31536000", response.url
+    person.browser.read_logs()
+    responses = [response for response in person.browser.responses if response.url.startswith(person.url)]
+    paths = {urllib.parse.urlsplit(response.url).path for response in responses}
+    assert {"/sign-in", "/tokens", "/device", "/signed-out", "/assets/style.css"} <= paths, paths
+    for response in responses:
+        assert response.headers.get("strict-transport-security") == "max-age=31536000", response.url

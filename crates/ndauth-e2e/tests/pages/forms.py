@@ -72,8 +72,10 @@ def service_registered(person):
 
 
 def account_invited(person):
-    person.open("/operator/accounts?account=fay")
-    person.submit("/fay/invite")
+    person.open("/operator/accounts")
+    person.submit("/operator/accounts", handle="gil", email="gil@example.org")
+    person.open("/operator/accounts?account=gil")
+    person.submit("/gil/invite")
 
 
 def account_refused(person):
@@ -87,6 +89,10 @@ def sign_in_again(person):
     person.submit("/tokens", button="Create token", name="endless", scope="RO", expiry="never")
 
 
+# The pages that show a refusal. The others show that an act was done.
+REFUSALS = {
+    sign_in_refused, password_refused, unknown_code, new_token_refused, policy_refused, account_refused, sign_in_again,
+}
 # By visitor, in order: some lead to the next.
 FORMS = [
     ("", [sign_in_refused, password_refused]),

@@ -36,7 +36,7 @@ def a_stranger_learns_nothing_of_an_org(person):
     for org in ["acme", "no-such-org"]:
         for path in ["", "/tokens", "/policy", "/personal-tokens"]:
             texts.append((person.open(f"/orgs/{org}{path}").replace(org, "ORG"), person.code()))
-    assert texts[:4] == texts[4:], texts
+    assert texts[:4] == texts[4:] and {code for _, code in texts} == {404}, texts
 
 
 def a_membership_is_offered_accepted_changed_and_removed(person):
@@ -124,5 +124,6 @@ def an_org_has_tokens_of_its_own(person):
     secret = person.create_token("deploy", f"/orgs/{org}/tokens", scope="named", permission=permission, expiry="30d")
     assert secret.startswith("ndorg_"), "it is the org's"
     assert permission in person.token("deploy", f"/orgs/{org}/tokens") or "artifact" in person.text()
+    assert at.knows(secret)
     person.submit("/revoke")
-    assert person.status(), person.text()
+    assert person.status() and not at.knows(secret), person.text()

@@ -47,6 +47,8 @@ PLAYS = {
         orgs.an_admin_suspends_a_member_s_token,
         operators.an_operator_makes_an_account_that_its_person_takes_over,
         operators.an_operator_makes_orgs_and_services,
+        operators.an_operator_leaves_operators_to_the_console,
+        operators.an_operator_signs_somebody_out_after_a_login,
         operators.nobody_else_sees_the_operator_s_pages,
         attacks.another_site_cannot_change_anything,
         attacks.descriptions_and_clients_are_texts,

@@ -21,6 +21,8 @@ const MORE: [(&str, u64, &str); 3] = [
     ("/orgs/ops/personal-tokens", 6, "the tokens with their owners' names, and their uses in the org"),
     ("/operator/accounts?account=ada", 11, "the list, and one account with all that belongs to it"),
 ];
+/// The rows of each kind that the lists have more, so that a statement for each of them is seen.
+const ROWS: usize = 8;
 /// The longest wait for a line of the log.
 const LINE: Duration = Duration::from_secs(30);
 
@@ -29,15 +31,28 @@ on_both! {
         at.people();
         at.run_admin("operator grant ada");
         at.run_admin("member set ops ada ADMIN");
+        for number in 0..ROWS {
+            at.run_admin(&format!("account create more-{number} --email more-{number}@example.org"));
+            at.run_admin(&format!("member set ops more-{number} RO"));
+            at.run_admin(&format!("org create more-{number}"));
+            at.run_admin(&format!("service create more-{number}"));
+        }
         let server = at.serve_as(at.command("NDAUTH_TEST_NDAUTHD"), &["--log", "debug"]);
         let link = at.run_admin("account invite ada");
         let code = link.trim().rsplit('=').next().expect("a code");
         let password = "password=a+walk+in+the+woods&password_again=a+walk+in+the+woods";
         let signed_in = ask(&server, "POST", "/invitation", "", &format!("code={code}&{password}"));
         let cookie = signed_in.split("set-cookie: ").nth(1).and_then(|rest| rest.split(';').next()).expect("a cookie");
-        let made = "name=ci&scope=named&permission=read%3Amembers&orgs=only&org=ops&org=dev&expiry=30d&network=127.0.0.0%2F8";
-        let made = ask(&server, "POST", "/tokens", cookie, made);
-        assert!(made.starts_with("HTTP/1.1 200"), "{made}");
+        let made = "scope=named&permission=read%3Amembers&orgs=only&org=ops&org=dev&expiry=30d&network=127.0.0.0%2F8";
+        let for_org = "scope=named&permission=resolve%3Aartifact&expiry=30d";
+        for number in 0..ROWS {
+            for (list, form) in [("/tokens", made), ("/orgs/ops/tokens", for_org)] {
+                let made = ask(&server, "POST", list, cookie, &format!("name=ci-{number}&{form}"));
+                assert!(made.starts_with("HTTP/1.1 200"), "{list}: {made}");
+            }
+            let signed_in = ask(&server, "POST", "/sign-in", "", "name=ada&password=a+walk+in+the+woods");
+            assert!(signed_in.contains("set-cookie: "), "{signed_in}");
+        }
         let list = ask(&server, "GET", "/tokens", cookie, "");
         let token = list.split("/tokens/").find_map(|rest| rest.get(..36).filter(|id| id.parse::<TokenId>().is_ok()));
         let token = token.expect("a token");
