@@ -41,9 +41,11 @@ impl Change {
     /// Returns the state that the change touches.
     pub fn concerns(&self) -> Concern {
         match *self {
-            Change::TokenCreated { token } | Change::TokenDerived { token, .. } => Concern::NewToken(token),
+            Change::TokenCreated { token, .. } | Change::TokenDerived { token, .. } => {
+                Concern::NewToken(token)
+            }
             Change::TokenRevoked { token, .. }
-            | Change::TokenUpdated { token }
+            | Change::TokenUpdated { token, .. }
             | Change::TokenRenewed { token, .. }
             | Change::TokenSuspended { token, .. }
             | Change::TokenResumed { token, .. } => Concern::Token(token),

@@ -15,8 +15,8 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::{
-    AccountId, AnnouncedPolicy, CatalogueDocument, Expiry, Level, Lineage, OfferId, OrgId, RevocationReason,
-    Role, SecretHash, SecretId, ServiceId, SessionId, Timestamp, TokenId,
+    AccountId, AnnouncedPolicy, CatalogueDocument, Expiry, Level, Lineage, OfferId, OrgId, Owner,
+    RevocationReason, Role, SecretHash, SecretId, ServiceId, SessionId, Timestamp, TokenId,
 };
 
 /// The actor who made a change.
@@ -245,6 +245,8 @@ pub enum Change {
     TokenDerived {
         /// The token.
         token: TokenId,
+        /// Its owner.
+        owner: Owner,
         /// The session that it was derived from.
         session: SessionId,
     },
@@ -275,12 +277,16 @@ pub enum Change {
     TokenCreated {
         /// The token.
         token: TokenId,
+        /// Its owner.
+        owner: Owner,
     },
     /// A token was revoked.
     #[serde(rename = "token.revoked")]
     TokenRevoked {
         /// The token.
         token: TokenId,
+        /// Its owner.
+        owner: Owner,
         /// The reason. The note of the actor is among the personal bytes.
         reason: RevocationReason,
     },
@@ -289,12 +295,16 @@ pub enum Change {
     TokenUpdated {
         /// The token.
         token: TokenId,
+        /// Its owner.
+        owner: Owner,
     },
     /// A token's expiry was moved.
     #[serde(rename = "token.renewed")]
     TokenRenewed {
         /// The token.
         token: TokenId,
+        /// Its owner.
+        owner: Owner,
         /// Its new expiry.
         expires_at: Expiry,
     },
@@ -303,6 +313,8 @@ pub enum Change {
     TokenSuspended {
         /// The token.
         token: TokenId,
+        /// Its owner.
+        owner: Owner,
         /// The level at which it was suspended.
         level: Level,
     },
@@ -311,6 +323,8 @@ pub enum Change {
     TokenResumed {
         /// The token.
         token: TokenId,
+        /// Its owner.
+        owner: Owner,
         /// The levels at which its suspensions were lifted.
         levels: Vec<Level>,
     },
@@ -319,6 +333,9 @@ pub enum Change {
     SecretMinted {
         /// The family.
         family: Lineage,
+        /// The owner, if the family is a token\'s.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        owner: Option<Owner>,
         /// The secret.
         secret: SecretId,
     },
@@ -327,6 +344,9 @@ pub enum Change {
     SecretConfirmed {
         /// The family.
         family: Lineage,
+        /// The owner, if the family is a token\'s.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        owner: Option<Owner>,
         /// The secret.
         secret: SecretId,
         /// The latest instant at which the earlier secrets stop working.
@@ -339,6 +359,9 @@ pub enum Change {
     SecretDropped {
         /// The family.
         family: Lineage,
+        /// The owner, if the family is a token\'s.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        owner: Option<Owner>,
         /// The secret.
         secret: SecretId,
     },
@@ -347,6 +370,9 @@ pub enum Change {
     SecretRetired {
         /// The family.
         family: Lineage,
+        /// The owner, if the family is a token\'s.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        owner: Option<Owner>,
         /// The secret.
         secret: SecretId,
     },
@@ -355,6 +381,9 @@ pub enum Change {
     SecretReused {
         /// The family.
         family: Lineage,
+        /// The owner, if the family is a token\'s.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        owner: Option<Owner>,
         /// The secret.
         secret: SecretId,
         /// The levels at which orgs' policies suspend the token for it.
@@ -507,7 +536,10 @@ mod tests {
         Entry {
             at: "2026-11-22T00:00:00Z".parse().expect("an instant"),
             actor: Actor::Session { account, session: SessionId::from_uuid(Uuid::from_u128(2)) },
-            change: Change::TokenCreated { token: TokenId::from_uuid(Uuid::from_u128(3)) },
+            change: Change::TokenCreated {
+                token: TokenId::from_uuid(Uuid::from_u128(3)),
+                owner: Owner::Account(account),
+            },
         }
     }
 
@@ -521,7 +553,8 @@ mod tests {
             "{\"at\":1795305600000000,\"actor\":{\"by\":\"session\",\
              \"account\":\"00000000-0000-0000-0000-000000000001\",\
              \"session\":\"00000000-0000-0000-0000-000000000002\"},\
-             \"kind\":\"token.created\",\"token\":\"00000000-0000-0000-0000-000000000003\"}"
+             \"kind\":\"token.created\",\"token\":\"00000000-0000-0000-0000-000000000003\",\
+             \"owner\":{\"account\":\"00000000-0000-0000-0000-000000000001\"}}"
         );
         assert_eq!(String::from_utf8_lossy(&event.personal), "{\"name\":\"github-ci\"}");
     }
@@ -537,10 +570,12 @@ mod tests {
             ..OrgPolicy::OPEN
         };
         let token = TokenId::from_uuid(Uuid::from_u128(3));
-        let change = Change::TokenRevoked { token, reason: RevocationReason::OwnerLeft };
+        let owner = Owner::Org(OrgId::from_uuid(Uuid::from_u128(4)));
+        let change = Change::TokenRevoked { token, owner, reason: RevocationReason::OwnerLeft };
         assert_eq!(
             serde_json::to_string(&change).expect("plain data"),
-            "{\"kind\":\"token.revoked\",\"token\":\"00000000-0000-0000-0000-000000000003\",\"reason\":\"OWNER_LEFT\"}"
+            "{\"kind\":\"token.revoked\",\"token\":\"00000000-0000-0000-0000-000000000003\",\
+             \"owner\":{\"org\":\"00000000-0000-0000-0000-000000000004\"},\"reason\":\"OWNER_LEFT\"}"
         );
         let org = OrgId::from_uuid(Uuid::from_u128(1));
         let policies = vec![AnnouncedPolicy { takes_hold_at: entry().at, policy }];

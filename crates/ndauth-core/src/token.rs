@@ -3,6 +3,8 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::{
     AccountId, ClientName, Counts, Description, Expiry, Grants, Handle, Label, LastUse, Level, Lifetime,
     Networks, OrgId, OrgSlug, Orgs, PolicyWarning, Refusal, Retirement, Revocation, Scope, SecretId,
@@ -11,7 +13,8 @@ use crate::{
 };
 
 /// The owner of a token.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Owner {
     /// An account: the token is a personal token.
     Account(AccountId),

@@ -76,7 +76,8 @@ impl LoginWing<'_> {
                 write.insert_derived_token(&token, session.id).await?;
                 let record = SecretRecord::first(SecretId::new(now, &mut SysRng)?, secret.prefix(), now);
                 write.insert_secret(Family::Token(token.id), &record, &secret.hash(), None).await?;
-                let change = Change::TokenDerived { token: token.id, session: session.id };
+                let change =
+                    Change::TokenDerived { token: token.id, owner: token.owner, session: session.id };
                 Ok::<_, GrantError>(write.done(change, Personal::new(), Exchanged { secret, scope, lasts }))
             });
         exchanged.await.map(|done| done.value)

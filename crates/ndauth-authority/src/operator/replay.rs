@@ -135,33 +135,33 @@ async fn redo(write: &mut Write, event: &StoredEvent, entry: &Entry) -> Result<(
         }
         Change::CatalogueApplied { catalogue } => write.set_catalogue(catalogue).await?,
         Change::ServiceRevoked { service } => write.revoke_service(*service).await?,
-        Change::TokenUpdated { token } => describe(write, event, *token).await?,
-        Change::TokenRevoked { token, reason } => {
+        Change::TokenUpdated { token, .. } => describe(write, event, *token).await?,
+        Change::TokenRevoked { token, reason, .. } => {
             let note = personal(event, NOTE).and_then(|text| text.parse().ok());
             write.revoke_token(*token, &entry.actor, *reason, note.as_ref()).await?;
         }
-        Change::TokenRenewed { token, expires_at } => write.set_token_end(*token, *expires_at).await?,
-        Change::TokenSuspended { token, level } => suspend(write, *token, &[*level]).await?,
-        Change::TokenResumed { token, levels } => {
+        Change::TokenRenewed { token, expires_at, .. } => write.set_token_end(*token, *expires_at).await?,
+        Change::TokenSuspended { token, level, .. } => suspend(write, *token, &[*level]).await?,
+        Change::TokenResumed { token, levels, .. } => {
             for level in levels {
                 write.resume(*token, *level).await?;
             }
         }
-        Change::SecretConfirmed { family, secret, others_end_at, expires_at } => {
+        Change::SecretConfirmed { family, secret, others_end_at, expires_at, .. } => {
             confirm(write, *family, *secret, *others_end_at, *expires_at).await?;
         }
-        Change::SecretDropped { family, secret } => {
+        Change::SecretDropped { family, secret, .. } => {
             let found = of_family(write, *family, *secret).await?;
             if found.is_some_and(|found| found.record.confirmed_at.is_none()) {
                 write.drop_secret(*secret).await?;
             }
         }
-        Change::SecretRetired { family, secret } => {
+        Change::SecretRetired { family, secret, .. } => {
             if of_family(write, *family, *secret).await?.is_some() {
                 write.end_secret(*secret, Expiry::At(at)).await?;
             }
         }
-        Change::SecretReused { family, secret, suspended } => {
+        Change::SecretReused { family, secret, suspended, .. } => {
             if of_family(write, *family, *secret).await?.is_some() {
                 write.set_reused(*secret, at).await?;
             }

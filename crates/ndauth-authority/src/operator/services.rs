@@ -89,7 +89,8 @@ impl OperatorWing<'_> {
             let (secret, record) =
                 draw(&changing, SecretKind::Service, held.lineage, None, &succession).await?;
             let pending_until = end(&record, changing.now());
-            let change = Change::SecretMinted { family: held.lineage, secret: record.id };
+            let change =
+                Change::SecretMinted { family: held.lineage, owner: held.owner(), secret: record.id };
             Ok(changing.done_to(name.to_string(), change, RotatedService { secret, pending_until }))
         })
         .await

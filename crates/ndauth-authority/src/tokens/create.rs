@@ -179,7 +179,7 @@ impl TokenWing<'_> {
         let succession = record.confirmed_at.is_none().then_some(&succession);
         changing.insert_secret(Family::Token(token.id), &record, &secret.hash(), succession).await?;
         let view = self.view(&changing, &changing.by, token).await?;
-        let change = Change::TokenCreated { token: view.token.id };
+        let change = Change::TokenCreated { token: view.token.id, owner: view.token.owner };
         Ok(changing.done_to(view.token.name.to_string(), change, Minted { view, secret, powerless }))
     }
 }

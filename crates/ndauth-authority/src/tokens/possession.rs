@@ -72,16 +72,16 @@ pub(crate) async fn end_presented(
     let change = match found.record.state(now) {
         SecretState::Pending if !first => {
             write.drop_secret(secret).await?;
-            Change::SecretDropped { family: held.lineage, secret }
+            Change::SecretDropped { family: held.lineage, owner: held.owner(), secret }
         }
         SecretState::Current | SecretState::Pending => {
             let reason = RevocationReason::Possession;
             write.revoke_token(token.id, &held.presenter(), reason, note).await?;
-            Change::TokenRevoked { token: token.id, reason }
+            Change::TokenRevoked { token: token.id, owner: token.owner, reason }
         }
         SecretState::Retiring => {
             write.end_secret(secret, Expiry::At(now)).await?;
-            Change::SecretRetired { family: held.lineage, secret }
+            Change::SecretRetired { family: held.lineage, owner: held.owner(), secret }
         }
         SecretState::Retired(_) | SecretState::Expired(_) => return Ok(None),
     };

@@ -42,7 +42,7 @@ impl TokenWing<'_> {
                 renewed => renewed.map_err(AuthorityError::NotRenewable)?,
             };
             changing.set_token_end(view.token.id, expires_at).await?;
-            let change = Change::TokenRenewed { token: view.token.id, expires_at };
+            let change = Change::TokenRenewed { token: view.token.id, owner: view.token.owner, expires_at };
             let view = TokenView { token: Token { expires_at, ..view.token }, ..view };
             Ok(changing.done_to(view.token.name.to_string(), change, view))
         })

@@ -49,7 +49,8 @@ impl TokenWing<'_> {
             changing.set_description(id, view.token.description.as_ref()).await?;
             let text = view.token.description.as_ref().map(Description::to_string).unwrap_or_default();
             let personal = Personal::from([("name", view.token.name.to_string()), (DESCRIPTION, text)]);
-            Ok(changing.done(Change::TokenUpdated { token: id }, personal, view))
+            let change = Change::TokenUpdated { token: id, owner: view.token.owner };
+            Ok(changing.done(change, personal, view))
         })
         .await
     }
@@ -78,7 +79,8 @@ impl TokenWing<'_> {
             }
             let mut personal = Personal::from([("name", view.token.name.to_string())]);
             personal.extend(why.note.as_ref().map(|note| (NOTE, note.to_string())));
-            Ok(changing.done(Change::TokenRevoked { token: id, reason: why.reason }, personal, view))
+            let change = Change::TokenRevoked { token: id, owner: view.token.owner, reason: why.reason };
+            Ok(changing.done(change, personal, view))
         })
         .await
     }

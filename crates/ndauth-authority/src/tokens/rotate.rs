@@ -55,7 +55,8 @@ impl TokenWing<'_> {
             let (secret, record) =
                 draw(&changing, kind, family, presented, &Succession { overlap, expires_at }).await?;
             let view = self.view(&changing, &changing.by, view.token).await?;
-            let change = Change::SecretMinted { family, secret: record.id };
+            let owner = Some(view.token.owner);
+            let change = Change::SecretMinted { family, owner, secret: record.id };
             let pending_until = end(&record, now);
             Ok(changing.done_to(view.token.name.to_string(), change, Rotated { view, secret, pending_until }))
         })

@@ -66,9 +66,14 @@ impl LockedFamily {
         self.secrets.iter().find(|found| found.record.state(now) == state)
     }
 
+    /// Returns the owner, if the family is a token's.
+    pub(crate) fn owner(&self) -> Option<Owner> {
+        self.token.as_ref().map(|token| token.owner)
+    }
+
     /// Returns the actor for the log, for a family that presents itself.
     pub(crate) fn presenter(&self) -> Actor {
-        match (self.lineage, self.token.as_ref().map(|token| token.owner)) {
+        match (self.lineage, self.owner()) {
             (Lineage::Token(token), Some(Owner::Account(account))) => Actor::Token { account, token },
             (Lineage::Token(token), Some(Owner::Org(org))) => Actor::OrgToken { org, token },
             (Lineage::Service(service), _) => Actor::Service { service },
@@ -112,7 +117,13 @@ impl LockedFamily {
             write.set_token_end(token.id, expires_at).await?;
         }
         let others_end_at = now.checked_add(overlap).unwrap_or(Timestamp::MAX);
-        Ok(Change::SecretConfirmed { family: self.lineage, secret, others_end_at, expires_at })
+        Ok(Change::SecretConfirmed {
+            family: self.lineage,
+            owner: self.owner(),
+            secret,
+            others_end_at,
+            expires_at,
+        })
     }
 }
 
@@ -123,7 +134,7 @@ pub(crate) async fn settle(
     family: &LockedFamily,
     settling: &Settling,
 ) -> Result<Option<(Change, Personal)>, AuthorityError> {
-    let (lineage, now) = (family.lineage, write.now());
+    let (lineage, owner, now) = (family.lineage, family.owner(), write.now());
     match settling {
         Settling::Confirm(prefix) => {
             let is = |found: &FoundSecret| prefix.is_some_and(|prefix| found.record.prefix == prefix);
@@ -139,12 +150,12 @@ pub(crate) async fn settle(
             let pending = family.in_state(SecretState::Pending, now);
             let secret = pending.ok_or_else(|| family.none_waits())?.record.id;
             write.drop_secret(secret).await?;
-            Ok(Some((Change::SecretDropped { family: lineage, secret }, family.personal())))
+            Ok(Some((Change::SecretDropped { family: lineage, owner, secret }, family.personal())))
         }
         Settling::Retire { anyway } => {
             let secret = retiring(uses, family, *anyway, now)?;
             write.end_secret(secret, Expiry::At(now)).await?;
-            Ok(Some((Change::SecretRetired { family: lineage, secret }, family.personal())))
+            Ok(Some((Change::SecretRetired { family: lineage, owner, secret }, family.personal())))
         }
     }
 }

@@ -78,13 +78,13 @@ impl TokenWing<'_> {
         token: Token,
         level: Level,
     ) -> Result<Done<TokenView>, AuthorityError> {
-        let id = token.id;
+        let (id, owner) = (token.id, token.owner);
         if token.suspensions.iter().any(|suspension| suspension.level == level) {
             let view = self.view(&changing, &changing.by, token).await?;
             return Ok(changing.unchanged(view));
         }
         changing.suspend(id, level).await?;
-        self.ended(changing, token, Change::TokenSuspended { token: id, level }).await
+        self.ended(changing, token, Change::TokenSuspended { token: id, owner, level }).await
     }
 
     async fn resume_at(
@@ -93,7 +93,7 @@ impl TokenWing<'_> {
         token: Token,
         level: Level,
     ) -> Result<Done<TokenView>, AuthorityError> {
-        let id = token.id;
+        let (id, owner) = (token.id, token.owner);
         alive(&self.view(&changing, &changing.by, token.clone()).await?, changing.now())?;
         let of_all = token.suspensions.iter().map(|suspension| suspension.level);
         let (levels, mut others): (Vec<Level>, Vec<Level>) = of_all.partition(|other| level.lifts(*other));
@@ -109,7 +109,7 @@ impl TokenWing<'_> {
         for level in &levels {
             changing.resume(id, *level).await?;
         }
-        self.ended(changing, token, Change::TokenResumed { token: id, levels }).await
+        self.ended(changing, token, Change::TokenResumed { token: id, owner, levels }).await
     }
 
     /// Ends a change of a token, and returns the token as it is then.

@@ -118,7 +118,8 @@ impl ValidationWing<'_> {
         let personal = [("prefix", Some(prefix)), ("address", reused.from.map(|from| from.to_string()))];
         let personal: Personal =
             personal.into_iter().filter_map(|(key, value)| Some((key, value?))).collect();
-        let change = Change::SecretReused { family: lineage, secret: reused.secret, suspended };
+        let change =
+            Change::SecretReused { family: lineage, owner: held.owner(), secret: reused.secret, suspended };
         Ok(callerless.done(Actor::Authority, change, personal, true))
     }
 

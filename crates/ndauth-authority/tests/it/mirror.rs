@@ -8,7 +8,8 @@ use std::task::{Context, Waker};
 use ndauth_authority::limits::MIRROR_WAITS;
 use ndauth_authority::{Authority, AuthorityError, Clock, Credential, Engine, Question};
 use ndauth_core::{
-    Actor, Change, Entry, Event, Personal, Reason, Requirement, RevocationReason, Secret, SecretKind, TokenId,
+    AccountId, Actor, Change, Entry, Event, Owner, Personal, Reason, Requirement, RevocationReason, Secret,
+    SecretKind, TokenId,
 };
 use ndauth_store::{Store, StoredEvent};
 use rand::rngs::SysRng;
@@ -36,7 +37,8 @@ async fn a_preflight_knows_that_there_is_too_little_memory() {
 const EVENTS: usize = 100_000;
 
 fn revoked(token: TokenId) -> Change {
-    Change::TokenRevoked { token, reason: RevocationReason::NoLongerNeeded }
+    let owner = Owner::Account(AccountId::new(at(0), &mut SysRng).expect("drawn"));
+    Change::TokenRevoked { token, owner, reason: RevocationReason::NoLongerNeeded }
 }
 
 /// Appends events that concern unknown tokens, and one that concerns a known one.

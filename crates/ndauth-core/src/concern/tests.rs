@@ -30,29 +30,35 @@ fn token(number: u128) -> TokenId {
 /// One row per change: the state that it touches.
 fn changes() -> Vec<(Change, Concern)> {
     let (account, org, token) = (account(1), org(2), token(3));
+    let owner = Owner::Account(account);
     let (session, service) = (SessionId::from_uuid(uuid(4)), ServiceId::from_uuid(uuid(5)));
     let (secret, offer, at) = (SecretId::from_uuid(uuid(6)), OfferId::from_uuid(uuid(7)), Timestamp::MIN);
     let (of_token, of_service) = (Lineage::Token(token), Lineage::Service(service));
-    let confirmed =
-        |family| Change::SecretConfirmed { family, secret, others_end_at: at, expires_at: Expiry::Never };
-    let reused = |family| Change::SecretReused { family, secret, suspended: Vec::new() };
+    let confirmed = |family| Change::SecretConfirmed {
+        family,
+        owner: None,
+        secret,
+        others_end_at: at,
+        expires_at: Expiry::Never,
+    };
+    let reused = |family| Change::SecretReused { family, owner: None, secret, suspended: Vec::new() };
     let policy = OrgPolicy::OPEN;
     vec![
-        (Change::TokenCreated { token }, Concern::NewToken(token)),
-        (Change::TokenDerived { token, session }, Concern::NewToken(token)),
-        (Change::TokenUpdated { token }, Concern::Token(token)),
-        (Change::TokenRevoked { token, reason: RevocationReason::Leaked }, Concern::Token(token)),
-        (Change::TokenRenewed { token, expires_at: Expiry::Never }, Concern::Token(token)),
-        (Change::TokenSuspended { token, level: Level::Owner }, Concern::Token(token)),
-        (Change::TokenResumed { token, levels: vec![Level::Owner] }, Concern::Token(token)),
-        (Change::SecretMinted { family: of_token, secret }, Concern::Token(token)),
-        (Change::SecretMinted { family: of_service, secret }, Concern::Service(service)),
+        (Change::TokenCreated { token, owner }, Concern::NewToken(token)),
+        (Change::TokenDerived { token, owner, session }, Concern::NewToken(token)),
+        (Change::TokenUpdated { token, owner }, Concern::Token(token)),
+        (Change::TokenRevoked { token, owner, reason: RevocationReason::Leaked }, Concern::Token(token)),
+        (Change::TokenRenewed { token, owner, expires_at: Expiry::Never }, Concern::Token(token)),
+        (Change::TokenSuspended { token, owner, level: Level::Owner }, Concern::Token(token)),
+        (Change::TokenResumed { token, owner, levels: vec![Level::Owner] }, Concern::Token(token)),
+        (Change::SecretMinted { family: of_token, owner: None, secret }, Concern::Token(token)),
+        (Change::SecretMinted { family: of_service, owner: None, secret }, Concern::Service(service)),
         (confirmed(of_token), Concern::Token(token)),
         (confirmed(of_service), Concern::Service(service)),
-        (Change::SecretDropped { family: of_token, secret }, Concern::Token(token)),
-        (Change::SecretDropped { family: of_service, secret }, Concern::Service(service)),
-        (Change::SecretRetired { family: of_token, secret }, Concern::Token(token)),
-        (Change::SecretRetired { family: of_service, secret }, Concern::Service(service)),
+        (Change::SecretDropped { family: of_token, owner: None, secret }, Concern::Token(token)),
+        (Change::SecretDropped { family: of_service, owner: None, secret }, Concern::Service(service)),
+        (Change::SecretRetired { family: of_token, owner: None, secret }, Concern::Token(token)),
+        (Change::SecretRetired { family: of_service, owner: None, secret }, Concern::Service(service)),
         (reused(of_token), Concern::Token(token)),
         (reused(of_service), Concern::Service(service)),
         (Change::AccountCreated { account, operator: false }, Concern::NewAccount(account)),

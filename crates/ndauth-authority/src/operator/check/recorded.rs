@@ -138,20 +138,20 @@ impl Recorded {
             Change::CatalogueApplied { catalogue } => self.catalogue = Some(catalogue),
             Change::ServiceCreated { service } => drop(self.services.insert(service, new)),
             Change::ServiceRevoked { service } => end(&mut self.services, service, Some(at)),
-            Change::TokenCreated { token } => drop(self.tokens.insert(token, new)),
-            Change::TokenDerived { token, session } => {
+            Change::TokenCreated { token, .. } => drop(self.tokens.insert(token, new)),
+            Change::TokenDerived { token, session, .. } => {
                 self.tokens.insert(token, new);
                 self.derived.insert(token, session);
             }
             Change::TokenRevoked { token, .. } => end(&mut self.tokens, token, Some(at)),
-            Change::TokenSuspended { token, level } => self.suspend(token, [level]),
-            Change::TokenResumed { token, levels } => {
+            Change::TokenSuspended { token, level, .. } => self.suspend(token, [level]),
+            Change::TokenResumed { token, levels, .. } => {
                 self.suspended.entry(token).or_default().retain(|level| !levels.contains(level));
             }
             Change::SecretReused { family: Lineage::Token(token), suspended, .. } => {
                 self.suspend(token, suspended);
             }
-            Change::TokenRenewed { token, expires_at }
+            Change::TokenRenewed { token, expires_at, .. }
             | Change::SecretConfirmed { family: Lineage::Token(token), expires_at, .. } => {
                 self.ends.insert(token, expires_at);
             }
