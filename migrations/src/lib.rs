@@ -20,6 +20,7 @@ mod m20261128_000011_offers;
 mod m20261128_000012_remains;
 mod m20261128_000013_until;
 mod m20261129_000014_catalogue;
+mod m20261129_000015_audit;
 
 /// The catalogue that a new database has, as JSON.
 pub const CATALOGUE: &str = m20261129_000014_catalogue::CATALOGUE;
@@ -43,6 +44,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261128_000012_remains::Migration),
             Box::new(m20261128_000013_until::Migration),
             Box::new(m20261129_000014_catalogue::Migration),
+            Box::new(m20261129_000015_audit::Migration),
         ]
     }
 }

@@ -14,6 +14,7 @@ use ndauth_store::{StoreError, Write};
 use rand::rngs::SysRng;
 
 use crate::access::{Admitted, Operation};
+use crate::origin::{ADDRESS, CLIENT, Origin};
 use crate::reading::account;
 use crate::throttle::{Minter, Tried};
 use crate::{Authority, AuthorityError, Caller, Credential, Whose};
@@ -62,6 +63,8 @@ pub(crate) trait ChangeError: From<AuthorityError> {
     fn is_conflict(&self) -> bool;
 }
 
+/// The key of the name of the thing that was changed in an event's personal bytes.
+pub(crate) const NAME: &str = "name";
 /// The number of attempts for a change that conflicts with others.
 pub(crate) const TRIES: u32 = 4;
 
@@ -108,7 +111,7 @@ impl Changing {
 
     /// Ends the change with its event, which names the thing that was changed.
     pub(crate) fn done_to<T>(self, name: String, change: Change, value: T) -> Done<T> {
-        self.done(change, Personal::from([("name", name)]), value)
+        self.done(change, Personal::from([(NAME, name)]), value)
     }
 
     /// Ends the change without an event, because nothing had to be changed.
@@ -256,8 +259,12 @@ impl Authority {
         let (changed, sequence) = match end {
             End::Event(actor, change, personal) => {
                 let carries_new_secret = change.carries_new_secret();
-                let event = Event::new(&Entry { at: now, actor, change }, &personal, &mut SysRng)?;
+                let mut personal = personal;
+                Origin::current().add_to(&mut personal);
+                let entry = Entry { at: now, actor, change };
+                let event = Event::new(&entry, &personal, &mut SysRng)?;
                 let head = write.commit(&event).await?;
+                log(&entry, &personal, head.sequence);
                 if self.store.is_replaced() {
                     let why = "the database's file was replaced or removed";
                     return Err(StoreError::OutcomeUnknown(why.into()).into());
@@ -285,6 +292,23 @@ impl Authority {
         };
         Ok(Changed { value, changed, sequence, now })
     }
+}
+
+/// Writes a log line for a change: who changed what, and from where. It holds the ids of the event's public bytes, which are
+/// those of the audit, and the name of the thing.
+fn log(entry: &Entry, personal: &Personal, sequence: u64) {
+    let of = |key| personal.get(key).map(String::as_str);
+    let to: Vec<String> = entry.change.subjects().iter().map(ToString::to_string).collect();
+    tracing::info!(
+        sequence,
+        kind = entry.change.kind(),
+        by = %entry.actor,
+        to = to.join(" "),
+        name = of(NAME),
+        address = of(ADDRESS),
+        client = of(CLIENT),
+        "committed"
+    );
 }
 
 /// The caller whose limit minted secrets count against. The console has none, and a service mints nothing.

@@ -8,6 +8,7 @@ pub mod access;
 mod authority;
 mod change;
 pub mod limits;
+mod origin;
 
 mod error;
 mod logins;
@@ -49,6 +50,7 @@ pub use orgs::{
     Acceptance, Announced, BrokenToken, Impact, MemberList, MemberShown, MemberWithTokens, MyOrg, NewOrg,
     NewPolicy, OfferShown, OrgShown, PoliciesShown, PolicySet,
 };
+pub use origin::Origin;
 pub use preflight::Preflight;
 pub use reading::AsOf;
 pub use rewound::Rewound;

@@ -86,6 +86,8 @@ pub struct Catalogue {
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct CatalogueEntry {
     least_role: Role,
+    /// The least scope that a token needs to use it.
+    least_scope: Scope,
     description: Description,
     formerly: BTreeSet<PermissionName>,
 }
@@ -97,6 +99,8 @@ pub struct Listed<'a> {
     pub name: &'a PermissionName,
     /// The least role that it requires.
     pub least_role: Role,
+    /// The least scope that a token needs to use it.
+    pub least_scope: Scope,
     /// A description of what it allows.
     pub description: &'a Description,
     /// Its former names.
@@ -174,10 +178,11 @@ impl Catalogue {
             let resource_type: ResourceType = resource_type.parse().expect("the table holds resource types");
             let words = |text: &str| text.parse::<Description>().expect("the table holds descriptions");
             catalogue.types.insert(resource_type.clone(), words(description));
-            for (action, least_role, description) in actions {
+            for (action, least_role, least_scope, description) in actions {
                 let action = action.parse().expect("the table holds actions");
                 let entry = CatalogueEntry {
                     least_role: *least_role,
+                    least_scope: *least_scope,
                     description: words(description),
                     formerly: BTreeSet::new(),
                 };
@@ -220,7 +225,8 @@ impl Catalogue {
                 formerly.insert(former);
             }
             let description = line(&name.to_string(), &described.description)?;
-            self.entries.insert(name, CatalogueEntry { least_role: described.role, description, formerly });
+            let (least_role, least_scope) = (described.role, described.role.scope());
+            self.entries.insert(name, CatalogueEntry { least_role, least_scope, description, formerly });
         }
         Ok(())
     }
@@ -252,6 +258,7 @@ impl Catalogue {
         self.entries.iter().map(|(name, entry)| Listed {
             name,
             least_role: entry.least_role,
+            least_scope: entry.least_scope,
             description: &entry.description,
             formerly: &entry.formerly,
             own: is_own_resource_type(&name.resource_type),
@@ -266,6 +273,11 @@ impl Catalogue {
     /// Returns the least role that a permission requires, or `None` if there is no such permission.
     pub fn least_role(&self, permission: &Permission) -> Option<Role> {
         self.resolve(&PermissionName::of(permission)).map(|(_, entry)| entry.least_role)
+    }
+
+    /// Returns the least scope that a permission requires, or `None` if there is no such permission.
+    pub fn scope_of(&self, permission: &Permission) -> Option<Scope> {
+        self.resolve(&PermissionName::of(permission)).map(|(_, entry)| entry.least_scope)
     }
 
     /// Returns true if grants permit this, under its present name or a former one.
@@ -283,11 +295,11 @@ impl Catalogue {
     /// that no longer exist.
     pub fn within(&self, grants: &Grants, role: Role, scope: Scope) -> Grants {
         let Grants::Only(set) = grants else { return Grants::All };
-        let most = most_role(role, scope);
         let mut left = GrantSet::default();
         for (resource_type, ids, actions) in set.iter() {
             let named = self.named(resource_type, actions).filter_map(|known| self.resolve(&known));
-            for (name, _) in named.filter(|(_, entry)| entry.least_role <= most) {
+            for (name, _) in named.filter(|(_, entry)| entry.least_role <= role && entry.least_scope <= scope)
+            {
                 left.add(Grant {
                     resource_type: name.resource_type.clone(),
                     resource_ids: ids.clone(),
@@ -298,7 +310,7 @@ impl Catalogue {
         Grants::Only(left.normal())
     }
 
-    /// Returns the same as [`Catalogue::within`], computed once for each role.
+    /// Returns the same as [`Catalogue::within`], computed once for each role and scope.
     pub(crate) fn within_once(
         &self,
         known: &EffectiveGrants,
@@ -306,7 +318,7 @@ impl Catalogue {
         role: Role,
         scope: Scope,
     ) -> Grants {
-        known.within(most_role(role, scope), || self.within(grants, role, scope))
+        known.within(role, scope, || self.within(grants, role, scope))
     }
 
     /// Returns the permissions, by present and former names, that actions on a type cover.
@@ -336,8 +348,7 @@ impl Catalogue {
                 *resource_type == name.resource_type && actions.contain(&name.action)
             })
         };
-        let scopes =
-            self.entries.iter().filter(|(name, _)| named(name)).map(|(_, entry)| entry.least_role.scope());
+        let scopes = self.entries.iter().filter(|(name, _)| named(name)).map(|(_, entry)| entry.least_scope);
         scopes.max().unwrap_or(Scope::Ro)
     }
 
@@ -422,14 +433,6 @@ impl Catalogue {
     /// Returns the permission of this name, or the one that had it formerly.
     fn resolve(&self, name: &PermissionName) -> Option<(&PermissionName, &CatalogueEntry)> {
         self.entries.get_key_value(self.former.get(name).unwrap_or(name))
-    }
-}
-
-/// Returns the highest role whose permissions a role can use within a scope.
-fn most_role(role: Role, scope: Scope) -> Role {
-    match scope {
-        Scope::Ro => Role::Ro,
-        Scope::Rw => role,
     }
 }
 

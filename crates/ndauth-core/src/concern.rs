@@ -62,6 +62,7 @@ impl Change {
             Change::SessionIssued { account, .. }
             | Change::AccountEnabled { account }
             | Change::AccountUpdated { account }
+            | Change::AccountErased { account }
             | Change::OperatorSet { account, .. }
             | Change::AccountTokensRevoked { account, .. } => Concern::Account(account),
             Change::SessionEnded { account, session, .. } => Concern::Session(account, session),
@@ -89,6 +90,7 @@ impl Change {
             | Change::OfferWithdrawn { .. }
             | Change::SignInLinkIssued { .. }
             | Change::AccountIdentified { .. }
+            | Change::LogPruned { .. }
             | Change::FamiliesRemoved { .. } => Concern::Nothing,
         }
     }

@@ -258,7 +258,8 @@ impl Case<'_> {
     pub fn needed_access(&self) -> Scope {
         match self.requirement {
             Requirement::Access { access, permission, .. } => {
-                needed_role(self, *access, permission.as_ref()).scope()
+                let own = permission.as_ref().and_then(|permission| self.catalogue.scope_of(permission));
+                own.map_or(*access, |own| own.max(*access))
             }
             Requirement::Identity | Requirement::Account { .. } | Requirement::Survey { .. } => Scope::Ro,
         }

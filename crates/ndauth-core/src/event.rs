@@ -56,6 +56,102 @@ pub enum Actor {
 }
 
 impl Change {
+    /// The kinds of changes, as events name them.
+    pub const KINDS: [&'static str; 43] = [
+        "account.created",
+        "account.updated",
+        "account.operator_set",
+        "account.disabled",
+        "account.signed_out",
+        "account.invited",
+        "account.sign_in_link_issued",
+        "account.password_set",
+        "account.identified",
+        "account.enabled",
+        "org.created",
+        "org.deleted",
+        "org.policy_set",
+        "catalogue.applied",
+        "member.set",
+        "member.offered",
+        "member.offer_declined",
+        "member.offer_withdrawn",
+        "member.removed",
+        "session.issued",
+        "session.ended",
+        "token.derived",
+        "service.created",
+        "service.revoked",
+        "installation.restored",
+        "token.created",
+        "token.revoked",
+        "token.updated",
+        "token.renewed",
+        "token.suspended",
+        "token.resumed",
+        "secret.minted",
+        "secret.confirmed",
+        "secret.dropped",
+        "secret.retired",
+        "secret.reused",
+        "account.tokens_revoked",
+        "org.tokens_revoked",
+        "org.frozen",
+        "org.unfrozen",
+        "families.removed",
+        "account.erased",
+        "log.pruned",
+    ];
+
+    /// Returns the kind of the change, as its event names it.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Change::AccountCreated { .. } => "account.created",
+            Change::AccountUpdated { .. } => "account.updated",
+            Change::OperatorSet { .. } => "account.operator_set",
+            Change::AccountDisabled { .. } => "account.disabled",
+            Change::AccountSignedOut { .. } => "account.signed_out",
+            Change::AccountInvited { .. } => "account.invited",
+            Change::SignInLinkIssued { .. } => "account.sign_in_link_issued",
+            Change::PasswordSet { .. } => "account.password_set",
+            Change::AccountIdentified { .. } => "account.identified",
+            Change::AccountEnabled { .. } => "account.enabled",
+            Change::OrgCreated { .. } => "org.created",
+            Change::OrgDeleted { .. } => "org.deleted",
+            Change::PolicySet { .. } => "org.policy_set",
+            Change::CatalogueApplied { .. } => "catalogue.applied",
+            Change::MemberSet { .. } => "member.set",
+            Change::MemberOffered { .. } => "member.offered",
+            Change::OfferDeclined { .. } => "member.offer_declined",
+            Change::OfferWithdrawn { .. } => "member.offer_withdrawn",
+            Change::MemberRemoved { .. } => "member.removed",
+            Change::SessionIssued { .. } => "session.issued",
+            Change::SessionEnded { .. } => "session.ended",
+            Change::TokenDerived { .. } => "token.derived",
+            Change::ServiceCreated { .. } => "service.created",
+            Change::ServiceRevoked { .. } => "service.revoked",
+            Change::Restored { .. } => "installation.restored",
+            Change::TokenCreated { .. } => "token.created",
+            Change::TokenRevoked { .. } => "token.revoked",
+            Change::TokenUpdated { .. } => "token.updated",
+            Change::TokenRenewed { .. } => "token.renewed",
+            Change::TokenSuspended { .. } => "token.suspended",
+            Change::TokenResumed { .. } => "token.resumed",
+            Change::SecretMinted { .. } => "secret.minted",
+            Change::SecretConfirmed { .. } => "secret.confirmed",
+            Change::SecretDropped { .. } => "secret.dropped",
+            Change::SecretRetired { .. } => "secret.retired",
+            Change::SecretReused { .. } => "secret.reused",
+            Change::AccountTokensRevoked { .. } => "account.tokens_revoked",
+            Change::OrgTokensRevoked { .. } => "org.tokens_revoked",
+            Change::OrgFrozen { .. } => "org.frozen",
+            Change::OrgUnfrozen { .. } => "org.unfrozen",
+            Change::FamiliesRemoved { .. } => "families.removed",
+            Change::AccountErased { .. } => "account.erased",
+            Change::LogPruned { .. } => "log.pruned",
+        }
+    }
+
     /// Returns true if the response to this change carries a new secret, which is lost if the response is.
     pub fn carries_new_secret(&self) -> bool {
         matches!(
@@ -437,6 +533,22 @@ pub enum Change {
         /// The hashes of the secrets of those tokens and services.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         hashes: Vec<SecretHash>,
+    },
+    /// A person's personal data was erased: the account's own, and that of all events which it made or which are
+    /// about it.
+    #[serde(rename = "account.erased")]
+    AccountErased {
+        /// The account.
+        account: AccountId,
+    },
+    /// The beginning of the log was pruned.
+    #[serde(rename = "log.pruned")]
+    LogPruned {
+        /// The sequence of the last event that was removed.
+        through: u64,
+        /// Its hash, from which the rest of the chain still verifies.
+        #[serde(with = "hex::serde")]
+        hash: [u8; 32],
     },
 }
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
-use crate::{Action, Actions, Permission, ResourceIds, ResourceType, Role, is_own_resource_type};
+use crate::{Action, Actions, Permission, ResourceIds, ResourceType, Role, Scope, is_own_resource_type};
 
 /// Actions on some resources of a type.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -33,9 +33,10 @@ pub enum Grants {
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct GrantSet(Arc<BTreeMap<(ResourceType, ResourceIds), Actions>>);
 
-/// A cache of the part of one token's grants that a catalogue allows each role, computed on first use.
+/// A cache of the part of one token's grants that a catalogue allows each role within each scope, computed on first
+/// use.
 #[derive(Debug, Default)]
-pub struct EffectiveGrants([OnceLock<Grants>; 3]);
+pub struct EffectiveGrants([[OnceLock<Grants>; 2]; 3]);
 
 /// The fault of invalid grants.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -127,13 +128,17 @@ impl fmt::Display for Grants {
 }
 
 impl EffectiveGrants {
-    /// Returns the part that a role allows. Calls `leave` to compute it on first use.
-    pub(crate) fn within(&self, role: Role, leave: impl FnOnce() -> Grants) -> Grants {
+    /// Returns the part that a role allows within a scope. Calls `leave` to compute it on first use.
+    pub(crate) fn within(&self, role: Role, scope: Scope, leave: impl FnOnce() -> Grants) -> Grants {
         let [ro, rw, admin] = &self.0;
-        let left = match role {
+        let [read, write] = match role {
             Role::Ro => ro,
             Role::Rw => rw,
             Role::Admin => admin,
+        };
+        let left = match scope {
+            Scope::Ro => read,
+            Scope::Rw => write,
         };
         left.get_or_init(leave).clone()
     }

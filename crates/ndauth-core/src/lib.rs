@@ -45,6 +45,7 @@ mod rotation;
 mod announced;
 
 mod concern;
+mod event_subject;
 
 pub use access::{InvalidAccess, Role, Scope};
 pub use account::{Account, AccountView, Identity, Installation, Membership, Org, Service, Session};
@@ -62,6 +63,7 @@ pub use decide::{
     permit,
 };
 pub use event::{Actor, Change, Entry, Event, Head, Personal, chain_hash, personal_hash};
+pub use event_subject::EventSubject;
 pub use expiry::{Expiry, ExpiryChoice, InvalidExpiry, Lifetime, MAX_LIFETIME};
 pub use factor::Factor;
 pub use grants::{EffectiveGrants, Grant, GrantSet, Grants, InvalidGrants};

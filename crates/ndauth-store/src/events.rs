@@ -13,7 +13,7 @@ impl Read {
     /// Returns the id of the installation: the beginning of the hash of its first event, which a salt makes
     /// unique. `None` before the first event.
     pub async fn installation_id(&self) -> Result<Option<InstallationId>, StoreError> {
-        let first = self.event_hash(1).await?;
+        let first = self.first_hash().await?;
         Ok(first.and_then(|hash| Uuid::from_slice(&hash[..16]).ok()).map(InstallationId::from_uuid))
     }
 

@@ -54,6 +54,10 @@ mod token_counts;
 
 mod token_names;
 
+mod history;
+
+mod retention;
+
 mod mirror;
 mod sessions;
 
@@ -67,6 +71,7 @@ pub use connect::{MigrationState, Store};
 pub use copy::CopyError;
 pub use error::{StoreError, Taken};
 pub use folder::check_folder;
+pub use history::{EventNames, LogPart, LoggedEvent};
 pub use installation::InstallationCounts;
 pub use log::StoredEvent;
 pub use mirror::{Listener, Page, Partitioned, Person, Place, RowCounts, WithSecrets};

@@ -1,13 +1,12 @@
 //! The event log as it is written: events are appended under the lock of its head.
 
-use ndauth_core::{Event, Head, personal_hash};
-use sea_orm::ActiveValue::Set;
-use sea_orm::{ConnectionTrait, DbBackend, EntityTrait, Statement};
+use ndauth_core::{Entry, Event, Head, personal_hash};
+use sea_orm::{ConnectionTrait, DbBackend, Statement, Value};
 
 use crate::StoreError;
 use crate::columns::Columns;
 use crate::lease::Lease;
-use event::{ActiveModel, Entity, Model};
+use event::Model;
 
 /// An event as it is stored in the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -70,32 +69,59 @@ impl From<(&Event, Head)> for StoredEvent {
     }
 }
 
-/// Appends an event after the last one and moves the head.
+/// Appends an event after the last one, lists it under its subjects, and moves the head.
 pub(crate) async fn append(transaction: &Lease, event: &StoredEvent) -> Result<Head, StoreError> {
     let head = Head { sequence: event.sequence, hash: event.hash };
     let sequence = i64::try_from(head.sequence).map_err(|_| StoreError::corrupt("head", "sequence", 1))?;
-    let row = ActiveModel {
-        sequence: Set(sequence),
-        public_bytes: Set(event.public.clone()),
-        personal_bytes: Set(event.personal.as_ref().map(|(bytes, _)| bytes.clone())),
-        salt: Set(event.personal.as_ref().map(|(_, salt)| salt.to_vec())),
-        personal_hash: Set(event.personal_hash.to_vec()),
-        hash: Set(head.hash.to_vec()),
-    };
-    Entity::insert(row).exec_without_returning(transaction).await?;
+    let (personal, salt) =
+        event.personal.as_ref().map(|(bytes, salt)| (bytes.clone(), salt.to_vec())).unzip();
+    let row: [Value; 6] = [
+        sequence.into(),
+        event.public.clone().into(),
+        personal.into(),
+        salt.into(),
+        event.personal_hash.to_vec().into(),
+        head.hash.to_vec().into(),
+    ];
+    let subjects = Entry::read(&event.public).map(|entry| entry.subjects()).unwrap_or_default();
+    let subjects: Vec<Value> = subjects.into_iter().map(|subject| subject.uuid().into()).collect();
     let backend = transaction.get_database_backend();
-    let sql = match backend {
-        // The commit notifies all listeners.
+    match backend {
+        // One round trip. The commit notifies all listeners.
         DbBackend::Postgres => {
-            "WITH moved AS (UPDATE head SET sequence = $1, hash = $2 WHERE id = 1 RETURNING id) \
-             SELECT pg_notify('ndauth_head', '') FROM moved"
+            let listed: Vec<String> = (7..7 + subjects.len()).map(|n| format!("(${n}::uuid, $1)")).collect();
+            let listed = match listed.as_slice() {
+                [] => String::new(),
+                rows => format!(", listed AS ({LIST} {})", rows.join(", ")),
+            };
+            let sql = format!(
+                "WITH appended AS ({INSERT} ($1, $2, $3, $4, $5, $6)){listed}, \
+                 moved AS (UPDATE head SET sequence = $1, hash = $6 WHERE id = 1 RETURNING id) \
+                 SELECT pg_notify('ndauth_head', '') FROM moved"
+            );
+            let values = row.into_iter().chain(subjects);
+            transaction.execute_raw(Statement::from_sql_and_values(backend, sql, values)).await?;
         }
-        _ => "UPDATE head SET sequence = $1, hash = $2 WHERE id = 1",
-    };
-    let values = [sequence.into(), head.hash.to_vec().into()];
-    transaction.execute_raw(Statement::from_sql_and_values(backend, sql, values)).await?;
+        _ => {
+            let run = |sql: String, values: Vec<Value>| {
+                transaction.execute_raw(Statement::from_sql_and_values(backend, sql, values))
+            };
+            run(format!("{INSERT} (?, ?, ?, ?, ?, ?)"), row.to_vec()).await?;
+            if !subjects.is_empty() {
+                let rows = vec!["(?, ?)"; subjects.len()].join(", ");
+                let values = subjects.into_iter().flat_map(|subject| [subject, sequence.into()]).collect();
+                run(format!("{LIST} {rows}"), values).await?;
+            }
+            let moved = vec![sequence.into(), head.hash.to_vec().into()];
+            run("UPDATE head SET sequence = ?, hash = ? WHERE id = 1".to_owned(), moved).await?;
+        }
+    }
     Ok(head)
 }
+
+const INSERT: &str =
+    "INSERT INTO event (sequence, public_bytes, personal_bytes, salt, personal_hash, hash) VALUES";
+const LIST: &str = "INSERT INTO event_subject (subject, sequence) VALUES";
 
 pub(crate) mod event {
     use sea_orm::entity::prelude::*;

@@ -263,9 +263,7 @@ impl Write {
                 return failed;
             }
         };
-        let change = self.name;
         self.end().await?;
-        tracing::info!(change, sequence = appended.sequence, "committed");
         Ok(appended)
     }
 

@@ -186,6 +186,7 @@ async fn redo(write: &mut Write, event: &StoredEvent, entry: &Entry) -> Result<(
             let ids: Vec<_> = services.iter().map(|id| id.uuid()).collect();
             write.remove(FamilyKind::Service, &ids).await?;
         }
+        Change::AccountErased { account } => write.erase_account(*account).await?,
         // Logins are not redone: tokens wait for their owner's next login. Offers are not redone either,
         // because a restored copy has no open offers.
         Change::SessionIssued { .. }
@@ -201,6 +202,7 @@ async fn redo(write: &mut Write, event: &StoredEvent, entry: &Entry) -> Result<(
         | Change::MemberOffered { .. }
         | Change::OfferDeclined { .. }
         | Change::OfferWithdrawn { .. }
+        | Change::LogPruned { .. }
         | Change::Restored { .. } => {}
     }
     Ok(())

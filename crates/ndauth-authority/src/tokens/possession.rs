@@ -7,7 +7,7 @@ use ndauth_store::{Family, Write};
 
 use super::secrets::LockedFamily;
 use crate::access::Operation;
-use crate::change::change_without_caller;
+use crate::change::{NAME, change_without_caller};
 use crate::{AuthorityError, TokenWing};
 
 /// The key of the note of a revocation in an event's personal bytes.
@@ -67,7 +67,7 @@ pub(crate) async fn end_presented(
         return Ok(None);
     }
     let first = held.secrets.iter().all(|found| found.record.confirmed_at.is_none());
-    let mut personal = Personal::from([("name", token.name.to_string())]);
+    let mut personal = Personal::from([(NAME, token.name.to_string())]);
     personal.extend(note.map(|note| (NOTE, note.to_string())));
     let change = match found.record.state(now) {
         SecretState::Pending if !first => {

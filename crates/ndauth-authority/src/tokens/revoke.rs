@@ -6,7 +6,7 @@ use super::possession::{NOTE, end_presented};
 use super::secrets::LockedFamily;
 use super::which::{Which, no_token};
 use crate::access::{Operation, Whose};
-use crate::change::{Changed, Changing, Done, change};
+use crate::change::{Changed, Changing, Done, NAME, change};
 use crate::{AuthorityError, Credential, TokenWing};
 
 /// The reason for a revocation.
@@ -48,7 +48,7 @@ impl TokenWing<'_> {
             }
             changing.set_description(id, view.token.description.as_ref()).await?;
             let text = view.token.description.as_ref().map(Description::to_string).unwrap_or_default();
-            let personal = Personal::from([("name", view.token.name.to_string()), (DESCRIPTION, text)]);
+            let personal = Personal::from([(NAME, view.token.name.to_string()), (DESCRIPTION, text)]);
             let change = Change::TokenUpdated { token: id, owner: view.token.owner };
             Ok(changing.done(change, personal, view))
         })
@@ -77,7 +77,7 @@ impl TokenWing<'_> {
             if !revoked {
                 return Ok(changing.unchanged(view));
             }
-            let mut personal = Personal::from([("name", view.token.name.to_string())]);
+            let mut personal = Personal::from([(NAME, view.token.name.to_string())]);
             personal.extend(why.note.as_ref().map(|note| (NOTE, note.to_string())));
             let change = Change::TokenRevoked { token: id, owner: view.token.owner, reason: why.reason };
             Ok(changing.done(change, personal, view))

@@ -10,6 +10,7 @@ use ndauth_store::{Family, FoundSecret, Read, StoreError, Write};
 use rand::rngs::SysRng;
 
 use crate::AuthorityError;
+use crate::change::NAME;
 use crate::observations::uses::Uses;
 
 /// The settlement of a rotation.
@@ -96,7 +97,7 @@ impl LockedFamily {
     }
 
     fn personal(&self) -> Personal {
-        Personal::from([("name", self.name.clone())])
+        Personal::from([(NAME, self.name.clone())])
     }
 
     /// Confirms a pending secret. The others retire after the overlap, and the token gets the end that was

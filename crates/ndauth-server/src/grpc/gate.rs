@@ -14,12 +14,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use axum::body::{Bytes, HttpBody};
-use axum::http::header::{ACCEPT, ALLOW, AUTHORIZATION, CONTENT_TYPE};
+use axum::http::header::{ACCEPT, ALLOW, AUTHORIZATION, CONTENT_TYPE, USER_AGENT};
 use axum::http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version};
-use ndauth_authority::Credential;
 use ndauth_authority::access::{Operation, Row, Rule};
 use ndauth_authority::limits::{CALLS, ClientNetwork, CountedAs, OPEN_STREAMS, Share, Shares, network};
-use ndauth_core::{Networks, Problem, Reason};
+use ndauth_authority::{Credential, Origin};
+use ndauth_core::{ClientName, Networks, Problem, Reason};
 use ndauth_proto::status_from_problem;
 use tokio::runtime::Handle;
 use tonic::Status;
@@ -286,7 +286,14 @@ impl ConnectionGate {
                 let span = span(call_route, &id);
                 let reply = match self.required_credential(call_route.row, request.headers()) {
                     Ok(credential) => {
-                        Reply::Later(self.answer_on_runtime(request, credential, call_route.row, span))
+                        let origin = self.origin(request.headers(), &id);
+                        Reply::Later(self.answer_on_runtime(
+                            request,
+                            credential,
+                            call_route.row,
+                            origin,
+                            span,
+                        ))
                     }
                     Err(status) => Reply::Now(Some(tonic_response(status.into_http()))),
                 };
@@ -405,6 +412,16 @@ impl ConnectionGate {
         }
     }
 
+    /// Returns the origin of a call, for the events of its changes.
+    fn origin(&self, headers: &HeaderMap, id: &HeaderValue) -> Origin {
+        let agent = headers.get(USER_AGENT).and_then(|agent| agent.to_str().ok());
+        Origin {
+            address: Some(self.client(headers)),
+            client: agent.and_then(ClientName::of_user_agent),
+            request_id: id.to_str().unwrap_or_default().to_owned(),
+        }
+    }
+
     /// The network to whose share a call is counted: that of the client, or of a trusted proxy that names no client.
     fn network(&self, headers: &HeaderMap) -> ClientNetwork {
         network(Some(self.client(headers)))
@@ -429,6 +446,7 @@ impl ConnectionGate {
         request: Request<Received>,
         credential: Credential,
         row: &'static Row,
+        origin: Origin,
         span: tracing::Span,
     ) -> Pin<Box<dyn Future<Output = Response<ResponseBody>> + Send>> {
         let (gate, credential) = (Arc::clone(&self.gate), Arc::new(credential));
@@ -453,15 +471,13 @@ impl ConnectionGate {
             request.extensions_mut().insert(ReportedLife(Arc::clone(&life)));
             let mut routes = gate.routes.clone();
             // The caller may hang up or exceed its deadline: the task is finished all the same.
-            let answer = gate.runtime.spawn(
-                async move {
-                    let answer = routes.call(request).await;
-                    tracing::debug!("answered");
-                    drop(call);
-                    answer
-                }
-                .instrument(span),
-            );
+            let answered = async move {
+                let answer = routes.call(request).await;
+                tracing::debug!("answered");
+                drop(call);
+                answer
+            };
+            let answer = gate.runtime.spawn(origin.scope(answered).instrument(span));
             match (answer.await, stream) {
                 (Ok(Ok(response)), Some(open)) => {
                     let stopped = gate.service.stopped();
@@ -491,6 +507,7 @@ impl ConnectionGate {
         id: HeaderValue,
     ) -> Pin<Box<dyn Future<Output = Response<ResponseBody>> + Send>> {
         let span = span(call_route, &id);
+        let origin = self.origin(request.headers(), &id);
         let (gate, client) = (Arc::clone(&self.gate), self.client(request.headers()));
         let from = self.network(request.headers());
         // The rows of pages are of forms: showing one changes nothing.
@@ -503,15 +520,13 @@ impl ConnectionGate {
             };
             request.extensions_mut().insert(Peer(client));
             let mut pages = gate.pages.clone();
-            let answer = gate.runtime.spawn(
-                async move {
-                    let answer = pages.call(request).await;
-                    tracing::debug!("answered");
-                    drop(call);
-                    answer
-                }
-                .instrument(span),
-            );
+            let answered = async move {
+                let answer = pages.call(request).await;
+                tracing::debug!("answered");
+                drop(call);
+                answer
+            };
+            let answer = gate.runtime.spawn(origin.scope(answered).instrument(span));
             let lost = |problem: &Problem| tonic_response(refused_by_http(call_route, problem, &id));
             match answer.await {
                 Ok(Ok(response)) => tonic_response(response.map(Body::new)),

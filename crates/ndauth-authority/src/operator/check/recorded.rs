@@ -173,6 +173,8 @@ impl Recorded {
                 self.not_before = self.not_before.max(Some(not_before));
             }
             Change::AccountInvited { .. }
+            | Change::AccountErased { .. }
+            | Change::LogPruned { .. }
             | Change::AccountUpdated { .. }
             | Change::SignInLinkIssued { .. }
             | Change::AccountIdentified { .. }

@@ -1,0 +1,86 @@
+//! Retention: the beginning of the log is pruned, and a person's data is erased.
+
+use ndauth_core::{AccountId, Head};
+use sea_orm::{ConnectionTrait, Statement, Value};
+
+use crate::history::start_of_log;
+use crate::{Read, StoreError, Write};
+
+impl Read {
+    /// Returns the hash of the first event that there ever was.
+    pub(crate) async fn first_hash(&self) -> Result<Option<[u8; 32]>, StoreError> {
+        if start_of_log(&self.transaction).await? == Head::EMPTY {
+            return self.event_hash(1).await;
+        }
+        let sql = "SELECT first_hash FROM log_start WHERE one = 1";
+        let query = Statement::from_string(self.transaction.get_database_backend(), sql);
+        let Some(row) = self.transaction.query_one_raw(query).await? else { return Ok(None) };
+        let bytes: Vec<u8> = row.try_get("", "first_hash")?;
+        let hash = bytes.try_into().map_err(|_| StoreError::corrupt("log_start", "first_hash", 1))?;
+        Ok(Some(hash))
+    }
+}
+
+impl Write {
+    /// Removes up to a number of the oldest events, none after `through`, and records where the log begins since. Returns
+    /// the last event that was removed, or `None` if there was nothing to remove.
+    pub async fn prune(&self, through: u64, most: u64) -> Result<Option<Head>, StoreError> {
+        let start = start_of_log(&self.transaction).await?;
+        let end = through.min(start.sequence.saturating_add(most));
+        if end <= start.sequence {
+            return Ok(None);
+        }
+        let first = self.first_hash().await?.ok_or_else(|| StoreError::corrupt("event", "hash", 1))?;
+        let hash = self.event_hash(end).await?.ok_or_else(|| StoreError::corrupt("event", "hash", end))?;
+        let sequence: Value =
+            i64::try_from(end).map_err(|_| StoreError::corrupt("event", "sequence", end))?.into();
+        self.run("DELETE FROM event_subject WHERE sequence <= $1", vec![sequence.clone()]).await?;
+        self.run("DELETE FROM event WHERE sequence <= $1", vec![sequence.clone()]).await?;
+        self.run(
+            "INSERT INTO log_start (one, sequence, hash, first_hash) VALUES (1, $1, $2, $3) \
+             ON CONFLICT (one) DO UPDATE SET sequence = excluded.sequence, hash = excluded.hash",
+            vec![sequence, hash.to_vec().into(), first.to_vec().into()],
+        )
+        .await?;
+        Ok(Some(Head { sequence: end, hash }))
+    }
+
+    /// Erases what is known of a person: the personal bytes of all events that the account made or that are about it, the
+    /// places from which it logged in and its tokens were used, and what it or others wrote about its tokens. The account
+    /// keeps its id and gets another name and address.
+    pub async fn erase_account(&self, account: AccountId) -> Result<(), StoreError> {
+        let id: Value = account.uuid().into();
+        for sql in ERASE {
+            self.run(sql, vec![id.clone()]).await?;
+        }
+        let name = format!("erased-{}", account.uuid().simple());
+        self.run(
+            "UPDATE account SET handle = $2, email = $3, name = NULL WHERE id = $1",
+            vec![id, name.clone().into(), format!("{name}@erased.invalid").into()],
+        )
+        .await
+    }
+
+    async fn run(&self, sql: &str, values: Vec<Value>) -> Result<(), StoreError> {
+        let backend = self.transaction.get_database_backend();
+        self.transaction.execute_raw(Statement::from_sql_and_values(backend, sql, values)).await?;
+        Ok(())
+    }
+}
+
+/// The statements that erase what is known of an account's person.
+const ERASE: [&str; 11] = [
+    "UPDATE event SET personal_bytes = NULL, salt = NULL \
+     WHERE sequence IN (SELECT sequence FROM event_subject WHERE subject = $1)",
+    "DELETE FROM token_use WHERE token_id IN (SELECT id FROM token WHERE account_id = $1)",
+    "DELETE FROM token_org_use WHERE token_id IN (SELECT id FROM token WHERE account_id = $1)",
+    "UPDATE secret SET last_used_address = NULL WHERE token_id IN (SELECT id FROM token WHERE account_id = $1) \
+     OR session_id IN (SELECT id FROM session WHERE account_id = $1)",
+    "UPDATE token SET description = NULL, revoked_reason = NULL WHERE account_id = $1",
+    "UPDATE session SET device = NULL, address = NULL WHERE account_id = $1",
+    "DELETE FROM password WHERE account_id = $1",
+    "DELETE FROM identity WHERE account_id = $1",
+    "DELETE FROM ticket WHERE account_id = $1",
+    "DELETE FROM membership_offer WHERE handle = (SELECT handle FROM account WHERE id = $1)",
+    "DELETE FROM refused_attempt WHERE subject = $1",
+];

@@ -1,0 +1,64 @@
+//! What the audit reads beside the log: the history of each thing, refused attempts, and where the log begins since it
+//! was pruned.
+
+use sea_orm_migration::prelude::*;
+use sea_orm_migration::sea_orm::DbBackend;
+
+#[derive(DeriveMigrationName)]
+pub(crate) struct Migration;
+
+#[async_trait::async_trait]
+impl MigrationTrait for Migration {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        let mut listed = event_subject();
+        if manager.get_database_backend() == DbBackend::Sqlite {
+            // The table is its own index.
+            listed.extra("WITHOUT ROWID");
+        }
+        manager.create_table(listed).await?;
+        manager.create_table(log_start()).await?;
+        manager.create_table(refused_attempt()).await
+    }
+}
+
+/// The events that are listed under a thing: its own, and those that it made. The id is an account's, an org's, a token's
+/// or a service's.
+fn event_subject() -> TableCreateStatement {
+    Table::create()
+        .table("event_subject")
+        .col(ColumnDef::new("subject").uuid().not_null())
+        .col(ColumnDef::new("sequence").big_integer().not_null())
+        .primary_key(Index::create().col("subject").col("sequence"))
+        .to_owned()
+}
+
+/// Where the log begins since it was pruned: the last event that was removed, and the first event's hash, whose beginning
+/// is the id of the installation. No row: nothing was ever removed.
+fn log_start() -> TableCreateStatement {
+    Table::create()
+        .table("log_start")
+        .col(ColumnDef::new("one").integer().not_null().primary_key())
+        .col(ColumnDef::new("sequence").big_integer().not_null())
+        .col(ColumnDef::new("hash").blob().not_null())
+        .col(ColumnDef::new("first_hash").blob().not_null())
+        .check(Expr::cust("one = 1"))
+        .to_owned()
+}
+
+/// Refused attempts, counted by minute. The subject is an account's, a token's or a service's id, and zero where it is
+/// unknown or there were too many; so is the org where none was concerned. The network is a /24 or a /64, or empty.
+fn refused_attempt() -> TableCreateStatement {
+    Table::create()
+        .table("refused_attempt")
+        .col(ColumnDef::new("minute").big_integer().not_null())
+        .col(ColumnDef::new("kind").text().not_null())
+        .col(ColumnDef::new("subject").uuid().not_null())
+        .col(ColumnDef::new("org").uuid().not_null())
+        .col(ColumnDef::new("network").text().not_null())
+        .col(ColumnDef::new("reason").text().not_null())
+        .col(ColumnDef::new("count").big_integer().not_null())
+        .primary_key(
+            Index::create().col("minute").col("kind").col("subject").col("org").col("network").col("reason"),
+        )
+        .to_owned()
+}
