@@ -17,7 +17,11 @@ impl MigrationTrait for Migration {
         }
         manager.create_table(listed).await?;
         manager.create_table(log_start()).await?;
-        manager.create_table(refused_attempt()).await
+        manager.create_table(refused_attempt()).await?;
+        for index in INDEXES {
+            manager.get_connection().execute_unprepared(index).await?;
+        }
+        Ok(())
     }
 }
 
@@ -45,20 +49,25 @@ fn log_start() -> TableCreateStatement {
         .to_owned()
 }
 
-/// Refused attempts, counted by minute. The subject is an account's, a token's or a service's id, and zero where it is
-/// unknown or there were too many; so is the org where none was concerned. The network is a /24 or a /64, or empty.
+/// Refused attempts, counted by minute. An id is zero where nothing of its kind is known or concerned. The network is a /24
+/// or a /64, or empty.
 fn refused_attempt() -> TableCreateStatement {
-    Table::create()
-        .table("refused_attempt")
-        .col(ColumnDef::new("minute").big_integer().not_null())
-        .col(ColumnDef::new("kind").text().not_null())
-        .col(ColumnDef::new("subject").uuid().not_null())
-        .col(ColumnDef::new("org").uuid().not_null())
-        .col(ColumnDef::new("network").text().not_null())
-        .col(ColumnDef::new("reason").text().not_null())
-        .col(ColumnDef::new("count").big_integer().not_null())
-        .primary_key(
-            Index::create().col("minute").col("kind").col("subject").col("org").col("network").col("reason"),
-        )
-        .to_owned()
+    let mut table = Table::create().table("refused_attempt").to_owned();
+    let mut key = Index::create();
+    table.col(ColumnDef::new("minute").big_integer().not_null());
+    key.col("minute");
+    for text in ["kind", "network", "reason"] {
+        table.col(ColumnDef::new(text).text().not_null());
+        key.col(text);
+    }
+    for id in ["account_id", "token_id", "service_id", "org_id"] {
+        table.col(ColumnDef::new(id).uuid().not_null());
+        key.col(id);
+    }
+    table.col(ColumnDef::new("count").big_integer().not_null()).primary_key(&mut key).to_owned()
 }
+
+const INDEXES: [&str; 2] = [
+    "CREATE INDEX refused_attempt_by_account ON refused_attempt (account_id, minute)",
+    "CREATE INDEX refused_attempt_by_org ON refused_attempt (org_id, minute)",
+];

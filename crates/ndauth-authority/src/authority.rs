@@ -10,6 +10,7 @@ use ndauth_store::{Read, Store};
 use crate::AuthorityError;
 use crate::limits::{POLICY_IMPACTS, Shares, WATCHES};
 use crate::logins::{LoginSettings, Passwords};
+use crate::observations::attempts::Attempts;
 use crate::observations::counts::RecentCounts;
 use crate::observations::follow_ups::FollowUps;
 use crate::observations::uses::Uses;
@@ -31,6 +32,7 @@ pub struct Authority {
     pub(crate) watches: Arc<Shares<ServiceId>>,
     pub(crate) policy_impacts: Arc<Shares<OrgId>>,
     pub(crate) counts: RecentCounts,
+    pub(crate) attempts: Attempts,
     pub(crate) login_settings: LoginSettings,
     pub(crate) passwords: Passwords,
     pub(crate) throttle: Throttle,
@@ -58,6 +60,10 @@ pub struct ValidationWing<'a>(pub(crate) &'a Authority);
 #[derive(Clone, Copy, Debug)]
 pub struct OperatorWing<'a>(pub(crate) &'a Authority);
 
+/// Operations of the audit: everything that happened, for those whom it concerns.
+#[derive(Clone, Copy, Debug)]
+pub struct AuditWing<'a>(pub(crate) &'a Authority);
+
 /// A catalogue that was read, with the hash of its document.
 type KnownCatalogue = ([u8; 32], Arc<Catalogue>);
 
@@ -74,6 +80,7 @@ impl Authority {
             watches: Shares::new(WATCHES),
             policy_impacts: Shares::new(POLICY_IMPACTS),
             counts: RecentCounts::default(),
+            attempts: Attempts::default(),
             login_settings: LoginSettings::default(),
             passwords: Passwords::default(),
             throttle: Throttle::default(),
@@ -118,6 +125,11 @@ impl Authority {
     /// Returns the operations of the operator.
     pub fn operator(&self) -> OperatorWing<'_> {
         OperatorWing(self)
+    }
+
+    /// Returns the operations of the audit.
+    pub fn audit(&self) -> AuditWing<'_> {
+        AuditWing(self)
     }
 
     /// Returns the catalogue of a view. It is read only if it differs from the cached one.

@@ -10,6 +10,7 @@ mod change;
 pub mod limits;
 mod origin;
 
+mod audit;
 mod error;
 mod logins;
 mod observations;
@@ -28,7 +29,11 @@ pub(crate) use access::caller::Caller;
 pub use access::caller::{Credential, Life};
 pub use access::held::OwnerName;
 pub use access::{OpenVisit, Visit, Whose};
-pub use authority::{Authority, LoginWing, OperatorWing, OrgWing, TokenWing, ValidationWing};
+pub use audit::{
+    ActorKind, ActorShown, AttemptPage, AttemptShown, EventPage, EventQuery, EventShown, Thing, check_kind,
+    parse_export,
+};
+pub use authority::{AuditWing, Authority, LoginWing, OperatorWing, OrgWing, TokenWing, ValidationWing};
 pub use change::Changed;
 pub use error::{AuthorityError, MAX_LIVE_TOKENS, MOST_OFFERS};
 pub use logins::{
@@ -40,11 +45,12 @@ pub use ndauth_store::{
     InvalidDatabaseUrl, Key, ManualClock, MemberPage, MigrationState, SOON, ServerLock, StoreError, TlsMode,
     TokenCounts, TokenOrder, TokenPage, TokenQuery, TokenSearch, UNUSED, Use, check_folder,
 };
+pub use observations::attempts::AttemptKind;
 pub use observations::uses::ReportedUse;
 pub use operator::{
     AccountDetails, AccountListed, AccountQuery, AccountUpdate, CatalogueApplied, Checked, InstallationView,
     ManagedPage, MemberView, NewAccount, NewService, NextCatalogue, OrgSummary, RestoredCopy, RotatedService,
-    ServiceView, SessionView, Settled, Settlement, Tidied, parse_export,
+    ServiceView, SessionView, Settled, Settlement, Tidied,
 };
 pub use orgs::{
     Acceptance, Announced, BrokenToken, Impact, MemberList, MemberShown, MemberWithTokens, MyOrg, NewOrg,

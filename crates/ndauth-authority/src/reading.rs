@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use ndauth_core::{
-    Account, Counts, Handle, LastUse, Org, Owner, Refusal, Scope, Timestamp, TokenId, TokenView,
+    Account, Class, Counts, Handle, LastUse, Org, Owner, Refusal, Scope, Timestamp, TokenId, TokenView,
 };
 use ndauth_store::{Read, Use};
 
 use crate::access::held::Judging;
 use crate::access::{Admitted, Operation, Reach, caller};
+use crate::observations::attempts::{AttemptKind, Attempter};
 use crate::{Authority, AuthorityError, Caller, Credential, Life, Whose};
 
 /// A list, as of an instant.
@@ -44,7 +45,17 @@ impl Authority {
         };
         self.standing.admit(operation, read.installation())?;
         self.note_presented(&read, credential, &caller).await?;
-        let by = self.admit(&read, caller?, operation, whose).await?;
+        let attempter = caller.as_ref().map_or(Attempter::Unknown, attempter);
+        let admitted = match caller {
+            Ok(caller) => self.admit(&read, caller, operation, whose).await,
+            Err(error) => Err(error),
+        };
+        if let Err(error) = &admitted
+            && !operation.reads()
+        {
+            self.note_refused(error, attempter, credential, &read).await?;
+        }
+        let by = admitted?;
         self.observe(credential, &by, &read);
         Ok((read, by))
     }
@@ -82,6 +93,26 @@ impl Authority {
     ) -> Result<Caller, AuthorityError> {
         let catalogue = self.catalogue(read).await?;
         caller::identify(read, Judging::of(read, &catalogue), credential).await
+    }
+
+    /// Notes that a change was refused to a caller, in the org where its role is too low if that is why.
+    async fn note_refused(
+        &self,
+        error: &AuthorityError,
+        by: Attempter,
+        credential: &Credential,
+        read: &Read,
+    ) -> Result<(), AuthorityError> {
+        let reason = error.reason();
+        if !matches!(reason.class(), Class::NotPermitted | Class::NotAuthenticated) {
+            return Ok(());
+        }
+        let org = match error {
+            AuthorityError::RoleTooLow { org, .. } => read.find_org_by_slug(org).await?.map(|org| org.id),
+            _ => None,
+        };
+        self.attempts.note(AttemptKind::Change, by, org, credential.from(), reason, read.now());
+        Ok(())
     }
 
     /// Notes the presentation of a secret: for the response, the period in which it is valid, and the use of
@@ -159,6 +190,16 @@ impl Authority {
         let mut uses = read.last_uses_in(org.id, &ids).await?;
         self.uses.complete_in(org.id, views, &mut uses);
         Ok(uses)
+    }
+}
+
+/// Returns a caller as the one who tried what is refused.
+fn attempter(caller: &Caller) -> Attempter {
+    match caller {
+        Caller::Console => Attempter::Unknown,
+        Caller::Session { account, .. } => Attempter::Account(account.id),
+        Caller::Token { held, .. } => Attempter::Token(held.token.id, held.token.owner),
+        Caller::Service { service } => Attempter::Service(service.id),
     }
 }
 

@@ -7,6 +7,7 @@ use std::time::Instant;
 use ndauth_core::{OrgSlug, Problem, Reason, Secret, Timestamp};
 use ndauth_proto::v1::account_service_client::AccountServiceClient;
 use ndauth_proto::v1::admin_service_client::AdminServiceClient;
+use ndauth_proto::v1::audit_service_client::AuditServiceClient;
 use ndauth_proto::v1::org_service_client::OrgServiceClient;
 use ndauth_proto::v1::permission_service_client::PermissionServiceClient;
 use ndauth_proto::v1::token_service_client::TokenServiceClient;
@@ -369,6 +370,14 @@ calls! {
     /// Resumes a personal token in an org.
     pub resume_personal_token:
         OrgServiceClient.resume_personal_token(ResumePersonalTokenRequest) -> ResumePersonalTokenResponse;
+
+    /// Lists a page of the events of a history.
+    pub list_events: AuditServiceClient.list_events(ListEventsRequest) -> ListEventsResponse;
+    /// Returns a page of the events of a history, as they are stored in the log.
+    pub export_events: AuditServiceClient.export_events(ExportEventsRequest) -> ExportEventsResponse;
+    /// Lists a page of refused attempts.
+    pub list_refused_attempts:
+        AuditServiceClient.list_refused_attempts(ListRefusedAttemptsRequest) -> ListRefusedAttemptsResponse;
 
     /// Creates an account, for an operator.
     pub create_account: AdminServiceClient.create_account(CreateAccountRequest) -> CreateAccountResponse;

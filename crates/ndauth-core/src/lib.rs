@@ -46,6 +46,7 @@ mod announced;
 
 mod concern;
 mod event_subject;
+mod exported;
 
 pub use access::{InvalidAccess, Role, Scope};
 pub use account::{Account, AccountView, Identity, Installation, Membership, Org, Service, Session};
@@ -65,6 +66,7 @@ pub use decide::{
 pub use event::{Actor, Change, Entry, Event, Head, Personal, chain_hash, personal_hash};
 pub use event_subject::EventSubject;
 pub use expiry::{Expiry, ExpiryChoice, InvalidExpiry, Lifetime, MAX_LIFETIME};
+pub use exported::{ChainCheck, ChainFault, Coverage, ExportedEvent};
 pub use factor::Factor;
 pub use grants::{EffectiveGrants, Grant, GrantSet, Grants, InvalidGrants};
 pub use id::{AccountId, InstallationId, InvalidId, OfferId, OrgId, SecretId, ServiceId, SessionId, TokenId};

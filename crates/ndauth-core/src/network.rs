@@ -26,6 +26,14 @@ impl Network {
         self.0.contains(&address.to_canonical())
     }
 
+    /// Returns the network that an address is counted with: a /24 of IPv4, or a /64 of IPv6.
+    pub fn around(address: IpAddr) -> Network {
+        let address = address.to_canonical();
+        let length = if address.is_ipv4() { 24 } else { 64 };
+        let net = IpNet::new(address, length).expect("the length fits the address");
+        Network(net.trunc())
+    }
+
     /// Returns true if all of another network lies in this one.
     pub(crate) fn covers(&self, other: &Network) -> bool {
         self.0.contains(&other.0)

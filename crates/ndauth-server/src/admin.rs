@@ -608,14 +608,11 @@ async fn export(location: &DataLocation, mut after: u64) -> Result<(), Failure> 
     let authority =
         Authority::open_log(&location.database).await.map_err(|error| authority_failure(&error))?;
     loop {
-        let page = authority
-            .operator()
-            .export_events(CONSOLE, after)
-            .await
-            .map_err(|error| authority_failure(&error))?;
-        let Some((lines, last)) = page else { break };
-        print(&lines)?;
-        after = last;
+        let page = authority.audit().export(CONSOLE, &Whose::Anyone, after).await;
+        let page = page.map_err(|error| authority_failure(&error))?;
+        let Some(last) = page.last() else { break };
+        after = last.sequence;
+        print(&page.iter().map(|event| event.to_line() + "\n").collect::<String>())?;
     }
     authority.close().await.map_err(|error| authority_failure(&error))
 }

@@ -2,6 +2,7 @@
 
 mod accounts;
 mod admin;
+mod audit;
 mod fields;
 mod orgs;
 mod permissions;
@@ -23,6 +24,7 @@ use std::sync::Arc;
 use ndauth_authority::Authority;
 use ndauth_proto::v1::account_service_server::AccountServiceServer;
 use ndauth_proto::v1::admin_service_server::AdminServiceServer;
+use ndauth_proto::v1::audit_service_server::AuditServiceServer;
 use ndauth_proto::v1::org_service_server::OrgServiceServer;
 use ndauth_proto::v1::permission_service_server::PermissionServiceServer;
 use ndauth_proto::v1::token_service_server::TokenServiceServer;
@@ -70,6 +72,7 @@ pub(crate) fn gate(
         .add_service(reflection().build_v1alpha()?.max_decoding_message_size(MAX_NAME))
         .add_service(TokenServiceServer::new(service.clone()).max_decoding_message_size(MAX_REQUEST))
         .add_service(OrgServiceServer::new(service.clone()).max_decoding_message_size(MAX_REQUEST))
+        .add_service(AuditServiceServer::new(service.clone()).max_decoding_message_size(MAX_REQUEST))
         .add_service(AdminServiceServer::new(service.clone()).max_decoding_message_size(MAX_REQUEST))
         .add_service(PermissionServiceServer::new(service.clone()).max_decoding_message_size(MAX_REQUEST))
         .add_service(WatchServiceServer::new(service.clone()).max_decoding_message_size(MAX_REPORT))
@@ -88,6 +91,7 @@ pub(crate) async fn set_health(health: &HealthReporter, serving: bool) {
         <WatchServiceServer<GrpcService> as tonic::server::NamedService>::NAME,
         <AccountServiceServer<GrpcService> as tonic::server::NamedService>::NAME,
         <OrgServiceServer<GrpcService> as tonic::server::NamedService>::NAME,
+        <AuditServiceServer<GrpcService> as tonic::server::NamedService>::NAME,
         <AdminServiceServer<GrpcService> as tonic::server::NamedService>::NAME,
         <PermissionServiceServer<GrpcService> as tonic::server::NamedService>::NAME,
     ] {

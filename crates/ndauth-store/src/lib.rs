@@ -27,6 +27,7 @@ mod log;
 
 mod transaction;
 
+mod attempts;
 mod catalogue;
 mod check;
 mod copy;
@@ -64,6 +65,7 @@ mod sessions;
 #[cfg(feature = "testing")]
 pub mod testing;
 
+pub use attempts::RefusedAttempt;
 pub use beat::{ACKNOWLEDGED_WITHIN, Beat};
 pub use check::Fault;
 pub use clock::{Clock, DatabaseClock, ManualClock};

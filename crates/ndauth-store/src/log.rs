@@ -69,7 +69,8 @@ impl From<(&Event, Head)> for StoredEvent {
     }
 }
 
-/// Appends an event after the last one, lists it under its subjects, and moves the head.
+/// Appends an event after the last one, lists it under its subjects, and moves the head. Somebody may have taken the event
+/// before out of the log by hand, and left it in the lists: a reader compares.
 pub(crate) async fn append(transaction: &Lease, event: &StoredEvent) -> Result<Head, StoreError> {
     let head = Head { sequence: event.sequence, hash: event.hash };
     let sequence = i64::try_from(head.sequence).map_err(|_| StoreError::corrupt("head", "sequence", 1))?;
@@ -92,7 +93,7 @@ pub(crate) async fn append(transaction: &Lease, event: &StoredEvent) -> Result<H
             let listed: Vec<String> = (7..7 + subjects.len()).map(|n| format!("(${n}::uuid, $1)")).collect();
             let listed = match listed.as_slice() {
                 [] => String::new(),
-                rows => format!(", listed AS ({LIST} {})", rows.join(", ")),
+                rows => format!(", listed AS ({LIST} {} ON CONFLICT DO NOTHING)", rows.join(", ")),
             };
             let sql = format!(
                 "WITH appended AS ({INSERT} ($1, $2, $3, $4, $5, $6)){listed}, \
@@ -110,7 +111,7 @@ pub(crate) async fn append(transaction: &Lease, event: &StoredEvent) -> Result<H
             if !subjects.is_empty() {
                 let rows = vec!["(?, ?)"; subjects.len()].join(", ");
                 let values = subjects.into_iter().flat_map(|subject| [subject, sequence.into()]).collect();
-                run(format!("{LIST} {rows}"), values).await?;
+                run(format!("{LIST} {rows} ON CONFLICT DO NOTHING"), values).await?;
             }
             let moved = vec![sequence.into(), head.hash.to_vec().into()];
             run("UPDATE head SET sequence = ?, hash = ? WHERE id = 1".to_owned(), moved).await?;

@@ -82,5 +82,5 @@ const ERASE: [&str; 11] = [
     "DELETE FROM identity WHERE account_id = $1",
     "DELETE FROM ticket WHERE account_id = $1",
     "DELETE FROM membership_offer WHERE handle = (SELECT handle FROM account WHERE id = $1)",
-    "DELETE FROM refused_attempt WHERE subject = $1",
+    "DELETE FROM refused_attempt WHERE account_id = $1",
 ];

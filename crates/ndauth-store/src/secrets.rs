@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use ndauth_core::{
-    Expiry, LastUse, Lineage, SecretHash, SecretId, SecretRecord, SecretView, ServiceId, SessionId,
+    Expiry, LastUse, Lineage, Owner, SecretHash, SecretId, SecretRecord, SecretView, ServiceId, SessionId,
     Succession, Timestamp, TokenId,
 };
 use sea_orm::ActiveValue::Set;
@@ -164,6 +164,25 @@ impl Read {
         let row = Entity::find_by_id(secret.uuid()).one(&self.transaction).await?;
         let found = row.map(FoundSecret::try_from).transpose()?;
         Ok(found.and_then(|found| found.family.lineage()))
+    }
+
+    /// Returns the families of these secrets, and the owners of those that are tokens'.
+    pub async fn families_of_secrets(
+        &self,
+        secrets: &[SecretId],
+    ) -> Result<HashMap<SecretId, (Family, Option<Owner>)>, StoreError> {
+        let ids = secrets.iter().map(|id| id.uuid());
+        let rows = Entity::find().filter(Column::Id.is_in(ids)).all(&self.transaction).await?;
+        let mut families = HashMap::new();
+        for row in rows {
+            let found = FoundSecret::try_from(row)?;
+            let owner = match found.family {
+                Family::Token(id) => self.find_token(id).await?.map(|token| token.owner),
+                Family::Session(_) | Family::Service(_) => None,
+            };
+            families.insert(found.record.id, (found.family, owner));
+        }
+        Ok(families)
     }
 
     /// Returns the secrets of these families, given the column that names the family, oldest first.

@@ -24,8 +24,8 @@ use crate::commands::tokens::{
     update::Update,
 };
 use crate::commands::{
-    admin::OperatorsCommand, candidates, config::ConfigCommand, offers::OffersCommand, org::OrgCommand,
-    permissions, validate::Validate,
+    admin::OperatorsCommand, audit::AuditCommand, candidates, config::ConfigCommand, offers::OffersCommand,
+    org::OrgCommand, permissions, validate::Validate,
 };
 use crate::guide::HELP;
 use crate::settings::CommonOptions;
@@ -67,6 +67,9 @@ pub(crate) enum NdcliCommand {
     /// Manage accounts, orgs and services; operators only
     #[command(subcommand)]
     Admin(OperatorsCommand),
+    /// Read what happened: list, follow, export, verify
+    #[command(subcommand)]
+    Audit(AuditCommand),
     /// Show the identity behind the current credential
     Whoami,
     /// Validate a secret, as a service does
@@ -193,6 +196,7 @@ impl NdcliCommand {
         match self {
             NdcliCommand::Help(_) | NdcliCommand::Completions(_) | NdcliCommand::Manual(_) => true,
             NdcliCommand::Config(config) => config.mends(),
+            NdcliCommand::Audit(audit) => audit.is_offline(),
             NdcliCommand::Auth(_)
             | NdcliCommand::Token(_)
             | NdcliCommand::Org(_)

@@ -20,4 +20,6 @@ pub(crate) mod org;
 
 pub(crate) mod admin;
 
+pub(crate) mod audit;
+
 pub(crate) mod auth;

@@ -102,6 +102,7 @@ fn execute(arguments: &NdcliArguments, configuration: &Configuration) -> Result<
         | NdcliCommand::Offers(_)
         | NdcliCommand::Permissions(_)
         | NdcliCommand::Admin(_)
+        | NdcliCommand::Audit(_)
         | NdcliCommand::Whoami
         | NdcliCommand::Login(_)
         | NdcliCommand::Logout(_)
@@ -133,6 +134,7 @@ async fn run(arguments: &NdcliArguments) -> Result<(), Failure> {
         NdcliCommand::Org(org) => commands::org::run(common, org).await,
         NdcliCommand::Offers(offers) => commands::offers::run(common, offers).await,
         NdcliCommand::Admin(admin) => commands::admin::run(common, admin).await,
+        NdcliCommand::Audit(audit) => commands::audit::run(common, audit).await,
         NdcliCommand::Permissions(PermissionsCommand::List(list)) => {
             commands::permissions::run(common, list).await
         }

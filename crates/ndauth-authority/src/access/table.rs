@@ -168,6 +168,7 @@ const RECENT: Rule = Recent(Role::Admin);
 const MEMBER: Rule = Member(Role::Ro);
 const READ_MEMBERS: Rule = Granted("read:members");
 const READ_POLICY: Rule = Granted("read:policy");
+const READ_AUDIT: Rule = Granted("read:audit");
 const READ_TOKENS: Rule = Account("read:tokens");
 const READ_OR_ITSELF: Rule = AccountOrItself("read:tokens");
 const CURRENT: Rule = SelfRotating(Holding::Current);
@@ -390,8 +391,20 @@ operations! {
     Inspect ReadsCopies [] {
         Anyone "look into everything"                  [No,  Yes, No,       No,           No,           No]
     }
-    ExportEvents ReadsCopies [] {
-        Anyone "read the log"                          [No,  Yes, No,       No,           No,           No]
+    ListEvents Reads ["ndauth.v1.AuditService/ListEvents"] {
+        Mine   "read the history of its account"       [No,  No,  Yes,      Login,        Login,        No]
+        Org    "read the history of an org"            [No,  No,  ADMIN,    READ_AUDIT,   READ_AUDIT,   No]
+        Anyone "read the history of everything"        [No,  No,  Operator, Login,        Login,        No]
+    }
+    ListRefusedAttempts Reads ["ndauth.v1.AuditService/ListRefusedAttempts"] {
+        Mine   "list refused attempts"                 [No,  No,  Yes,      Login,        Login,        No]
+        Org    "list an org's refused attempts"        [No,  No,  ADMIN,    READ_AUDIT,   READ_AUDIT,   No]
+        Anyone "list all refused attempts"             [No,  No,  Operator, Login,        Login,        No]
+    }
+    ExportEvents ReadsCopies ["ndauth.v1.AuditService/ExportEvents"] {
+        Mine   "export the history of its account"     [No,  No,  Yes,      Login,        Login,        No]
+        Org    "export the history of an org"          [No,  No,  ADMIN,    READ_AUDIT,   READ_AUDIT,   No]
+        Anyone "export the log"                        [No,  Yes, Operator, Login,        Login,        No]
     }
     Backup ReadsCopies [] {
         Anyone "copy the database"                     [No,  Yes, No,       No,           No,           No]

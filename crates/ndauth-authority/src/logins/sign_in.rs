@@ -8,6 +8,7 @@ use super::sessions::{Visitor, draw_for, find_session_of};
 use crate::access::{Operation, Whose};
 use crate::change::{CallerlessChange, Changed, Done, change, change_without_caller};
 use crate::limits::network;
+use crate::observations::attempts::{AttemptKind, Attempter};
 use crate::reading::account;
 use crate::throttle::Tried;
 use crate::{AuthorityError, Credential, LoginWing};
@@ -83,11 +84,16 @@ impl LoginWing<'_> {
         }
         let now = read.now();
         drop(read);
-        self.0.throttle.take(&tries, now)?;
+        let attempter = found.as_ref().map_or(Attempter::Unknown, |account| Attempter::Account(account.id));
+        let refused = |error: AuthorityError| {
+            self.0.attempts.note(AttemptKind::SignIn, attempter, None, visitor.address, error.reason(), now);
+            error
+        };
+        self.0.throttle.take(&tries, now).map_err(refused)?;
         let right = self.0.passwords.verify(password, id, hashed.clone(), from).await?;
         if found.is_none() || !right {
             metrics::counter!("ndauth_sign_ins_refused_total").increment(1);
-            return Err(AuthorityError::SignInRefused);
+            return Err(refused(AuthorityError::SignInRefused));
         }
         for tried in &tries {
             match tried {

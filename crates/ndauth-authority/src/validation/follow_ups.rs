@@ -8,6 +8,7 @@ use ndauth_core::{Actor, COUNTED_FOR, Causes, Change, ClientName, Lineage, Perso
 use super::mirror::effects::{Effect, Effects};
 use crate::access::Operation;
 use crate::change::{CallerlessChange, Done, change_without_caller};
+use crate::observations::attempts::{AttemptKind, Attempter};
 use crate::observations::follow_ups::{DAY, FollowUp, FollowUpKind};
 use crate::tokens::{LockedFamily, level_in};
 use crate::{AuthorityError, ValidationWing};
@@ -31,6 +32,10 @@ impl ValidationWing<'_> {
                     self.0.follow_ups.used(record, last.at);
                 }
                 Effect::Used { record, at } => self.0.follow_ups.used(record, at),
+                Effect::Ended { secret, reason, at, from } => {
+                    let by = Attempter::Secret(secret);
+                    self.0.attempts.note(AttemptKind::Validation, by, None, from, reason, at);
+                }
                 Effect::Reused { secret, at, from } => self.0.follow_ups.reused(secret, at, from),
             }
         }
@@ -45,6 +50,17 @@ impl ValidationWing<'_> {
     /// lines a minute of a secret that is used all the time.
     pub async fn write_counted_uses(self) -> Result<(), AuthorityError> {
         Ok(self.0.uses.write(&self.0.store, COUNTED_FOR).await?)
+    }
+
+    /// Writes the refused attempts of the minutes that are over.
+    pub async fn write_attempts(self) -> Result<(), AuthorityError> {
+        let now = self.0.store.moment().await?.now;
+        Ok(self.0.attempts.write(&self.0.store, Some(now)).await?)
+    }
+
+    /// Writes all refused attempts.
+    pub async fn write_all_attempts(self) -> Result<(), AuthorityError> {
+        Ok(self.0.attempts.write(&self.0.store, None).await?)
     }
 
     /// Waits until there is a follow-up.

@@ -263,7 +263,15 @@ async fn call_about(
                 .map(drop)
         }
         Operation::Inspect => authority.operator().list_accounts(caller).await.map(drop),
-        Operation::ExportEvents => authority.operator().export_events(caller, 0).await.map(drop),
+        Operation::ExportEvents => authority.audit().export(caller, whose, 0).await.map(drop),
+        Operation::ListEvents => authority
+            .audit()
+            .list(caller, whose, &ndauth_authority::EventQuery { limit: 10, ..Default::default() })
+            .await
+            .map(drop),
+        Operation::ListRefusedAttempts => {
+            authority.audit().attempts(caller, whose, None, None, 10).await.map(drop)
+        }
         // A caller that learns that PostgreSQL cannot do this was admitted.
         Operation::Backup => {
             match authority.operator().back_up(caller, Path::new("/nonexistent/copy.db")).await {

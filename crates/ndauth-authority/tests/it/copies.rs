@@ -18,13 +18,12 @@ use crate::world::{
 async fn export(authority: &Authority) -> String {
     let mut text = String::new();
     let mut after = 0;
-    while let Some((lines, last)) =
-        authority.operator().export_events(&CONSOLE, after).await.expect("exported")
-    {
-        text += &lines;
-        after = last;
+    loop {
+        let page = authority.audit().export(&CONSOLE, &Whose::Anyone, after).await.expect("exported");
+        let Some(last) = page.last() else { return text };
+        after = last.sequence;
+        text.extend(page.iter().map(|event| event.to_line() + "\n"));
     }
-    text
 }
 
 async fn replay(authority: &Authority, export: &str) -> Result<u64, AuthorityError> {

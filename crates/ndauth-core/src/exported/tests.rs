@@ -63,7 +63,11 @@ fn the_first_tampered_event_is_named() {
         ("nothing is left", Vec::clear, Ok(0)),
         ("erased", |log| (log[2].personal, log[2].salt) = (None, None), Ok(5)),
         ("an end is cut off", |log| log.truncate(3), Ok(3)),
-        ("public bytes", |log| log[2].public = log[2].public.take().map(|text| text + " "), Err(ChainFault::Altered(3))),
+        (
+            "public bytes",
+            |log| log[2].public = log[2].public.take().map(|text| text + " "),
+            Err(ChainFault::Altered(3)),
+        ),
         ("personal bytes", |log| log[2].personal = Some("{}".to_owned()), Err(ChainFault::Altered(3))),
         ("a salt", |log| log[2].salt = None, Err(ChainFault::Altered(3))),
         ("a digest", |log| log[2].personal_hash = [0; 32], Err(ChainFault::Altered(3))),

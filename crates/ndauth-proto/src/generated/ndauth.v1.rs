@@ -7387,6 +7387,924 @@ pub mod admin_service_server {
         const NAME: &'static str = SERVICE_NAME;
     }
 }
+/// Whose history is read.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct History {
+    #[prost(oneof = "history::Kind", tags = "1, 2, 3")]
+    pub kind: ::core::option::Option<history::Kind>,
+}
+/// Nested message and enum types in `History`.
+pub mod history {
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+    pub enum Kind {
+        /// That of the caller's account.
+        #[prost(message, tag = "1")]
+        Mine(super::Mine),
+        /// That of this org, by its slug.
+        #[prost(string, tag = "2")]
+        Org(::prost::alloc::string::String),
+        /// Everything that happened, for operators.
+        #[prost(message, tag = "3")]
+        Everything(super::All),
+    }
+}
+impl ::prost::Name for History {
+    const NAME: &'static str = "History";
+    const PACKAGE: &'static str = "ndauth.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "ndauth.v1.History".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/ndauth.v1.History".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListEventsRequest {
+    /// Required.
+    #[prost(message, optional, tag = "1")]
+    pub history: ::core::option::Option<History>,
+    /// Only what this account did, or what was done to it or to its tokens.
+    #[prost(string, optional, tag = "2")]
+    pub account: ::core::option::Option<::prost::alloc::string::String>,
+    /// Only what this token did, or what was done to it.
+    #[prost(message, optional, tag = "3")]
+    pub token: ::core::option::Option<Which>,
+    /// Only what this service did, or what was done to it. For operators.
+    #[prost(string, optional, tag = "4")]
+    pub service: ::core::option::Option<::prost::alloc::string::String>,
+    /// Only events of this kind: `token.created`, or `token` for every kind of that group.
+    #[prost(string, optional, tag = "5")]
+    pub kind: ::core::option::Option<::prost::alloc::string::String>,
+    /// Only events at this instant or later.
+    #[prost(message, optional, tag = "6")]
+    pub since: ::core::option::Option<::prost_types::Timestamp>,
+    /// Only events before this instant.
+    #[prost(message, optional, tag = "7")]
+    pub until: ::core::option::Option<::prost_types::Timestamp>,
+    /// Only events after this sequence, the oldest first. Pass the `through` of a response to go on from there.
+    #[prost(uint64, optional, tag = "8")]
+    pub after: ::core::option::Option<u64>,
+    /// At most 1000; 0 stands for 100.
+    #[prost(int32, tag = "9")]
+    pub page_size: i32,
+    /// The `next_page_token` of the previous page; empty for the first.
+    #[prost(string, tag = "10")]
+    pub page_token: ::prost::alloc::string::String,
+}
+impl ::prost::Name for ListEventsRequest {
+    const NAME: &'static str = "ListEventsRequest";
+    const PACKAGE: &'static str = "ndauth.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "ndauth.v1.ListEventsRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/ndauth.v1.ListEventsRequest".into()
+    }
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListEventsResponse {
+    /// A page can hold fewer events than `page_size`, or none, and not be the last: a bounded part of the log is
+    /// examined for each.
+    #[prost(message, repeated, tag = "1")]
+    pub events: ::prost::alloc::vec::Vec<AuditEvent>,
+    /// Empty on the last page.
+    #[prost(string, tag = "2")]
+    pub next_page_token: ::prost::alloc::string::String,
+    /// With `after`: no event up to here is missing from this page and those before. Otherwise the end of the log.
+    #[prost(uint64, tag = "3")]
+    pub through: u64,
+    /// The instant to which the list applies.
+    #[prost(message, optional, tag = "4")]
+    pub evaluated_at: ::core::option::Option<::prost_types::Timestamp>,
+}
+impl ::prost::Name for ListEventsResponse {
+    const NAME: &'static str = "ListEventsResponse";
+    const PACKAGE: &'static str = "ndauth.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "ndauth.v1.ListEventsResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/ndauth.v1.ListEventsResponse".into()
+    }
+}
+/// An event of the log, for people and programs.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AuditEvent {
+    /// Its number in the log, which has no gap.
+    #[prost(uint64, tag = "1")]
+    pub sequence: u64,
+    /// The instant of the change. Absent if this version cannot read the event.
+    #[prost(message, optional, tag = "2")]
+    pub at: ::core::option::Option<::prost_types::Timestamp>,
+    /// Such as `token.created`.
+    #[prost(string, tag = "3")]
+    pub kind: ::prost::alloc::string::String,
+    /// What happened, in a sentence.
+    #[prost(string, tag = "4")]
+    pub text: ::prost::alloc::string::String,
+    /// Who made the change.
+    #[prost(message, optional, tag = "5")]
+    pub actor: ::core::option::Option<AuditActor>,
+    /// The account that it is about.
+    #[prost(message, optional, tag = "6")]
+    pub account: ::core::option::Option<AuditThing>,
+    /// The org that it is about.
+    #[prost(message, optional, tag = "7")]
+    pub org: ::core::option::Option<AuditThing>,
+    /// The token that it is about.
+    #[prost(message, optional, tag = "8")]
+    pub token: ::core::option::Option<AuditThing>,
+    /// The service that it is about.
+    #[prost(message, optional, tag = "9")]
+    pub service: ::core::option::Option<AuditThing>,
+    /// The address that it came from, if the reader may see it.
+    #[prost(string, optional, tag = "10")]
+    pub address: ::core::option::Option<::prost::alloc::string::String>,
+    /// The name and version of the client, such as `ndcli/0.1.0`.
+    #[prost(string, optional, tag = "11")]
+    pub client: ::core::option::Option<::prost::alloc::string::String>,
+    /// The id of the request, as the response had it in `x-request-id`.
+    #[prost(string, optional, tag = "12")]
+    pub request_id: ::core::option::Option<::prost::alloc::string::String>,
+    /// Why something was revoked.
+    #[prost(enumeration = "RevocationReason", optional, tag = "13")]
+    pub reason: ::core::option::Option<i32>,
+    /// What the actor wrote about it.
+    #[prost(string, optional, tag = "14")]
+    pub note: ::core::option::Option<::prost::alloc::string::String>,
+    /// True if its personal data was erased.
+    #[prost(bool, tag = "15")]
+    pub erased: bool,
+    /// SHA-256, in hexadecimal digits, over the hash of the event before it and its own bytes.
+    #[prost(string, tag = "16")]
+    pub hash: ::prost::alloc::string::String,
+}
+impl ::prost::Name for AuditEvent {
+    const NAME: &'static str = "AuditEvent";
+    const PACKAGE: &'static str = "ndauth.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "ndauth.v1.AuditEvent".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/ndauth.v1.AuditEvent".into()
+    }
+}
+/// Who made a change.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AuditActor {
+    #[prost(enumeration = "AuditActorKind", tag = "1")]
+    pub kind: i32,
+    /// The account, if it acted by a session or by one of its tokens.
+    #[prost(message, optional, tag = "2")]
+    pub account: ::core::option::Option<AuditThing>,
+    /// The org, if one of its tokens acted.
+    #[prost(message, optional, tag = "3")]
+    pub org: ::core::option::Option<AuditThing>,
+    /// The token that acted.
+    #[prost(message, optional, tag = "4")]
+    pub token: ::core::option::Option<AuditThing>,
+    /// The service that acted.
+    #[prost(message, optional, tag = "5")]
+    pub service: ::core::option::Option<AuditThing>,
+    /// The id of the session that acted.
+    #[prost(string, optional, tag = "6")]
+    pub session_id: ::core::option::Option<::prost::alloc::string::String>,
+}
+impl ::prost::Name for AuditActor {
+    const NAME: &'static str = "AuditActor";
+    const PACKAGE: &'static str = "ndauth.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "ndauth.v1.AuditActor".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/ndauth.v1.AuditActor".into()
+    }
+}
+/// A thing that an event mentions.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AuditThing {
+    #[prost(string, tag = "1")]
+    pub id: ::prost::alloc::string::String,
+    /// Its present name: a handle, a slug, or the name of a token or a service. Absent if it is gone.
+    #[prost(string, optional, tag = "2")]
+    pub name: ::core::option::Option<::prost::alloc::string::String>,
+}
+impl ::prost::Name for AuditThing {
+    const NAME: &'static str = "AuditThing";
+    const PACKAGE: &'static str = "ndauth.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "ndauth.v1.AuditThing".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/ndauth.v1.AuditThing".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ExportEventsRequest {
+    /// Required.
+    #[prost(message, optional, tag = "1")]
+    pub history: ::core::option::Option<History>,
+    /// Only events after this sequence.
+    #[prost(uint64, tag = "2")]
+    pub after: u64,
+}
+impl ::prost::Name for ExportEventsRequest {
+    const NAME: &'static str = "ExportEventsRequest";
+    const PACKAGE: &'static str = "ndauth.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "ndauth.v1.ExportEventsRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/ndauth.v1.ExportEventsRequest".into()
+    }
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ExportEventsResponse {
+    /// At most 1000 of them; none at the end of the log.
+    #[prost(message, repeated, tag = "1")]
+    pub records: ::prost::alloc::vec::Vec<LogRecord>,
+}
+impl ::prost::Name for ExportEventsResponse {
+    const NAME: &'static str = "ExportEventsResponse";
+    const PACKAGE: &'static str = "ndauth.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "ndauth.v1.ExportEventsResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/ndauth.v1.ExportEventsResponse".into()
+    }
+}
+/// An event as it is stored in the log. `docs/audit.md` says how its hash is computed.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct LogRecord {
+    #[prost(uint64, tag = "1")]
+    pub sequence: u64,
+    /// The hash of the event before it: 32 bytes.
+    #[prost(bytes = "vec", tag = "2")]
+    pub previous: ::prost::alloc::vec::Vec<u8>,
+    /// JSON, byte for byte as the hash covers it. Absent if the event names another org than the reader's.
+    #[prost(string, optional, tag = "3")]
+    pub public: ::core::option::Option<::prost::alloc::string::String>,
+    /// JSON, byte for byte. Absent if it was erased, or if the reader may not see it.
+    #[prost(string, optional, tag = "4")]
+    pub personal: ::core::option::Option<::prost::alloc::string::String>,
+    /// 32 bytes; absent where `personal` is.
+    #[prost(bytes = "vec", optional, tag = "5")]
+    pub salt: ::core::option::Option<::prost::alloc::vec::Vec<u8>>,
+    /// 32 bytes.
+    #[prost(bytes = "vec", tag = "6")]
+    pub personal_hash: ::prost::alloc::vec::Vec<u8>,
+    /// 32 bytes.
+    #[prost(bytes = "vec", tag = "7")]
+    pub hash: ::prost::alloc::vec::Vec<u8>,
+}
+impl ::prost::Name for LogRecord {
+    const NAME: &'static str = "LogRecord";
+    const PACKAGE: &'static str = "ndauth.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "ndauth.v1.LogRecord".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/ndauth.v1.LogRecord".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListRefusedAttemptsRequest {
+    /// Required.
+    #[prost(message, optional, tag = "1")]
+    pub history: ::core::option::Option<History>,
+    /// Only attempts at this instant or later.
+    #[prost(message, optional, tag = "2")]
+    pub since: ::core::option::Option<::prost_types::Timestamp>,
+    /// At most 1000; 0 stands for 100.
+    #[prost(int32, tag = "3")]
+    pub page_size: i32,
+    /// The `next_page_token` of the previous page; empty for the first.
+    #[prost(string, tag = "4")]
+    pub page_token: ::prost::alloc::string::String,
+}
+impl ::prost::Name for ListRefusedAttemptsRequest {
+    const NAME: &'static str = "ListRefusedAttemptsRequest";
+    const PACKAGE: &'static str = "ndauth.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "ndauth.v1.ListRefusedAttemptsRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/ndauth.v1.ListRefusedAttemptsRequest".into()
+    }
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListRefusedAttemptsResponse {
+    #[prost(message, repeated, tag = "1")]
+    pub attempts: ::prost::alloc::vec::Vec<RefusedAttempt>,
+    /// Empty on the last page.
+    #[prost(string, tag = "2")]
+    pub next_page_token: ::prost::alloc::string::String,
+    /// The instant to which the list applies.
+    #[prost(message, optional, tag = "3")]
+    pub evaluated_at: ::core::option::Option<::prost_types::Timestamp>,
+}
+impl ::prost::Name for ListRefusedAttemptsResponse {
+    const NAME: &'static str = "ListRefusedAttemptsResponse";
+    const PACKAGE: &'static str = "ndauth.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "ndauth.v1.ListRefusedAttemptsResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/ndauth.v1.ListRefusedAttemptsResponse".into()
+    }
+}
+/// Attempts of one kind within a minute, by the same caller from the same network, which were refused for the same
+/// reason.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RefusedAttempt {
+    /// The beginning of the minute.
+    #[prost(message, optional, tag = "1")]
+    pub minute: ::core::option::Option<::prost_types::Timestamp>,
+    #[prost(enumeration = "RefusedAttemptKind", tag = "2")]
+    pub kind: i32,
+    /// The account that was tried or that tried; absent if it is unknown.
+    #[prost(message, optional, tag = "3")]
+    pub account: ::core::option::Option<AuditThing>,
+    /// The token that was presented.
+    #[prost(message, optional, tag = "4")]
+    pub token: ::core::option::Option<AuditThing>,
+    /// The service that was presented.
+    #[prost(message, optional, tag = "5")]
+    pub service: ::core::option::Option<AuditThing>,
+    /// The org that was concerned.
+    #[prost(message, optional, tag = "6")]
+    pub org: ::core::option::Option<AuditThing>,
+    /// The network: an IPv4 /24 or an IPv6 /64. Empty if it is unknown, or if too many were counted together.
+    #[prost(string, tag = "7")]
+    pub network: ::prost::alloc::string::String,
+    /// The reason, such as `TOKEN_EXPIRED`.
+    #[prost(string, tag = "8")]
+    pub reason: ::prost::alloc::string::String,
+    /// How many.
+    #[prost(uint64, tag = "9")]
+    pub count: u64,
+    /// What was refused, in a sentence.
+    #[prost(string, tag = "10")]
+    pub text: ::prost::alloc::string::String,
+}
+impl ::prost::Name for RefusedAttempt {
+    const NAME: &'static str = "RefusedAttempt";
+    const PACKAGE: &'static str = "ndauth.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "ndauth.v1.RefusedAttempt".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/ndauth.v1.RefusedAttempt".into()
+    }
+}
+/// How somebody made a change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum AuditActorKind {
+    Unspecified = 0,
+    /// A person at the database's machine.
+    Console = 1,
+    /// ndauth itself, by a rule.
+    Authority = 2,
+    /// A person who was logged in.
+    Session = 3,
+    /// A personal token.
+    Token = 4,
+    /// An org's token.
+    OrgToken = 5,
+    /// A service.
+    Service = 6,
+}
+impl AuditActorKind {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "AUDIT_ACTOR_KIND_UNSPECIFIED",
+            Self::Console => "AUDIT_ACTOR_KIND_CONSOLE",
+            Self::Authority => "AUDIT_ACTOR_KIND_AUTHORITY",
+            Self::Session => "AUDIT_ACTOR_KIND_SESSION",
+            Self::Token => "AUDIT_ACTOR_KIND_TOKEN",
+            Self::OrgToken => "AUDIT_ACTOR_KIND_ORG_TOKEN",
+            Self::Service => "AUDIT_ACTOR_KIND_SERVICE",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "AUDIT_ACTOR_KIND_UNSPECIFIED" => Some(Self::Unspecified),
+            "AUDIT_ACTOR_KIND_CONSOLE" => Some(Self::Console),
+            "AUDIT_ACTOR_KIND_AUTHORITY" => Some(Self::Authority),
+            "AUDIT_ACTOR_KIND_SESSION" => Some(Self::Session),
+            "AUDIT_ACTOR_KIND_TOKEN" => Some(Self::Token),
+            "AUDIT_ACTOR_KIND_ORG_TOKEN" => Some(Self::OrgToken),
+            "AUDIT_ACTOR_KIND_SERVICE" => Some(Self::Service),
+            _ => None,
+        }
+    }
+}
+/// What was refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum RefusedAttemptKind {
+    Unspecified = 0,
+    /// A sign-in.
+    SignIn = 1,
+    /// A change.
+    Change = 2,
+    /// The validation of a secret that has ended.
+    Validation = 3,
+    /// Too many different ones within the minute, counted together.
+    Others = 4,
+}
+impl RefusedAttemptKind {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "REFUSED_ATTEMPT_KIND_UNSPECIFIED",
+            Self::SignIn => "REFUSED_ATTEMPT_KIND_SIGN_IN",
+            Self::Change => "REFUSED_ATTEMPT_KIND_CHANGE",
+            Self::Validation => "REFUSED_ATTEMPT_KIND_VALIDATION",
+            Self::Others => "REFUSED_ATTEMPT_KIND_OTHERS",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "REFUSED_ATTEMPT_KIND_UNSPECIFIED" => Some(Self::Unspecified),
+            "REFUSED_ATTEMPT_KIND_SIGN_IN" => Some(Self::SignIn),
+            "REFUSED_ATTEMPT_KIND_CHANGE" => Some(Self::Change),
+            "REFUSED_ATTEMPT_KIND_VALIDATION" => Some(Self::Validation),
+            "REFUSED_ATTEMPT_KIND_OTHERS" => Some(Self::Others),
+            _ => None,
+        }
+    }
+}
+/// Generated client implementations.
+pub mod audit_service_client {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    use tonic::codegen::http::Uri;
+    /// Everything that happened. Each request names whose history it reads: a session may read that of its account
+    /// (what it did, and what was done to it and to its tokens), an admin's session that of the org, an operator's all
+    /// of it after a login within the last 15 minutes. A token that carries `read:audit` may read the history of an org
+    /// in which it has that power.
+    #[derive(Debug, Clone)]
+    pub struct AuditServiceClient<T> {
+        inner: tonic::client::Grpc<T>,
+    }
+    impl<T> AuditServiceClient<T>
+    where
+        T: tonic::client::GrpcService<tonic::body::Body>,
+        T::Error: Into<StdError>,
+        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
+        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
+    {
+        pub fn new(inner: T) -> Self {
+            let inner = tonic::client::Grpc::new(inner);
+            Self { inner }
+        }
+        pub fn with_origin(inner: T, origin: Uri) -> Self {
+            let inner = tonic::client::Grpc::with_origin(inner, origin);
+            Self { inner }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> AuditServiceClient<InterceptedService<T, F>>
+        where
+            F: tonic::service::Interceptor,
+            T::ResponseBody: Default,
+            T: tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+                Response = http::Response<
+                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
+                >,
+            >,
+            <T as tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
+        {
+            AuditServiceClient::new(InterceptedService::new(inner, interceptor))
+        }
+        /// Compress requests with the given encoding.
+        ///
+        /// This requires the server to support it otherwise it might respond with an
+        /// error.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.send_compressed(encoding);
+            self
+        }
+        /// Enable decompressing responses.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.accept_compressed(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_decoding_message_size(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_encoding_message_size(limit);
+            self
+        }
+        /// Lists events, the newest first, or the oldest first after a sequence.
+        pub async fn list_events(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListEventsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListEventsResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/ndauth.v1.AuditService/ListEvents",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("ndauth.v1.AuditService", "ListEvents"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Returns events as they are stored in the log, the oldest first, with what verifies their chain.
+        pub async fn export_events(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ExportEventsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ExportEventsResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/ndauth.v1.AuditService/ExportEvents",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("ndauth.v1.AuditService", "ExportEvents"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Lists refused attempts, the newest first: sign-ins, changes, and validations of ended secrets. They are counted
+        /// by minute, and are no events: they can be incomplete, and nothing proves them.
+        pub async fn list_refused_attempts(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListRefusedAttemptsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListRefusedAttemptsResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/ndauth.v1.AuditService/ListRefusedAttempts",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("ndauth.v1.AuditService", "ListRefusedAttempts"),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+    }
+}
+/// Generated server implementations.
+pub mod audit_service_server {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    /// Generated trait containing gRPC methods that should be implemented for use with AuditServiceServer.
+    #[async_trait]
+    pub trait AuditService: std::marker::Send + std::marker::Sync + 'static {
+        /// Lists events, the newest first, or the oldest first after a sequence.
+        async fn list_events(
+            &self,
+            request: tonic::Request<super::ListEventsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListEventsResponse>,
+            tonic::Status,
+        >;
+        /// Returns events as they are stored in the log, the oldest first, with what verifies their chain.
+        async fn export_events(
+            &self,
+            request: tonic::Request<super::ExportEventsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ExportEventsResponse>,
+            tonic::Status,
+        >;
+        /// Lists refused attempts, the newest first: sign-ins, changes, and validations of ended secrets. They are counted
+        /// by minute, and are no events: they can be incomplete, and nothing proves them.
+        async fn list_refused_attempts(
+            &self,
+            request: tonic::Request<super::ListRefusedAttemptsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListRefusedAttemptsResponse>,
+            tonic::Status,
+        >;
+    }
+    /// Everything that happened. Each request names whose history it reads: a session may read that of its account
+    /// (what it did, and what was done to it and to its tokens), an admin's session that of the org, an operator's all
+    /// of it after a login within the last 15 minutes. A token that carries `read:audit` may read the history of an org
+    /// in which it has that power.
+    #[derive(Debug)]
+    pub struct AuditServiceServer<T> {
+        inner: Arc<T>,
+        accept_compression_encodings: EnabledCompressionEncodings,
+        send_compression_encodings: EnabledCompressionEncodings,
+        max_decoding_message_size: Option<usize>,
+        max_encoding_message_size: Option<usize>,
+    }
+    impl<T> AuditServiceServer<T> {
+        pub fn new(inner: T) -> Self {
+            Self::from_arc(Arc::new(inner))
+        }
+        pub fn from_arc(inner: Arc<T>) -> Self {
+            Self {
+                inner,
+                accept_compression_encodings: Default::default(),
+                send_compression_encodings: Default::default(),
+                max_decoding_message_size: None,
+                max_encoding_message_size: None,
+            }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> InterceptedService<Self, F>
+        where
+            F: tonic::service::Interceptor,
+        {
+            InterceptedService::new(Self::new(inner), interceptor)
+        }
+        /// Enable decompressing requests with the given encoding.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.accept_compression_encodings.enable(encoding);
+            self
+        }
+        /// Compress responses with the given encoding, if the client supports it.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.send_compression_encodings.enable(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.max_decoding_message_size = Some(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.max_encoding_message_size = Some(limit);
+            self
+        }
+    }
+    impl<T, B> tonic::codegen::Service<http::Request<B>> for AuditServiceServer<T>
+    where
+        T: AuditService,
+        B: Body + std::marker::Send + 'static,
+        B::Error: Into<StdError> + std::marker::Send + 'static,
+    {
+        type Response = http::Response<tonic::body::Body>;
+        type Error = std::convert::Infallible;
+        type Future = BoxFuture<Self::Response, Self::Error>;
+        fn poll_ready(
+            &mut self,
+            _cx: &mut Context<'_>,
+        ) -> Poll<std::result::Result<(), Self::Error>> {
+            Poll::Ready(Ok(()))
+        }
+        fn call(&mut self, req: http::Request<B>) -> Self::Future {
+            match req.uri().path() {
+                "/ndauth.v1.AuditService/ListEvents" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListEventsSvc<T: AuditService>(pub Arc<T>);
+                    impl<
+                        T: AuditService,
+                    > tonic::server::UnaryService<super::ListEventsRequest>
+                    for ListEventsSvc<T> {
+                        type Response = super::ListEventsResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListEventsRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as AuditService>::list_events(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListEventsSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/ndauth.v1.AuditService/ExportEvents" => {
+                    #[allow(non_camel_case_types)]
+                    struct ExportEventsSvc<T: AuditService>(pub Arc<T>);
+                    impl<
+                        T: AuditService,
+                    > tonic::server::UnaryService<super::ExportEventsRequest>
+                    for ExportEventsSvc<T> {
+                        type Response = super::ExportEventsResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ExportEventsRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as AuditService>::export_events(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ExportEventsSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/ndauth.v1.AuditService/ListRefusedAttempts" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListRefusedAttemptsSvc<T: AuditService>(pub Arc<T>);
+                    impl<
+                        T: AuditService,
+                    > tonic::server::UnaryService<super::ListRefusedAttemptsRequest>
+                    for ListRefusedAttemptsSvc<T> {
+                        type Response = super::ListRefusedAttemptsResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListRefusedAttemptsRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as AuditService>::list_refused_attempts(&inner, request)
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListRefusedAttemptsSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                _ => {
+                    Box::pin(async move {
+                        let mut response = http::Response::new(
+                            tonic::body::Body::default(),
+                        );
+                        let headers = response.headers_mut();
+                        headers
+                            .insert(
+                                tonic::Status::GRPC_STATUS,
+                                (tonic::Code::Unimplemented as i32).into(),
+                            );
+                        headers
+                            .insert(
+                                http::header::CONTENT_TYPE,
+                                tonic::metadata::GRPC_CONTENT_TYPE,
+                            );
+                        Ok(response)
+                    })
+                }
+            }
+        }
+    }
+    impl<T> Clone for AuditServiceServer<T> {
+        fn clone(&self) -> Self {
+            let inner = self.inner.clone();
+            Self {
+                inner,
+                accept_compression_encodings: self.accept_compression_encodings,
+                send_compression_encodings: self.send_compression_encodings,
+                max_decoding_message_size: self.max_decoding_message_size,
+                max_encoding_message_size: self.max_encoding_message_size,
+            }
+        }
+    }
+    /// Generated gRPC service name
+    pub const SERVICE_NAME: &str = "ndauth.v1.AuditService";
+    impl<T> tonic::server::NamedService for AuditServiceServer<T> {
+        const NAME: &'static str = SERVICE_NAME;
+    }
+}
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ListPermissionsRequest {
     /// At most 1000; 0 stands for 100.

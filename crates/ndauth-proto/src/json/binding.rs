@@ -93,23 +93,20 @@ fn bindings_of(rpc: &MethodDescriptor) -> Vec<HttpBinding> {
     else {
         return Vec::new();
     };
-    let constant =
+    let constants =
         options.extensions().find(|(extension, _)| extension.full_name() == "ndauth.v1.http_constant");
-    let constant = constant.and_then(|(_, path)| path.as_str()).map(|path| fields(&rpc.input(), path));
+    let constants =
+        constants.and_then(|(_, values)| values.as_list().map(<[Field]>::to_vec)).unwrap_or_default();
     let more = rule.get_field_by_name("additional_bindings");
     let more = more.as_ref().and_then(|more| more.as_list()).unwrap_or_default();
     let rules = std::iter::once(rule).chain(more.iter().filter_map(Field::as_message));
-    rules.map(|rule| binding(rpc, rule, constant.clone())).collect()
+    rules.map(|rule| binding(rpc, rule, &constants)).collect()
 }
 
 const METHODS: [(&str, &str); 5] =
     [("get", "GET"), ("put", "PUT"), ("post", "POST"), ("delete", "DELETE"), ("patch", "PATCH")];
 
-fn binding(
-    rpc: &MethodDescriptor,
-    rule: &DynamicMessage,
-    constant: Option<Vec<FieldDescriptor>>,
-) -> HttpBinding {
+fn binding(rpc: &MethodDescriptor, rule: &DynamicMessage, constants: &[Field]) -> HttpBinding {
     let (name, method) =
         METHODS.into_iter().find(|(name, _)| rule.has_field_by_name(name)).expect("a rule has a method");
     let text = |name| {
@@ -133,6 +130,15 @@ fn binding(
     };
     let (rpc, parameters) = (rpc.clone(), Vec::new());
     let mut binding = HttpBinding { rpc, method, segments, verb, body, parameters, constant: None };
+    let fits = |constant: &str| match constant.split_once(' ') {
+        Some((beginning, path)) => template.starts_with(beginning).then(|| path.to_owned()),
+        None => Some(constant.to_owned()),
+    };
+    let constant = constants
+        .iter()
+        .filter_map(Field::as_str)
+        .find_map(fits)
+        .map(|path| fields(&binding.rpc.input(), &path));
     binding.constant = constant.filter(|path| !binding.path_sets(&path[0]));
     binding.parameters = match &binding.body {
         BodyOf::Request => Vec::new(),

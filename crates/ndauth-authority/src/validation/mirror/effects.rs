@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use std::{option, vec};
 
 use ndauth_core::{
-    ClientName, LastUse, OrgId, RecordedUses, Refusal, Scope, SecretId, SecretRecord, Timestamp,
+    ClientName, LastUse, OrgId, Reason, RecordedUses, Refusal, Scope, SecretId, SecretRecord, Timestamp,
 };
 
 use super::state::TokenFamily;
@@ -46,6 +46,17 @@ pub(crate) enum Effect<'a> {
         /// The instant.
         at: Timestamp,
     },
+    /// The use of a secret that has ended.
+    Ended {
+        /// The secret.
+        secret: SecretId,
+        /// The reason of the refusal.
+        reason: Reason,
+        /// The instant.
+        at: Timestamp,
+        /// The address, if it is known.
+        from: Option<IpAddr>,
+    },
     /// The use of a retired secret.
     Reused {
         /// The secret.
@@ -72,7 +83,7 @@ impl<'a> Effects<'a> {
         }
     }
 
-    /// Adds the use of a secret that was refused, if it is retired.
+    /// Adds the use of a secret that was refused, if it has ended.
     pub(crate) fn add_refused(
         &mut self,
         secret: SecretId,
@@ -80,6 +91,9 @@ impl<'a> Effects<'a> {
         at: Timestamp,
         from: Option<IpAddr>,
     ) {
+        if refusal.is_final() {
+            self.add(Effect::Ended { secret, reason: refusal.reason(), at, from });
+        }
         if matches!(refusal, Refusal::Replaced(_)) {
             self.add(Effect::Reused { secret, at, from });
         }

@@ -1,0 +1,11 @@
+//! The audit: everything that happened, read by those whom it concerns. Reading changes nothing.
+
+mod attempts;
+mod export;
+mod list;
+mod reader;
+mod sentence;
+
+pub use attempts::{AttemptPage, AttemptShown};
+pub use export::parse_export;
+pub use list::{ActorKind, ActorShown, EventPage, EventQuery, EventShown, Thing, check_kind};
