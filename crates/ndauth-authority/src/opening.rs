@@ -180,7 +180,9 @@ impl Authority {
         }
         let now = seen_now(&read).await?;
         let seen = kept.into_iter().chain(own).chain(mirrored).max_by_key(|seen| seen.head.sequence);
-        let forgotten = match seen {
+        // An event that was pruned since was forgotten on purpose.
+        let pruned = read.start_of_log().await?.sequence;
+        let forgotten = match seen.filter(|seen| seen.head.sequence == 0 || seen.head.sequence > pruned) {
             Some(seen) if read.event_hash(seen.head.sequence).await? != Some(seen.head.hash) => Some(seen),
             _ => None,
         };

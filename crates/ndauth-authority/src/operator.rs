@@ -9,6 +9,7 @@ mod inspect;
 mod janitor;
 mod manage;
 mod replay;
+mod retention;
 mod services;
 
 pub use accounts::{AccountUpdate, NewAccount};
@@ -19,4 +20,5 @@ pub use copies::RestoredCopy;
 pub use inspect::{MemberView, OrgSummary, ServiceView, SessionView};
 pub use janitor::Tidied;
 pub use manage::{AccountDetails, AccountListed, AccountQuery, InstallationView, ManagedPage};
+pub use retention::{Pruned, SecretTrail};
 pub use services::{NewService, RotatedService};

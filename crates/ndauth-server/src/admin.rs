@@ -4,6 +4,7 @@ mod output;
 mod show;
 
 mod catalogue;
+mod events;
 
 use std::path::Path;
 
@@ -75,6 +76,10 @@ async fn carry_out(
         AdminCommand::Token(command) => return token(authority, command).await,
         AdminCommand::Catalogue(command) => return catalogue::run(authority, command).await,
         AdminCommand::Check => check(authority).await,
+        AdminCommand::Events(AdminEventsCommand::Prune { before, yes }) => {
+            events::prune(authority, before, yes).await
+        }
+        AdminCommand::Events(AdminEventsCommand::FindSecret) => events::find_secret(authority).await,
         AdminCommand::Tidy => tidy(authority).await,
         AdminCommand::Backup { file } => backup(authority, &file).await,
         AdminCommand::AfterRestore { replay, not_before, accept_loss: _, yes } => {
@@ -87,7 +92,9 @@ async fn carry_out(
             }
             return after_restore(authority, replay.as_deref(), not_before).await;
         }
-        AdminCommand::Migrate(_) | AdminCommand::Events(_) | AdminCommand::Restore { .. } => {
+        AdminCommand::Migrate(_)
+        | AdminCommand::Events(AdminEventsCommand::Export { .. })
+        | AdminCommand::Restore { .. } => {
             Ok(AdminOutput::line("the schema is at this version".to_owned(), json!({ "migrated": true })))
         }
     };
@@ -136,6 +143,15 @@ async fn account(authority: &Authority, command: AdminAccountCommand, public_url
         AdminAccountCommand::Enable { handle } => {
             let changed = authority.operator().enable_account(CONSOLE, &handle).await?.changed;
             turned(&handle, "enabled", changed)
+        }
+        AdminAccountCommand::Erase { handle, yes } => {
+            confirmed(yes, &format!("erase all personal data of `{handle}`, for good"))?;
+            authority.operator().erase_account(CONSOLE, &handle).await?;
+            let json = json!({ "account": handle.as_str(), "erased": true });
+            AdminOutput::line(
+                format!("account `{handle}` erased: copies of the database still have its data"),
+                json,
+            )
         }
         AdminAccountCommand::SignOut { handle } => {
             let ended = authority.operator().sign_out(CONSOLE, &handle).await?.value;

@@ -393,6 +393,14 @@ pub(crate) enum AdminAccountCommand {
         /// Account
         handle: Handle,
     },
+    /// Erase the personal data of a disabled account, for good
+    Erase {
+        /// Account
+        handle: Handle,
+        /// Skip the confirmation
+        #[arg(long)]
+        yes: bool,
+    },
     /// End every session of an account; its tokens stay valid
     SignOut {
         /// Account
@@ -634,6 +642,17 @@ pub(crate) enum AdminEventsCommand {
         #[arg(long, value_name = "SEQUENCE", default_value_t = 0)]
         after: u64,
     },
+    /// Remove old events for good; the rest of the log still verifies
+    Prune {
+        /// Remove events before this instant
+        #[arg(long, value_name = "INSTANT", value_parser = ndauth_terminal::instant)]
+        before: Timestamp,
+        /// Skip the confirmation
+        #[arg(long)]
+        yes: bool,
+    },
+    /// Find what a secret, read from standard input, belongs to, and what happened to it
+    FindSecret,
 }
 
 #[derive(Subcommand)]

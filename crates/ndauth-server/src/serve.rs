@@ -326,6 +326,9 @@ async fn tidy(
         if let Err(error) = authority.validation().write_counted_uses().await {
             tracing::warn!(error = %Causes(&error), "last uses are not saved yet");
         }
+        if let Err(error) = authority.validation().write_attempts().await {
+            tracing::warn!(error = %Causes(&error), "refused attempts are not saved yet");
+        }
         if let Some((since, why)) = authority.failing_changes() {
             tracing::warn!(seconds = since.as_secs(), why, "changes are failing");
             authority.try_changing().await;
@@ -335,6 +338,9 @@ async fn tidy(
 
 /// Writes the last uses, and retries while the database is unreachable. The caller sets the timeout.
 async fn write_last_uses(authority: &Authority) {
+    if let Err(error) = authority.validation().write_all_attempts().await {
+        tracing::warn!(error = %Causes(&error), "refused attempts are not saved");
+    }
     while let Err(error) = authority.validation().write_uses().await {
         tracing::warn!(error = %Causes(&error), "the last uses are not saved yet: trying again");
         sleep(RETRY_PAUSE).await;
@@ -371,6 +377,9 @@ async fn clean(authority: Arc<Authority>, mut ticks: Ticks) {
             Err(error) => {
                 tracing::warn!(error = %Causes(&error), "cannot remove what ended long ago");
             }
+        }
+        if let Err(error) = authority.audit().forget_attempts().await {
+            tracing::warn!(error = %Causes(&error), "cannot remove old refused attempts");
         }
     }
 }

@@ -7,17 +7,11 @@ use ndauth_core::{
     AccountId, Entry, EventSubject, Handle, Head, Label, OrgId, OrgSlug, ServiceId, Timestamp, TokenId,
 };
 use sea_orm::prelude::Uuid;
-use sea_orm::{
-    ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter, QuerySelect, Statement, Value,
-};
+use sea_orm::{ConnectionTrait, FromQueryResult, Statement, Value};
 
-use crate::accounts::account;
 use crate::columns::Columns;
 use crate::lease::Lease;
 use crate::log::event;
-use crate::orgs::org;
-use crate::services::service;
-use crate::tokens::token;
 use crate::{Read, StoreError, StoredEvent};
 
 /// The part of the log that a history is read from, and its order.
@@ -143,59 +137,59 @@ impl Read {
         start_of_log(&self.transaction).await
     }
 
-    /// Returns the names of these things, as far as there are any, by a statement for each kind.
+    /// Returns the names of these things, as far as there are any, by one statement.
     pub async fn name_all(
         &self,
         subjects: impl IntoIterator<Item = EventSubject>,
     ) -> Result<EventNames, StoreError> {
-        let (mut accounts, mut orgs) = (BTreeSet::new(), BTreeSet::new());
-        let (mut tokens, mut services) = (BTreeSet::new(), BTreeSet::new());
+        let mut ids: [BTreeSet<Uuid>; 4] = Default::default();
         for subject in subjects {
-            match subject {
-                EventSubject::Account(id) => drop(accounts.insert(id.uuid())),
-                EventSubject::Org(id) => drop(orgs.insert(id.uuid())),
-                EventSubject::Token(id) => drop(tokens.insert(id.uuid())),
-                EventSubject::Service(id) => drop(services.insert(id.uuid())),
-            }
+            let kind = match subject {
+                EventSubject::Account(_) => 0,
+                EventSubject::Org(_) => 1,
+                EventSubject::Token(_) => 2,
+                EventSubject::Service(_) => 3,
+            };
+            ids[kind].insert(subject.uuid());
         }
         let mut names = EventNames::default();
-        let named = named_by::<account::Entity>(self, account::Column::Id, account::Column::Handle, accounts);
-        for (id, handle) in named.await? {
-            let columns = Columns { table: "account", id };
-            names.accounts.insert(AccountId::from_uuid(id), columns.text("handle", &handle)?);
+        let (mut parts, mut values) = (Vec::new(), Vec::<Value>::new());
+        for (kind, (ids, (table, column))) in ids.into_iter().zip(NAMED).enumerate() {
+            if ids.is_empty() {
+                continue;
+            }
+            let places: Vec<String> = (1..=ids.len()).map(|n| format!("${}", values.len() + n)).collect();
+            values.extend(ids.into_iter().map(Value::from));
+            let places = places.join(", ");
+            parts.push(format!(
+                "SELECT {kind} AS kind, id, {column} AS name FROM {table} WHERE id IN ({places})"
+            ));
         }
-        let named = named_by::<org::Entity>(self, org::Column::Id, org::Column::Slug, orgs);
-        for (id, slug) in named.await? {
-            let columns = Columns { table: "org", id };
-            names.orgs.insert(OrgId::from_uuid(id), columns.text("slug", &slug)?);
+        if parts.is_empty() {
+            return Ok(names);
         }
-        let named = named_by::<token::Entity>(self, token::Column::Id, token::Column::Name, tokens);
-        for (id, name) in named.await? {
-            let columns = Columns { table: "token", id };
-            names.tokens.insert(TokenId::from_uuid(id), columns.text("name", &name)?);
-        }
-        let named = named_by::<service::Entity>(self, service::Column::Id, service::Column::Name, services);
-        for (id, name) in named.await? {
-            let columns = Columns { table: "service", id };
-            names.services.insert(ServiceId::from_uuid(id), columns.text("name", &name)?);
+        let backend = self.transaction.get_database_backend();
+        let query = Statement::from_sql_and_values(backend, parts.join(" UNION ALL "), values);
+        for row in self.transaction.query_all_raw(query).await? {
+            let (kind, id): (i32, Uuid) = (row.try_get("", "kind")?, row.try_get("", "id")?);
+            let name: String = row.try_get("", "name")?;
+            let table =
+                usize::try_from(kind).ok().and_then(|kind| NAMED.get(kind)).map_or("-", |named| named.0);
+            let columns = Columns { table, id };
+            match kind {
+                0 => drop(names.accounts.insert(AccountId::from_uuid(id), columns.text("handle", &name)?)),
+                1 => drop(names.orgs.insert(OrgId::from_uuid(id), columns.text("slug", &name)?)),
+                2 => drop(names.tokens.insert(TokenId::from_uuid(id), columns.text("name", &name)?)),
+                _ => drop(names.services.insert(ServiceId::from_uuid(id), columns.text("name", &name)?)),
+            }
         }
         Ok(names)
     }
 }
 
-/// Returns the names of the rows with these ids.
-async fn named_by<E: EntityTrait>(
-    read: &Read,
-    id: E::Column,
-    name: E::Column,
-    ids: BTreeSet<Uuid>,
-) -> Result<Vec<(Uuid, String)>, StoreError> {
-    if ids.is_empty() {
-        return Ok(Vec::new());
-    }
-    let rows = E::find().select_only().column(id).column(name).filter(id.is_in(ids));
-    Ok(rows.into_tuple().all(&read.transaction).await?)
-}
+/// The tables of named things, each with the column of the name.
+const NAMED: [(&str, &str); 4] =
+    [("account", "handle"), ("org", "slug"), ("token", "name"), ("service", "name")];
 
 pub(crate) async fn start_of_log(transaction: &Lease) -> Result<Head, StoreError> {
     let sql = "SELECT sequence, hash FROM log_start WHERE one = 1";

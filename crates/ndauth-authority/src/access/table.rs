@@ -382,6 +382,15 @@ operations! {
     GetInstallation Reads ["ndauth.v1.AdminService/GetInstallation", "GET /operator"] {
         Anyone "see the state of the installation"     [No,  Yes, Operator, Login,        Login,        No]
     }
+    EraseAccount Changes [] {
+        Anyone "erase what is known of people"         [No,  Yes, No,       No,           No,           No]
+    }
+    PruneEvents Changes [] {
+        Anyone "prune the log"                         [No,  Yes, No,       No,           No,           No]
+    }
+    FindSecret Reads [] {
+        Anyone "find what a secret belongs to"         [No,  Yes, No,       No,           No,           No]
+    }
     ApplyCatalogue Changes [] {
         Anyone "change the catalogue"                  [No,  Yes, No,       No,           No,           No]
     }
@@ -391,15 +400,16 @@ operations! {
     Inspect ReadsCopies [] {
         Anyone "look into everything"                  [No,  Yes, No,       No,           No,           No]
     }
-    ListEvents Reads ["ndauth.v1.AuditService/ListEvents"] {
+    ListEvents Reads ["ndauth.v1.AuditService/ListEvents", "GET /me/history", "GET /orgs/{org}/history",
+                      "GET /operator/history", "GET /tokens/{token}/history", "GET /orgs/{org}/tokens/{token}/history"] {
         Mine   "read the history of its account"       [No,  No,  Yes,      Login,        Login,        No]
         Org    "read the history of an org"            [No,  No,  ADMIN,    READ_AUDIT,   READ_AUDIT,   No]
-        Anyone "read the history of everything"        [No,  No,  Operator, Login,        Login,        No]
+        Anyone "read the history of everything"        [No,  Yes, Operator, Login,        Login,        No]
     }
     ListRefusedAttempts Reads ["ndauth.v1.AuditService/ListRefusedAttempts"] {
         Mine   "list refused attempts"                 [No,  No,  Yes,      Login,        Login,        No]
         Org    "list an org's refused attempts"        [No,  No,  ADMIN,    READ_AUDIT,   READ_AUDIT,   No]
-        Anyone "list all refused attempts"             [No,  No,  Operator, Login,        Login,        No]
+        Anyone "list all refused attempts"             [No,  Yes, Operator, Login,        Login,        No]
     }
     ExportEvents ReadsCopies ["ndauth.v1.AuditService/ExportEvents"] {
         Mine   "export the history of its account"     [No,  No,  Yes,      Login,        Login,        No]

@@ -108,8 +108,9 @@ impl Words<'_> {
     }
 
     fn levels(&self, levels: &[Level]) -> String {
-        let seen: Vec<String> =
+        let mut seen: Vec<String> =
             self.reader.levels(levels).into_iter().map(|level| self.level(level)).collect();
+        seen.sort();
         seen.join(" and ")
     }
 
@@ -150,6 +151,9 @@ impl Words<'_> {
             Change::AccountTokensRevoked { account: id, not_before, reason } => {
                 let whose = if is_own(*id) { "its".to_owned() } else { format!("{}'s", self.account(*id)) };
                 format!("revoked all of {whose} tokens made before {not_before} ({reason})")
+            }
+            Change::SessionIssued { account: id, .. } if !is_own(*id) => {
+                format!("issued a session for {}", self.account(*id))
             }
             Change::SessionIssued { .. } => match self.recorded("device") {
                 Some(device) => format!("signed in with {device}"),

@@ -35,11 +35,18 @@ impl OperatorWing<'_> {
         let mut faults: Vec<String> =
             read.faults().await?.iter().map(|fault| format!("{}: `{}`", fault.what, fault.id)).collect();
         let recorded = follow_log(&read, &mut faults).await?;
-        let (rows, faults) = Comparison::new(&read, recorded, faults).run().await?;
+        let start = read.start_of_log().await?.sequence;
+        // What the pruned events recorded is no longer known.
+        let (rows, faults) = match start {
+            0 => Comparison::new(&read, recorded, faults).run().await?,
+            _ => (0, faults),
+        };
+        let pruned = (start > 0)
+            .then(|| format!("the log was pruned up to event {start}: rows are not compared with it"));
         let notes = match self.outdated_grants(&read).await {
             // The corrupt row was already reported as a fault.
             Err(AuthorityError::Store(StoreError::Corrupt { .. })) => Vec::new(),
-            notes => notes?,
+            notes => pruned.into_iter().chain(notes?).collect(),
         };
         Ok(Checked { faults, notes, events: read.head().sequence, rows })
     }
@@ -65,7 +72,7 @@ impl OperatorWing<'_> {
 /// Follows the chain of the log, and gathers the state that its events record.
 async fn follow_log(read: &Read, faults: &mut Vec<String>) -> Result<Recorded, AuthorityError> {
     let mut recorded = Recorded::default();
-    let mut last = Head::EMPTY;
+    let mut last = read.start_of_log().await?;
     loop {
         let events = read.events_after(last.sequence, PAGE).await?;
         if events.is_empty() {

@@ -254,6 +254,19 @@ async fn call_about(
         Operation::RevokeService => {
             authority.operator().revoke_service(caller, &"victim".parse().expect("a name")).await.map(drop)
         }
+        Operation::EraseAccount => {
+            let erased = authority.operator().erase_account(caller, &"eve".parse().expect("a handle")).await;
+            // She is not disabled, which is found out once the caller is admitted.
+            match erased {
+                Err(AuthorityError::Invalid { field: "handle", .. }) => Ok(()),
+                other => other.map(drop),
+            }
+        }
+        Operation::PruneEvents => authority.operator().prune_events(caller, Timestamp::MIN).await.map(drop),
+        Operation::FindSecret => {
+            let secret = Secret::mint(SecretKind::Personal, &mut rand::rngs::SysRng).expect("drawn");
+            authority.operator().find_secret(caller, &secret).await.map(drop)
+        }
         Operation::ApplyCatalogue => {
             let present = authority.list_permissions(&CONSOLE).await.expect("listed").document();
             authority
@@ -577,10 +590,21 @@ on_both! {
             ListAllOrgs Anyone          who?   +      -      -      -      -      +      login  login  login  login  login  login  login  login  login  disab. exp.   rev.   -      -
             ListServices Anyone         who?   +      -      -      -      -      +      login  login  login  login  login  login  login  login  login  disab. exp.   rev.   -      -
             GetInstallation Anyone      who?   +      -      -      -      -      +      login  login  login  login  login  login  login  login  login  disab. exp.   rev.   -      -
+            EraseAccount Anyone         who?   +      -      -      -      -      -      -      -      -      -      -      -      -      -      -      disab. exp.   rev.   -      -
+            PruneEvents Anyone          who?   +      -      -      -      -      -      -      -      -      -      -      -      -      -      -      disab. exp.   rev.   -      -
+            FindSecret Anyone           who?   +      -      -      -      -      -      -      -      -      -      -      -      -      -      -      disab. exp.   rev.   -      -
             ApplyCatalogue Anyone       who?   +      -      -      -      -      -      -      -      -      -      -      -      -      -      -      disab. exp.   rev.   -      -
             TidyUp Anyone               who?   +      -      -      -      -      -      -      -      -      -      -      -      -      -      -      disab. exp.   rev.   -      -
             Inspect Anyone              who?   +      -      -      -      -      -      -      -      -      -      -      -      -      -      -      disab. exp.   rev.   -      -
-            ExportEvents Anyone         who?   +      -      -      -      -      -      -      -      -      -      -      -      -      -      -      disab. exp.   rev.   -      -
+            ListEvents Mine             who?   -      +      +      +      +      +      login  login  login  login  login  login  login  login  login  disab. exp.   rev.   -      -
+            ListEvents Org              who?   -      role   role   +      hidden hidden grant  grant  grant  hidden grant  +      grant  grant  hidden disab. exp.   rev.   -      -
+            ListEvents Anyone           who?   +      -      -      -      -      +      login  login  login  login  login  login  login  login  login  disab. exp.   rev.   -      -
+            ListRefusedAttempts Mine    who?   -      +      +      +      +      +      login  login  login  login  login  login  login  login  login  disab. exp.   rev.   -      -
+            ListRefusedAttempts Org     who?   -      role   role   +      hidden hidden grant  grant  grant  hidden grant  +      grant  grant  hidden disab. exp.   rev.   -      -
+            ListRefusedAttempts Anyone  who?   +      -      -      -      -      +      login  login  login  login  login  login  login  login  login  disab. exp.   rev.   -      -
+            ExportEvents Mine           who?   -      +      +      +      +      +      login  login  login  login  login  login  login  login  login  disab. exp.   rev.   -      -
+            ExportEvents Org            who?   -      role   role   +      hidden hidden grant  grant  grant  hidden grant  +      grant  grant  hidden disab. exp.   rev.   -      -
+            ExportEvents Anyone         who?   +      -      -      -      -      +      login  login  login  login  login  login  login  login  login  disab. exp.   rev.   -      -
             Backup Anyone               who?   +      -      -      -      -      -      -      -      -      -      -      -      -      -      -      disab. exp.   rev.   -      -
             AfterRestore Anyone         who?   +      -      -      -      -      -      -      -      -      -      -      -      -      -      -      disab. exp.   rev.   -      -
             Discover Mine               +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +

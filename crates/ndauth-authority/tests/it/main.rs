@@ -1,6 +1,7 @@
 //! The authority from outside: who may call which operation, and its effects, on both databases.
 
 mod access;
+mod audit;
 mod catalogue;
 mod console;
 mod copies;

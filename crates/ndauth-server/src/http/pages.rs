@@ -14,6 +14,8 @@ mod operator;
 mod orgs;
 mod tokens;
 
+mod history;
+
 use axum::routing::post;
 
 use super::route::{HttpRoute, person};
@@ -23,5 +25,5 @@ const AGAIN: &[HttpRoute] = &[person("POST /sign-in/again", || post(browser::sig
 
 /// Returns the routes of the pages.
 pub(super) fn routes() -> impl Iterator<Item = &'static HttpRoute> {
-    [AGAIN, tokens::ROUTES, orgs::ROUTES, me::ROUTES, operator::ROUTES].into_iter().flatten()
+    [AGAIN, tokens::ROUTES, orgs::ROUTES, me::ROUTES, operator::ROUTES, history::ROUTES].into_iter().flatten()
 }

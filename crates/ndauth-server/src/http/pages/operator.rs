@@ -2,6 +2,8 @@
 
 mod tabs;
 
+pub(super) use tabs::tabs;
+
 mod accounts;
 mod orgs;
 mod overview;

@@ -11,6 +11,7 @@ pub(super) fn org_tabs(org: &OrgSlug, current: &str) -> Vec<Tab> {
         ("/tokens", "Tokens"),
         ("/personal-tokens", "Personal tokens"),
         ("/policy", "Policy"),
+        ("/history", "History"),
     ];
     tabs.into_iter()
         .map(|(path, text)| Tab { href: format!("/orgs/{org}{path}"), text, is_current: text == current })
@@ -34,7 +35,7 @@ mod tests {
         for (role, expected) in [
             (Role::Ro, &["Members", "Policy"][..]),
             (Role::Rw, &["Members", "Policy"][..]),
-            (Role::Admin, &["Members", "Tokens", "Personal tokens", "Policy"][..]),
+            (Role::Admin, &["Members", "Tokens", "Personal tokens", "Policy", "History"][..]),
         ] {
             let tabs = org_tabs_for(&org, role, "Policy");
             assert_eq!(tabs.iter().map(|tab| tab.text).collect::<Vec<_>>(), expected);

@@ -1,5 +1,6 @@
 //! `ndcli audit list`, `tail` and `show`.
 
+use ndauth_core::Timestamp;
 use ndauth_proto::{timestamp_from_proto, timestamp_to_proto, v1};
 use ndauth_terminal::{Failure, Rows, detailed, message_json, print, print_message, shown};
 
@@ -35,9 +36,9 @@ pub(super) async fn list(common: &CommonOptions, list: &ListArguments) -> Result
     match common.format {
         Format::Table => {
             let row = |event: &v1::AuditEvent| {
-                [event.sequence.to_string(), when(event), from(event), event.text.clone()]
+                [event.sequence.to_string(), second(event), from(event), event.text.clone()]
             };
-            let titles = ["EVENT", "WHEN (UTC)", "FROM", "WHAT"];
+            let titles = ["EVENT", "WHEN", "FROM", "WHAT"];
             let table = Rows { titles, rows: found.events.iter().map(row).collect(), last_width: 0 }.table();
             print(&format!("{table}Total: {} event(s)\n", found.events.len()))
         }
@@ -136,12 +137,18 @@ fn line(event: &v1::AuditEvent) -> String {
         "-" => String::new(),
         from => format!(" (from {from})"),
     };
-    format!("{} #{} {}{}\n", when(event), event.sequence, shown(&event.text), shown(&from))
+    format!("{} #{} {}{}\n", second(event), event.sequence, shown(&event.text), shown(&from))
 }
 
-fn when(event: &v1::AuditEvent) -> String {
-    let at = event.at.and_then(|at| timestamp_from_proto("at", at).ok());
-    at.map_or_else(|| "-".to_owned(), |at| at.to_string())
+fn at(event: &v1::AuditEvent) -> Option<Timestamp> {
+    event.at.and_then(|at| timestamp_from_proto("at", at).ok())
+}
+
+/// The second at which an event happened, for lists.
+fn second(event: &v1::AuditEvent) -> String {
+    let second =
+        |at: Timestamp| Timestamp::from_micros(at.micros() - at.micros().rem_euclid(1_000_000)).unwrap_or(at);
+    at(event).map_or_else(|| "-".to_owned(), |at| second(at).to_string())
 }
 
 fn from(event: &v1::AuditEvent) -> String {
@@ -156,7 +163,7 @@ fn from(event: &v1::AuditEvent) -> String {
 pub(super) fn fields(event: &v1::AuditEvent) -> Vec<(&'static str, String)> {
     let mut fields = vec![
         ("Event", event.sequence.to_string()),
-        ("When", when(event)),
+        ("When", at(event).map_or_else(|| "-".to_owned(), |at| at.to_string())),
         ("Kind", event.kind.clone()),
         ("What", event.text.clone()),
         ("Outcome", "succeeded".to_owned()),
