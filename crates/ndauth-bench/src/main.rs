@@ -2,6 +2,7 @@
 
 mod bench;
 
+mod audit;
 mod client;
 mod create;
 mod edges;
@@ -49,12 +50,13 @@ struct BenchArguments {
 
 type Group = (&'static str, fn(&mut Bench) -> anyhow::Result<()>);
 
-const GROUPS: [Group; 9] = [
+const GROUPS: [Group; 10] = [
     ("start", start::measure),
     ("validate", validate::measure),
     ("json", json::measure),
     ("edges", edges::measure),
     ("pages", pages::measure),
+    ("audit", audit::measure),
     ("revocation", revocation::measure),
     ("client", client::measure),
     ("create", create::measure),

@@ -47,11 +47,12 @@ async fn the_references_are_fresh() {
 }
 
 /// The pages with commands or code, and the languages of their blocks. A test below plays each page.
-const PLAYED: [(&str, &[&str]); 27] = [
+const PLAYED: [(&str, &[&str]); 28] = [
     ("CONTRIBUTING.md", &["sh"]),
     ("README.md", &["sh", "yaml"]),
     ("crates/ndauth-client/examples/asset-registry/README.md", &["sh"]),
     ("docs/api.md", &["js", "python", "sh"]),
+    ("docs/audit.md", &["sh"]),
     ("docs/ci/README.md", &["sh", "yaml"]),
     ("docs/cli.md", &["sh"]),
     ("docs/first-day.md", &["console"]),

@@ -1,6 +1,7 @@
 //! End-to-end tests of the real binaries, on both databases.
 
 mod api;
+mod audit;
 mod cli;
 mod clients;
 mod configuration;

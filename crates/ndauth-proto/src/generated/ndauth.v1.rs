@@ -7634,29 +7634,29 @@ impl ::prost::Name for ExportEventsResponse {
         "/ndauth.v1.ExportEventsResponse".into()
     }
 }
-/// An event as it is stored in the log. `docs/audit.md` says how its hash is computed.
+/// An event as it is stored in the log. `docs/audit.md` says how its hash is computed. Hashes are 64 hexadecimal
+/// digits.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct LogRecord {
     #[prost(uint64, tag = "1")]
     pub sequence: u64,
-    /// The hash of the event before it: 32 bytes.
-    #[prost(bytes = "vec", tag = "2")]
-    pub previous: ::prost::alloc::vec::Vec<u8>,
+    /// The hash of the event before it.
+    #[prost(string, tag = "2")]
+    pub previous: ::prost::alloc::string::String,
     /// JSON, byte for byte as the hash covers it. Absent if the event names another org than the reader's.
     #[prost(string, optional, tag = "3")]
     pub public: ::core::option::Option<::prost::alloc::string::String>,
     /// JSON, byte for byte. Absent if it was erased, or if the reader may not see it.
     #[prost(string, optional, tag = "4")]
     pub personal: ::core::option::Option<::prost::alloc::string::String>,
-    /// 32 bytes; absent where `personal` is.
-    #[prost(bytes = "vec", optional, tag = "5")]
-    pub salt: ::core::option::Option<::prost::alloc::vec::Vec<u8>>,
-    /// 32 bytes.
-    #[prost(bytes = "vec", tag = "6")]
-    pub personal_hash: ::prost::alloc::vec::Vec<u8>,
-    /// 32 bytes.
-    #[prost(bytes = "vec", tag = "7")]
-    pub hash: ::prost::alloc::vec::Vec<u8>,
+    /// 64 hexadecimal digits; absent where `personal` is.
+    #[prost(string, optional, tag = "5")]
+    pub salt: ::core::option::Option<::prost::alloc::string::String>,
+    /// The digest of `personal` and `salt`, which stays when they are erased.
+    #[prost(string, tag = "6")]
+    pub personal_hash: ::prost::alloc::string::String,
+    #[prost(string, tag = "7")]
+    pub hash: ::prost::alloc::string::String,
 }
 impl ::prost::Name for LogRecord {
     const NAME: &'static str = "LogRecord";

@@ -158,12 +158,12 @@ fn actor(shown: ActorShown) -> v1::AuditActor {
 fn record(event: ExportedEvent) -> v1::LogRecord {
     v1::LogRecord {
         sequence: event.sequence,
-        previous: event.previous.to_vec(),
+        previous: hex::encode(event.previous),
         public: event.public,
         personal: event.personal,
-        salt: event.salt.map(|salt| salt.to_vec()),
-        personal_hash: event.personal_hash.to_vec(),
-        hash: event.hash.to_vec(),
+        salt: event.salt.map(hex::encode),
+        personal_hash: hex::encode(event.personal_hash),
+        hash: hex::encode(event.hash),
     }
 }
 

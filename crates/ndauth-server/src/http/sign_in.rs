@@ -6,6 +6,7 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::http::StatusCode;
 use ndauth_authority::AuthorityError;
+use ndauth_core::redact;
 
 use super::layout::{go_with, page};
 use super::links::after_sign_in;
@@ -56,8 +57,8 @@ pub(super) async fn sign_in(State(site): State<Arc<Site>>, request: VisitorReque
         Ok(signed_in) => Ok(go_with(to, site.set_cookie(Some(&signed_in.secret)))),
         Err(error @ (AuthorityError::SignInRefused | AuthorityError::TooManyTries { .. })) => {
             let failure = PageError::from(error);
-            // A text that is too long for a name is not shown again.
-            let name = if name.len() <= LONGEST_NAME { name } else { "" };
+            // A text that is too long for a name, or holds a secret, is not shown again.
+            let name = if name.len() <= LONGEST_NAME && redact(name) == name { name } else { "" };
             let shown = SignInPage { to, name, wrong: Some(&failure.text), again: false };
             Ok(retry_after(page(failure.status, &shown), failure.retry))
         }

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import descriptor_pb2 as google_dot_protobuf_dot_descriptor__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x14ndauth/v1/http.proto\x12\tndauth.v1\x1a google/protobuf/descriptor.proto:7\n\rhttp_constant\x12\x1e.google.protobuf.MethodOptions\x18\xb4\x87\x03 \x01(\tB!\n\tndauth.v1P\x01Z\x12ndauth/v1;ndauthv1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x14ndauth/v1/http.proto\x12\tndauth.v1\x1a google/protobuf/descriptor.proto:7\n\rhttp_constant\x12\x1e.google.protobuf.MethodOptions\x18\xb4\x87\x03 \x03(\tB!\n\tndauth.v1P\x01Z\x12ndauth/v1;ndauthv1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)

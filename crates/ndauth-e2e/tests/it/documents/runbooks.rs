@@ -85,6 +85,31 @@ async fn a_leaked_token_is_stopped() {
     page.close();
 }
 
+/// The page of the audit: lists, what a SIEM asks, exports and their verification.
+#[tokio::test]
+async fn the_audit_is_read_exported_and_verified() {
+    let mut page = Page::open("docs/audit.md").await;
+    settle_in(&mut page);
+    page.replace("NAME", "ci");
+    page.replace(
+        "https://ndauth.example.org",
+        page.server().url.to_string().trim_end_matches('/').to_owned(),
+    );
+    let listed = page.at.ndcli(page.server(), &["audit", "list", "--org", "ops", "-f", "json"]);
+    let listed: serde_json::Value = serde_json::from_str(&listed.out).expect("JSON");
+    page.replace("4711", listed["events"][0]["sequence"].to_string());
+    let shown = page.play();
+    assert!(
+        shown.contains("ada created the token `ci`.") && shown.contains("\"kind\": \"token.created\""),
+        "{shown}"
+    );
+    let shown = page.play();
+    assert!(shown.contains("ada created ops's org token `siem`."), "{shown}");
+    let shown = page.play();
+    assert_eq!(shown.matches("events verified").count(), 2, "{shown}");
+    page.close();
+}
+
 #[tokio::test]
 async fn a_leaver_takes_nothing_along() {
     let mut page = Page::open("docs/runbooks/leaver.md").await;

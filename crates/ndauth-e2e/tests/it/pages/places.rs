@@ -47,6 +47,13 @@ pub(super) const PLACES: &[Place] = &[
     place("/oauth2/authorize", "ada", "consent", CONSENT),
     place("/device", "ada", "device", "/device"),
     place("/me", "ada", "me", "/me"),
+    place("/me/history", "ada", "history", "/me/history"),
+    place("/me/history", "ada", "nothing refused", "/me/history?outcome=refused"),
+    place("/orgs/{org}/history", "ada", "org history", "/orgs/acme/history"),
+    place("/orgs/{org}/history", "ada", "filtered history", "/orgs/acme/history?kind=member&account=ada&since=2026-01-01"),
+    place("/operator/history", "ada", "whole history", "/operator/history"),
+    place("/tokens/{token}/history", "ada", "token history", "/tokens/{github-ci}/history"),
+    place("/orgs/{org}/tokens/{token}/history", "ada", "org token history", "/orgs/acme/tokens/{acme/mobile}/history"),
     place("/tokens", "ada", "tokens", "/tokens"),
     place("/tokens", "ada", "all tokens by last use", "/tokens?show=all&sort=used&reverse=yes"),
     place("/tokens", "ada", "no token found", "/tokens?q=nothing-like-this"),
@@ -91,6 +98,7 @@ pub(super) const PLACES: &[Place] = &[
     place("/orgs/{org}", "dora", "org of a plain member", "/orgs/acme"),
     place("/orgs/{org}/policy", "dora", "policy for a plain member", "/orgs/acme/policy"),
     refused("/orgs/{org}/personal-tokens", "dora", "refused personal tokens", "/orgs/acme/personal-tokens", 403),
+    refused("/orgs/{org}/history", "dora", "refused history", "/orgs/acme/history", 403),
     refused("/orgs/{org}", "dora", "org of others", "/orgs/labs", 404),
 ];
 

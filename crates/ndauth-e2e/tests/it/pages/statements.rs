@@ -44,7 +44,7 @@ on_both! {
         let signed_in = ask(&server, "POST", "/invitation", "", &format!("code={code}&{password}"));
         let cookie = signed_in.split("set-cookie: ").nth(1).and_then(|rest| rest.split(';').next()).expect("a cookie");
         let made = "scope=named&permission=read%3Amembers&orgs=only&org=ops&org=dev&expiry=30d&network=127.0.0.0%2F8";
-        let for_org = "scope=named&permission=resolve%3Aartifact&expiry=30d";
+        let for_org = "scope=named&permission=read%3Aassets&expiry=30d";
         for number in 0..ROWS {
             for (list, form) in [("/tokens", made), ("/orgs/ops/tokens", for_org)] {
                 let made = ask(&server, "POST", list, cookie, &format!("name=ci-{number}&{form}"));
@@ -60,7 +60,8 @@ on_both! {
             "/tokens", "/tokens?q=ci", "/tokens/new", "/tokens/{token}", "/tokens/{token}/explain", "/orgs", "/orgs/ops",
             "/orgs/dev", "/orgs/ops/tokens", "/orgs/ops/tokens/new", "/orgs/ops/personal-tokens", "/orgs/ops/policy",
             "/orgs/dev/policy", "/me", "/operator", "/operator/accounts", "/operator/accounts?account=ada",
-            "/operator/orgs", "/operator/services",
+            "/operator/orgs", "/operator/services", "/me/history", "/me/history?outcome=refused", "/orgs/ops/history",
+            "/orgs/ops/history?kind=token&account=ada&since=2026-01-01", "/operator/history", "/tokens/{token}/history",
         ];
         let mut wrong = Vec::new();
         for page in pages {

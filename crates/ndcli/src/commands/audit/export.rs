@@ -120,9 +120,12 @@ pub(super) async fn records(
 
 /// Reads an event off the wire.
 fn exported(record: v1::LogRecord) -> Result<ExportedEvent, Failure> {
-    let hash = |field: &'static str, bytes: Vec<u8>| {
-        <[u8; 32]>::try_from(bytes)
-            .map_err(|_| Failure::from(nonsense(&format!("`{field}` has not 32 bytes"))))
+    let hash = |field: &'static str, text: String| {
+        let mut bytes = [0; 32];
+        match hex::decode_to_slice(text, &mut bytes) {
+            Ok(()) => Ok(bytes),
+            Err(_) => Err(Failure::from(nonsense(&format!("`{field}` is no hash")))),
+        }
     };
     Ok(ExportedEvent {
         sequence: record.sequence,
