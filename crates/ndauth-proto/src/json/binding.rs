@@ -188,6 +188,11 @@ impl HttpBinding {
         })
     }
 
+    /// Returns the name of the message without contents that the path sets, such as `mine`.
+    pub fn constant(&self) -> Option<&str> {
+        self.constant.as_ref()?.last().map(FieldDescriptor::name)
+    }
+
     /// Returns true if the path sets a field of the request, so that neither the query nor the body may.
     pub fn path_sets(&self, field: &FieldDescriptor) -> bool {
         let constant = self.constant.as_ref().is_some_and(|path| path[0] == *field);

@@ -170,6 +170,15 @@ const CALLS: &[Call] = &[
     ("RetireServiceSecret",      Ada,     &[("name", "billing")], r#"{ "anyway": true }"#),
     ("RevokeService",            Ada,     &[("name", "billing")], ""),
     ("GetInstallation",          Ada,     &[], ""),
+    ("ListEvents",               Ada,     &[("page_size", "2")], ""),
+    ("ListEvents_org",           Ada,     &[("page_size", "2"), ("org", "ops")], ""),
+    ("ListEvents_everything",    Ada,     &[("page_size", "2"), ("after", "1")], ""),
+    ("ExportEvents",             Ada,     &[("after", "1")], ""),
+    ("ExportEvents_org",         Ada,     &[("after", "1"), ("org", "ops")], ""),
+    ("ExportEvents_everything",  Ada,     &[("after", "1")], ""),
+    ("ListRefusedAttempts",      Ada,     &[], ""),
+    ("ListRefusedAttempts_org",  Ada,     &[("org", "ops")], ""),
+    ("ListRefusedAttempts_everything", Ada, &[], ""),
     ("RevokeSessions",           Cy,      &[], r#"{ "all": true }"#),
 ];
 
@@ -340,6 +349,9 @@ const QUARTER: i64 = 15 * MINUTE;
 const MINUTE: i64 = 60 * 1_000_000;
 /// The link of an invitation, up to its code.
 const LINK: &str = "https://ndauth.example.org/invitation?code=";
+/// The bytes of an event, in place of those that hold ids and instants.
+const PUBLIC: &str = r#"{"at":1798804800000000,"actor":{"by":"console"},"kind":"org.created","org":"01941f29-7c00-7000-8000-000000000001"}"#;
+const PERSONAL_BYTES: &str = r#"{"slug":"lab"}"#;
 /// The instant at which every recording begins.
 const BEGIN: &str = "2027-01-01T12:00:00Z";
 
@@ -355,7 +367,18 @@ impl Placeholders {
                 Value::Object(fields.collect())
             }
             Value::Number(_) if matches!(key, "sequence" | "mirror_sequence") => json!(42),
+            Value::Number(_) if key == "through" => json!(43),
             Value::String(_) if key == "request_id" => json!("5f3a1c9e7b2d4860-17"),
+            Value::String(text) if key == "next_page_token" && text.parse::<u64>().is_ok() => json!("42"),
+            // The first record stands for all.
+            Value::Array(records) if key == "records" => {
+                records.into_iter().take(1).map(|record| self.replaced(key, record)).collect()
+            }
+            Value::String(_) if matches!(key, "hash" | "previous" | "personal_hash" | "salt") => {
+                json!("0".repeat(64))
+            }
+            Value::String(_) if key == "public" => json!(PUBLIC),
+            Value::String(_) if key == "personal" => json!(PERSONAL_BYTES),
             // Less the age of the state that the answer takes into account.
             Value::String(_) if key == "max_cache_age" => json!("2s"),
             Value::String(_) if key == "mirror_age" => json!("0.1s"),

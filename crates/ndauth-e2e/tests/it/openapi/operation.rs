@@ -11,7 +11,14 @@ pub(super) fn operation_id(binding: &HttpBinding) -> String {
     let variables = binding.variables().map(|variable| variable.field().name().to_owned());
     let more = variables.filter(|name| !known.contains(name));
     let verb = binding.verb.clone().filter(|_| binding.verb != first.verb);
-    std::iter::once(binding.rpc.name().to_owned()).chain(more).chain(verb).collect::<Vec<_>>().join("_")
+    let constant =
+        binding.constant().filter(|constant| Some(*constant) != first.constant()).map(str::to_owned);
+    std::iter::once(binding.rpc.name().to_owned())
+        .chain(more)
+        .chain(constant)
+        .chain(verb)
+        .collect::<Vec<_>>()
+        .join("_")
 }
 
 fn first_binding(rpc: &MethodDescriptor) -> &'static HttpBinding {

@@ -12,12 +12,13 @@ use crate::on_both;
 /// The most statements that a page takes. The one that opens its view counts.
 const MOST: u64 = 5;
 /// The pages that take more, and why.
-const MORE: [(&str, u64, &str); 3] = [
+const MORE: [(&str, u64, &str); 4] = [
     (
         "/tokens/{token}/explain",
         6,
         "the token, its restrictions and its secrets; the orgs, and their policies",
     ),
+    ("/orgs/ops/tokens", 6, "the tokens and all that belongs to them; their counts, once a minute"),
     ("/orgs/ops/personal-tokens", 6, "the tokens with their owners' names, and their uses in the org"),
     ("/operator/accounts?account=ada", 11, "the list, and one account with all that belongs to it"),
 ];
