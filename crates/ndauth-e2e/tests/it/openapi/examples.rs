@@ -172,7 +172,7 @@ const CALLS: &[Call] = &[
     ("GetInstallation",          Ada,     &[], ""),
     ("ListEvents",               Ada,     &[("page_size", "2")], ""),
     ("ListEvents_org",           Ada,     &[("page_size", "2"), ("org", "ops")], ""),
-    ("ListEvents_everything",    Ada,     &[("page_size", "2"), ("after", "1")], ""),
+    ("ListEvents_everything",    Ada,     &[("page_size", "2")], ""),
     ("ExportEvents",             Ada,     &[("after", "1")], ""),
     ("ExportEvents_org",         Ada,     &[("after", "1"), ("org", "ops")], ""),
     ("ExportEvents_everything",  Ada,     &[("after", "1")], ""),
@@ -358,6 +358,10 @@ const BEGIN: &str = "2027-01-01T12:00:00Z";
 impl Placeholders {
     fn replaced(&mut self, key: &str, value: Value) -> Value {
         match value {
+            // The first record stands for all.
+            Value::Array(records) if key == "records" => {
+                records.into_iter().take(1).map(|record| self.replaced(key, record)).collect()
+            }
             Value::Array(items) => items.into_iter().map(|item| self.replaced(key, item)).collect(),
             Value::Object(fields) => {
                 let fields = fields.into_iter().map(|(key, value)| {
@@ -370,10 +374,6 @@ impl Placeholders {
             Value::Number(_) if key == "through" => json!(43),
             Value::String(_) if key == "request_id" => json!("5f3a1c9e7b2d4860-17"),
             Value::String(text) if key == "next_page_token" && text.parse::<u64>().is_ok() => json!("42"),
-            // The first record stands for all.
-            Value::Array(records) if key == "records" => {
-                records.into_iter().take(1).map(|record| self.replaced(key, record)).collect()
-            }
             Value::String(_) if matches!(key, "hash" | "previous" | "personal_hash" | "salt") => {
                 json!("0".repeat(64))
             }

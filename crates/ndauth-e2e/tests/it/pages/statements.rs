@@ -12,11 +12,16 @@ use crate::on_both;
 /// The most statements that a page takes. The one that opens its view counts.
 const MOST: u64 = 5;
 /// The pages that take more, and why.
-const MORE: [(&str, u64, &str); 4] = [
+const MORE: [(&str, u64, &str); 5] = [
     (
         "/tokens/{token}/explain",
         6,
         "the token, its restrictions and its secrets; the orgs, and their policies",
+    ),
+    (
+        "/orgs/ops/history?kind=token&account=ada&since=2026-01-01",
+        6,
+        "the account is found, and the place of the instant in the log",
     ),
     ("/orgs/ops/tokens", 6, "the tokens and all that belongs to them; their counts, once a minute"),
     ("/orgs/ops/personal-tokens", 6, "the tokens with their owners' names, and their uses in the org"),
