@@ -501,6 +501,9 @@ impl From<&AuthorityError> for Problem {
             AuthorityError::NameTaken { holder: Some((id, created_at)), .. } => {
                 Problem { holder: Some((*id, *created_at)), ..Problem::new(error.reason(), message) }
             }
+            AuthorityError::TooManyTries { after } => {
+                Problem::new(error.reason(), message).with_retry_after(*after)
+            }
             _ => Problem::new(error.reason(), message),
         }
     }

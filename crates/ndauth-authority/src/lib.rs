@@ -37,8 +37,8 @@ pub use authority::{AuditWing, Authority, LoginWing, OperatorWing, OrgWing, Toke
 pub use change::Changed;
 pub use error::{AuthorityError, MAX_LIVE_TOKENS, MOST_OFFERS};
 pub use logins::{
-    CodeRequest, ExchangeRequest, Exchanged, GrantError, Granted, Link, LoginSettings, MySession, SignedIn,
-    StartedDevice, Visitor, WaitingDevice, WhichSessions,
+    CodeRequest, ExchangeRequest, Exchanged, GrantError, Granted, Link, LoginSettings, MySession,
+    ReportedSecret, SignedIn, StartedDevice, Visitor, WaitingDevice, WhichSessions,
 };
 pub use ndauth_store::{
     AGES, Clock, CopyError, Cursor, DatabaseTls, DatabaseUrl, Engine, IDLE, InstallationCounts,

@@ -35,6 +35,8 @@ pub(crate) enum Tried {
     Refresh(SessionId),
     /// To have a secret minted, for a token or for a new one.
     Mint(Minter),
+    /// To report a secret as leaked, from a network. Each secret of a batch is a try, known or not.
+    LeakFrom(ClientNetwork),
 }
 
 /// The caller whose limit a minted secret counts against: a token that rotates itself uses up nobody else's.
@@ -51,6 +53,9 @@ pub(crate) enum Minter {
 pub(crate) struct Throttle {
     tries: Mutex<HashMap<Tried, Timestamp>>,
 }
+
+/// The most secrets that one request may report as leaked.
+pub(crate) const MOST_REPORTED: u32 = 1000;
 
 /// The most keys that are kept. Beyond that, fully restored ones are dropped first.
 const MOST: usize = 50_000;
@@ -70,6 +75,7 @@ impl Tried {
             Tried::Refresh(_) => (60, 15 * 60),
             Tried::Mint(Minter::Account(_)) => (1500, 60 * 60),
             Tried::Mint(Minter::Token(_)) => (120, 60 * 60),
+            Tried::LeakFrom(_) => (2 * MOST_REPORTED, 60 * 60),
         };
         (tries, Duration::from_secs(seconds))
     }
@@ -84,10 +90,20 @@ impl Tried {
 impl Throttle {
     /// Counts a try of each key, or of none if one of them has no tries left.
     pub(crate) fn take(&self, each: &[Tried], now: Timestamp) -> Result<(), AuthorityError> {
+        self.take_several(each, 1, now)
+    }
+
+    /// Counts several tries of each key, or of none if one of them has fewer left.
+    pub(crate) fn take_several(
+        &self,
+        each: &[Tried],
+        count: u32,
+        now: Timestamp,
+    ) -> Result<(), AuthorityError> {
         let mut tries = self.tries();
         for tried in each {
             let back = tries.get(tried).map_or(Duration::ZERO, |back| back.since(now));
-            let after = (back + tried.interval()).saturating_sub(tried.limit().1);
+            let after = (back + tried.interval() * count).saturating_sub(tried.limit().1);
             if !after.is_zero() {
                 return Err(AuthorityError::TooManyTries { after });
             }
@@ -100,7 +116,8 @@ impl Throttle {
         }
         for tried in each {
             let back = tries.entry(tried.clone()).or_insert(now);
-            *back = (*back).max(now).checked_add(tried.interval()).unwrap_or(Timestamp::MAX);
+            let restored = (*back).max(now).checked_add(tried.interval() * count);
+            *back = restored.unwrap_or(Timestamp::MAX);
         }
         Ok(())
     }
@@ -112,8 +129,13 @@ impl Throttle {
 
     /// Restores one try.
     pub(crate) fn give_back(&self, tried: &Tried) {
+        self.give_back_several(tried, 1);
+    }
+
+    /// Restores several tries.
+    pub(crate) fn give_back_several(&self, tried: &Tried, count: u32) {
         if let Some(back) = self.tries().get_mut(tried) {
-            *back = back.checked_sub(tried.interval()).unwrap_or(*back);
+            *back = back.checked_sub(tried.interval() * count).unwrap_or(*back);
         }
     }
 
@@ -165,6 +187,24 @@ mod tests {
             assert!(throttle.take(&[of("c"), of("a")], at(900)).is_err());
         }
         assert!(take("c", 900).is_ok());
+    }
+
+    /// A batch is counted whole, or not at all.
+    #[test]
+    fn a_batch_takes_all_of_its_tries_or_none() {
+        let throttle = Throttle::default();
+        let now = Timestamp::from_micros(1_000_000).expect("an instant");
+        let from = [Tried::LeakFrom(None)];
+        throttle.take_several(&from, MOST_REPORTED, now).expect("half of them");
+        throttle.take_several(&from, 1, now).expect("one more");
+        let refused = throttle.take_several(&from, MOST_REPORTED, now).expect_err("one too many");
+        let interval = Duration::from_millis(1800);
+        assert!(matches!(refused, AuthorityError::TooManyTries { after } if after == interval));
+        throttle.take_several(&from, MOST_REPORTED - 1, now).expect("the rest: nothing was counted");
+        assert!(throttle.take(&from, now).is_err());
+        throttle.give_back_several(&from[0], MOST_REPORTED);
+        throttle.take_several(&from, MOST_REPORTED, now).expect("they are restored");
+        assert!(throttle.take(&from, now).is_err());
     }
 
     /// A key without tries stays without, however many others are tried.

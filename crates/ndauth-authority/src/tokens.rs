@@ -16,7 +16,7 @@ mod which;
 pub(crate) use create::member_orgs;
 pub use create::{Minted, NewToken};
 pub use explain::{Explained, Explanation, Inquiry, Subject};
-pub(crate) use possession::NOTE;
+pub(crate) use possession::{NOTE, Presentation};
 pub use renew::Renewing;
 pub(crate) use revoke::DESCRIPTION;
 pub use revoke::Revoking;

@@ -313,6 +313,8 @@ calls! {
     pub resume_token: TokenServiceClient.resume_token(ResumeTokenRequest) -> ResumeTokenResponse;
     /// Revokes what a secret belongs to. Needs no credential.
     pub revoke_secret: TokenServiceClient.revoke_secret(RevokeSecretRequest) -> RevokeSecretResponse;
+    /// Reports up to 1000 secrets as leaked, which ends them. Needs no credential.
+    pub report_leaked: TokenServiceClient.report_leaked(ReportLeakedRequest) -> ReportLeakedResponse;
     /// Revokes all tokens, or all that were minted before an instant, or previews the effect.
     pub revoke_all_tokens: TokenServiceClient.revoke_all_tokens(RevokeAllTokensRequest) -> RevokeAllTokensResponse;
     /// Explains what a token may do, and why it may not do the rest.

@@ -335,6 +335,9 @@ pub enum Change {
         /// True if it was ended because its refresh secret was presented twice.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         reused: bool,
+        /// The reason, if presenting one of its secrets to end it was enough.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<RevocationReason>,
     },
     /// A short-lived token was derived from a session.
     #[serde(rename = "token.derived")]
@@ -385,6 +388,9 @@ pub enum Change {
         owner: Owner,
         /// The reason. The note of the actor is among the personal bytes.
         reason: RevocationReason,
+        /// The secret whose possession was enough to revoke it. `None` if somebody with a right to it did.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        presented: Option<SecretId>,
     },
     /// A token's description was changed. The new one is among the personal bytes.
     #[serde(rename = "token.updated")]
@@ -460,6 +466,9 @@ pub enum Change {
         owner: Option<Owner>,
         /// The secret.
         secret: SecretId,
+        /// The reason, if presenting the secret was enough to end it. `None` if somebody with a right to it did.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<RevocationReason>,
     },
     /// An old secret was retired before its overlap ended.
     #[serde(rename = "secret.retired")]
@@ -471,6 +480,9 @@ pub enum Change {
         owner: Option<Owner>,
         /// The secret.
         secret: SecretId,
+        /// The reason, if presenting the secret was enough to end it. `None` if somebody with a right to it did.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<RevocationReason>,
     },
     /// A retired secret was presented. Recorded once a day.
     #[serde(rename = "secret.reused")]
@@ -485,6 +497,9 @@ pub enum Change {
         /// The levels at which orgs' policies suspend the token for it.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         suspended: Vec<Level>,
+        /// True if it was reported as leaked, and not used.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        reported: bool,
     },
     /// All tokens of an account that were minted before an instant were revoked.
     #[serde(rename = "account.tokens_revoked")]
@@ -683,12 +698,31 @@ mod tests {
         };
         let token = TokenId::from_uuid(Uuid::from_u128(3));
         let owner = Owner::Org(OrgId::from_uuid(Uuid::from_u128(4)));
-        let change = Change::TokenRevoked { token, owner, reason: RevocationReason::OwnerLeft };
+        let reason = RevocationReason::OwnerLeft;
+        let change = Change::TokenRevoked { token, owner, reason, presented: None };
         assert_eq!(
             serde_json::to_string(&change).expect("plain data"),
             "{\"kind\":\"token.revoked\",\"token\":\"00000000-0000-0000-0000-000000000003\",\
              \"owner\":{\"org\":\"00000000-0000-0000-0000-000000000004\"},\"reason\":\"OWNER_LEFT\"}"
         );
+        let secret = SecretId::from_uuid(Uuid::from_u128(5));
+        let (family, leaked) = (Lineage::Token(token), Some(RevocationReason::Leaked));
+        for (change, expected) in [
+            (
+                Change::SecretRetired { family, owner: None, secret, reason: None },
+                "{\"kind\":\"secret.retired\",\"family\":{\"token\":\"00000000-0000-0000-0000-000000000003\"},\
+                 \"secret\":\"00000000-0000-0000-0000-000000000005\"}",
+            ),
+            (
+                Change::SecretDropped { family, owner: None, secret, reason: leaked },
+                "{\"kind\":\"secret.dropped\",\"family\":{\"token\":\"00000000-0000-0000-0000-000000000003\"},\
+                 \"secret\":\"00000000-0000-0000-0000-000000000005\",\"reason\":\"LEAKED\"}",
+            ),
+        ] {
+            let json = serde_json::to_string(&change).expect("plain data");
+            assert_eq!(json, expected);
+            assert_eq!(serde_json::from_str::<Change>(&json).expect("it reads"), change);
+        }
         let org = OrgId::from_uuid(Uuid::from_u128(1));
         let policies = vec![AnnouncedPolicy { takes_hold_at: entry().at, policy }];
         let change = Change::PolicySet { org, policies };

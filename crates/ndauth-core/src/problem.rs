@@ -1,6 +1,8 @@
 //! A failure on its way to the caller: one type that every surface writes and reads.
 
 use std::fmt;
+use std::num::NonZeroU32;
+use std::time::Duration;
 
 use crate::{Class, Permission, Reason, Refusal, Timestamp, TokenId};
 
@@ -18,6 +20,8 @@ pub struct Problem {
     /// The token that has the requested name already, and the instant of its creation, if that is the
     /// failure.
     pub holder: Option<(TokenId, Timestamp)>,
+    /// The seconds after which the same call may succeed, if the caller has to wait.
+    pub retry_after: Option<NonZeroU32>,
 }
 
 impl Problem {
@@ -29,6 +33,7 @@ impl Problem {
             field: None,
             missing_permissions: Vec::new(),
             holder: None,
+            retry_after: None,
         }
     }
 
@@ -38,6 +43,14 @@ impl Problem {
             field: Some(field.to_owned()),
             ..Problem::new(Reason::InvalidArgument, format!("`{field}`: {why}"))
         }
+    }
+
+    /// Returns the same failure, of a caller that has to wait this long. Seconds are rounded up.
+    #[must_use]
+    pub fn with_retry_after(self, after: Duration) -> Problem {
+        let seconds = after.as_secs() + u64::from(after.subsec_nanos() > 0);
+        let seconds = u32::try_from(seconds).unwrap_or(u32::MAX);
+        Problem { retry_after: Some(NonZeroU32::new(seconds).unwrap_or(NonZeroU32::MIN)), ..self }
     }
 
     /// Returns the class of the failure, from the caller's point of view.

@@ -5,8 +5,8 @@ use std::fmt;
 use ndauth_core::redact;
 
 use crate::v1::{
-    CreateServiceResponse, CreateTokenResponse, InviteAccountResponse, PresentedSecret, RevokeSecretRequest,
-    RotateServiceResponse, RotateTokenResponse, ValidateTokenRequest,
+    CreateServiceResponse, CreateTokenResponse, InviteAccountResponse, PresentedSecret, ReportLeakedRequest,
+    RevokeSecretRequest, RotateServiceResponse, RotateTokenResponse, ValidateTokenRequest,
 };
 
 impl fmt::Debug for PresentedSecret {
@@ -18,6 +18,13 @@ impl fmt::Debug for PresentedSecret {
 impl fmt::Debug for RevokeSecretRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RevokeSecretRequest").field("secret", &redact(&self.secret)).finish()
+    }
+}
+
+impl fmt::Debug for ReportLeakedRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let secrets: Vec<_> = self.secrets.iter().map(|secret| redact(secret)).collect();
+        f.debug_struct("ReportLeakedRequest").field("secrets", &secrets).finish()
     }
 }
 

@@ -62,7 +62,8 @@ pub use inputs::{
 pub use policy::{lifetime_from_proto, lifetime_to_proto, policy_from_proto, policy_to_proto};
 pub use status::{problem_from_status, status_from_problem};
 pub use tokens::{
-    revocation_reason_from_proto, revocation_reason_to_proto, secret_state_to_proto, token_to_proto,
+    leak_outcome_from_proto, leak_outcome_to_proto, revocation_reason_from_proto, revocation_reason_to_proto,
+    secret_state_to_proto, token_to_proto,
 };
 pub use warning::{
     POLICY_WARNING, policy_warning_from_proto, policy_warning_from_trailer, policy_warning_to_proto,

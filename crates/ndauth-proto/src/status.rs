@@ -1,9 +1,10 @@
 //! Conversions between a [`Problem`] and a gRPC status, in this one place.
 //!
-//! The reason travels as `google.rpc.ErrorInfo` under the domain `ndauth`, and a wrong field as
-//! `google.rpc.BadRequest`. The hint follows from the reason, so it does not travel.
+//! The reason travels as `google.rpc.ErrorInfo` under the domain `ndauth`, a wrong field as `google.rpc.BadRequest`,
+//! and a time to wait as `google.rpc.RetryInfo`. The hint follows from the reason, so it does not travel.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use ndauth_core::{Class, Problem, Reason, redact};
 use tonic::{Code, Status};
@@ -31,6 +32,9 @@ pub fn status_from_problem(problem: &Problem) -> Status {
     let metadata: HashMap<String, String> =
         metadata.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))).collect();
     let mut details = ErrorDetails::with_error_info(problem.reason.code(), DOMAIN, metadata);
+    if let Some(after) = problem.retry_after {
+        details.set_retry_info(Some(Duration::from_secs(after.get().into())));
+    }
     // A caller may have put a secret where a name belongs.
     let message = redact(&problem.message);
     if let Some(field) = &problem.field {
@@ -58,7 +62,12 @@ pub fn problem_from_status(status: &Status) -> Problem {
         Code::Cancelled if status.message() == "Timeout expired" => "no response arrived in time".to_owned(),
         _ => status.message().to_owned(),
     };
-    Problem { reason, message, field, missing_permissions, holder }
+    let retry_after = status.get_details_retry_info().and_then(|info| info.retry_delay);
+    let problem = Problem { field, missing_permissions, holder, ..Problem::new(reason, message) };
+    match retry_after {
+        Some(after) => problem.with_retry_after(after),
+        None => problem,
+    }
 }
 
 fn code(reason: Reason) -> Code {

@@ -20,6 +20,7 @@ fn every_reason_goes_round_as_a_status() {
         for problem in [
             Problem::new(reason, "what happened"),
             Problem { field: Some("name".into()), ..Problem::new(reason, "what is wrong") },
+            Problem::new(reason, "too often").with_retry_after(Duration::from_millis(90_500)),
             Problem {
                 missing_permissions: ["read:assets", "write:assets:a,b"]
                     .map(|text| text.parse().expect("a permission"))
@@ -345,6 +346,7 @@ fn only_these_messages_hold_a_secret() {
             "CreateServiceResponse.secret",
             "CreateTokenResponse.secret",
             "PresentedSecret.secret",
+            "ReportLeakedRequest.secrets",
             "RevokeSecretRequest.secret",
             "RotateServiceResponse.secret",
             "RotateTokenResponse.secret",
@@ -365,12 +367,14 @@ fn debug_hides_the_secret() {
         ..Default::default()
     };
     let many = v1::ValidateTokensRequest { questions: vec![asked.clone()] };
+    let leaked = v1::ReportLeakedRequest { secrets: vec![secret.clone()] };
     for text in [
         format!("{made:?}"),
         format!("{asked:?}"),
         format!("{rotated:?}"),
         format!("{explained:?}"),
         format!("{many:?}"),
+        format!("{leaked:?}"),
     ] {
         assert!(text.contains("ndpat_Jj8IYR…") && !text.contains(&secret), "{text}");
     }

@@ -1,8 +1,9 @@
 //! Conversions of tokens between the wire and core, as their viewers see them.
 
 use ndauth_core::{
-    Expiry, Handle, Level, OrgSlug, Owner, Problem, Retirement, Revocation, RevocationReason, Rotation,
-    SecretState, SecretView, Timestamp, Token, TokenStatus, TokenType, TokenView, UsedFrom,
+    Expiry, Handle, Level, OrgSlug, Owner, PresentedOutcome, Problem, Retirement, Revocation,
+    RevocationReason, Rotation, SecretState, SecretView, Timestamp, Token, TokenStatus, TokenType, TokenView,
+    UsedFrom,
 };
 
 use crate::convert::{
@@ -193,6 +194,27 @@ pub fn revocation_reason_to_proto(reason: RevocationReason) -> v1::RevocationRea
         RevocationReason::Policy => v1::RevocationReason::Policy,
         RevocationReason::Possession => v1::RevocationReason::Possession,
     }
+}
+
+/// Converts the outcome of a leaked secret's report to the wire.
+pub fn leak_outcome_to_proto(outcome: PresentedOutcome) -> v1::LeakOutcome {
+    match outcome {
+        PresentedOutcome::Revoked => v1::LeakOutcome::Revoked,
+        PresentedOutcome::Retired => v1::LeakOutcome::Retired,
+        PresentedOutcome::RotationDropped => v1::LeakOutcome::RotationDropped,
+        PresentedOutcome::SessionEnded => v1::LeakOutcome::SessionEnded,
+        PresentedOutcome::AlreadyDead => v1::LeakOutcome::AlreadyDead,
+        PresentedOutcome::ReuseRecorded => v1::LeakOutcome::ReuseRecorded,
+        PresentedOutcome::ServiceReported => v1::LeakOutcome::ServiceReported,
+        PresentedOutcome::Unknown => v1::LeakOutcome::Unknown,
+        PresentedOutcome::Malformed => v1::LeakOutcome::Malformed,
+    }
+}
+
+/// Converts the outcome of a leaked secret's report from the wire. Returns `None` for one that a later server knows.
+pub fn leak_outcome_from_proto(outcome: i32) -> Option<PresentedOutcome> {
+    let outcome = v1::LeakOutcome::try_from(outcome).ok()?;
+    PresentedOutcome::ALL.into_iter().find(|known| leak_outcome_to_proto(*known) == outcome)
 }
 
 /// Converts the reason of a revocation from the wire.

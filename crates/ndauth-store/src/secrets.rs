@@ -159,6 +159,19 @@ impl Read {
         row.map(FoundSecret::try_from).transpose()
     }
 
+    /// Returns the secrets with these hashes, of which there are at most some thousands.
+    pub async fn find_secrets(
+        &self,
+        hashes: impl IntoIterator<Item = SecretHash>,
+    ) -> Result<Vec<FoundSecret>, StoreError> {
+        let hashes: Vec<_> = hashes.into_iter().map(|hash| hash.bytes().to_vec()).collect();
+        if hashes.is_empty() {
+            return Ok(Vec::new());
+        }
+        let rows = Entity::find().filter(Column::Hash.is_in(hashes)).all(&self.transaction).await?;
+        rows.into_iter().map(FoundSecret::try_from).collect()
+    }
+
     /// Returns the lineage of a secret, if it belongs to a family that rotates.
     pub async fn find_lineage(&self, secret: SecretId) -> Result<Option<Lineage>, StoreError> {
         let row = Entity::find_by_id(secret.uuid()).one(&self.transaction).await?;

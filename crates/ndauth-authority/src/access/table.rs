@@ -447,6 +447,9 @@ operations! {
     RevokeShown Changes ["POST /oauth2/revoke", "ndauth.v1.TokenService/RevokeSecret"] {
         Mine   "end what is shown"                     [Yes, No,  Yes,      Itself,       Itself,       Yes]
     }
+    ReportLeaked Changes ["ndauth.v1.TokenService/ReportLeaked"] {
+        Mine   "report leaked secrets"                 [Yes, No,  Yes,      Itself,       Itself,       Yes]
+    }
     CheckHealth Reads ["grpc.health.v1.Health/*"] {
         Mine   "check the health"                      [Yes, Yes, Yes,      Yes,          Yes,          Yes]
     }

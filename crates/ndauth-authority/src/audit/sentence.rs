@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use ndauth_core::{
-    AccountId, Actor, Change, Entry, Expiry, Level, Lineage, OrgId, Owner, ServiceId, TokenId,
+    AccountId, Actor, Change, Entry, Expiry, Level, Lineage, OrgId, Owner, RevocationReason, ServiceId,
+    TokenId,
 };
 use ndauth_store::EventNames;
 
@@ -159,6 +160,9 @@ impl Words<'_> {
                 Some(device) => format!("signed in with {device}"),
                 None => "signed in".to_owned(),
             },
+            Change::SessionEnded { reason: Some(RevocationReason::Leaked), .. } => {
+                "lost a session, whose secret was reported as leaked".to_owned()
+            }
             Change::SessionEnded { reused: true, account: id, .. } => {
                 format!("ended a session of {}, whose refresh secret was presented twice", self.account(*id))
             }
@@ -205,7 +209,11 @@ impl Words<'_> {
                 format!("created {}", self.token_for(actor, *token, *owner))
             }
             Change::TokenDerived { .. } => "got a short-lived token from a session".to_owned(),
-            Change::TokenRevoked { token, owner, reason } => {
+            // Whoever has its secret acts as the token.
+            Change::TokenRevoked { reason: RevocationReason::Leaked, presented: Some(_), .. } => {
+                "was reported as leaked by its secret, and was revoked".to_owned()
+            }
+            Change::TokenRevoked { token, owner, reason, .. } => {
                 format!("revoked {} ({reason})", self.token_for(actor, *token, *owner))
             }
             Change::TokenUpdated { token, owner } => {
@@ -229,18 +237,25 @@ impl Words<'_> {
                     self.family(actor, *family, *owner)
                 )
             }
+            Change::SecretDropped { reason: Some(RevocationReason::Leaked), .. } => {
+                "was reported as leaked by its new secret, which was dropped".to_owned()
+            }
             Change::SecretDropped { family, owner, .. } => {
                 format!("dropped the new secret of {}", self.family(actor, *family, *owner))
+            }
+            Change::SecretRetired { reason: Some(RevocationReason::Leaked), .. } => {
+                "was reported as leaked by its old secret, which was retired".to_owned()
             }
             Change::SecretRetired { family, owner, .. } => {
                 format!("retired the old secret of {}", self.family(actor, *family, *owner))
             }
-            Change::SecretReused { family, owner, suspended, .. } => {
+            Change::SecretReused { family, owner, suspended, reported, .. } => {
                 let of = self.family(actor, *family, *owner);
                 let prefix = self.recorded("prefix").map(|prefix| format!(" {prefix}")).unwrap_or_default();
+                let saw = if *reported { "got a report of" } else { "saw" };
                 match self.levels(suspended).as_str() {
-                    "" => format!("saw the retired secret{prefix} of {of}"),
-                    levels => format!("saw the retired secret{prefix} of {of}, and suspended it {levels}"),
+                    "" => format!("{saw} the retired secret{prefix} of {of}"),
+                    levels => format!("{saw} the retired secret{prefix} of {of}, and suspended it {levels}"),
                 }
             }
             Change::FamiliesRemoved { tokens, sessions, services, .. } => {

@@ -5,14 +5,14 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use ndauth_core::{
-    Account, Actor, Challenge, DisplayName, Expiry, OneTime, Personal, Refusal, Secret, SecretKind, Session,
+    Account, Actor, Challenge, DisplayName, Expiry, OneTime, Personal, Secret, SecretKind, Session,
     SessionId, Timestamp,
 };
 use ndauth_store::{Family, FoundSecret, Ticket, TicketKind, Write};
 use rand::rngs::SysRng;
 use serde::{Deserialize, Serialize};
 
-use super::sessions::{Granted, Visitor, end};
+use super::sessions::{EndedBy, Granted, Visitor, end};
 use crate::access::Operation;
 use crate::change::{CallerlessChange, ChangeError, Done, change_without_caller};
 use crate::throttle::Tried;
@@ -264,37 +264,6 @@ impl LoginWing<'_> {
         let mut others = secrets.iter().filter(|other| other.record.id != found.record.id);
         now.since(ended) <= REPLAY && !others.any(arrived)
     }
-
-    /// Ends whatever a presented secret belongs to (RFC 7009): a session, a token, a rotation, or the secret
-    /// itself. An unknown secret is ignored. A service's secret ends nothing and is refused.
-    pub async fn revoke_presented(self, text: &str, visitor: &Visitor) -> Result<(), AuthorityError> {
-        let Ok(secret) = text.parse::<Secret>() else { return Ok(()) };
-        match secret.kind() {
-            SecretKind::Session | SecretKind::Refresh => self.end_by_secret(&secret).await,
-            SecretKind::Personal | SecretKind::Org | SecretKind::Access => {
-                self.0.tokens().end_by_secret(&secret, visitor.address).await
-            }
-            SecretKind::Service => self.report_presented_service(&secret, visitor).await,
-        }
-    }
-
-    /// Reports to the operator that a service's secret was presented to be revoked, and refuses it.
-    async fn report_presented_service(
-        self,
-        secret: &Secret,
-        visitor: &Visitor,
-    ) -> Result<(), AuthorityError> {
-        let read = self.0.store.read().await?;
-        let found = read.find_secret(&secret.hash()).await?;
-        if let Some(Family::Service(id)) = found.map(|found| found.family)
-            && let Some(service) = read.find_service(id).await?
-        {
-            metrics::counter!("ndauth_service_secrets_shown_total").increment(1);
-            let from = visitor.address.map(|from| from.to_string());
-            tracing::warn!(service = %service.name, from, "a service's secret was presented for revocation: rotate it");
-        }
-        Err(Refusal::Kind(SecretKind::Service).into())
-    }
 }
 
 impl Code {
@@ -332,7 +301,7 @@ async fn end_reused<T>(
     why: GrantError,
 ) -> Result<Done<Result<T, GrantError>>, GrantError> {
     let actor = Actor::Session { account: session.account, session: session.id };
-    Ok(match end(&callerless, session, true).await? {
+    Ok(match end(&callerless, session, EndedBy::Reuse).await? {
         Some(change) => callerless.done(actor, change, Personal::new(), Err(why)),
         None => callerless.unchanged(Err(why)),
     })

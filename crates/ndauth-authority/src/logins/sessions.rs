@@ -4,8 +4,8 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use ndauth_core::{
-    AccountId, Actor, Change, DisplayName, Expiry, Handle, Lifetime, Personal, Secret, SecretId, SecretKind,
-    SecretPrefix, SecretRecord, Session, SessionId, Timestamp,
+    AccountId, Actor, Change, DisplayName, Expiry, Handle, Lifetime, Personal, RevocationReason, Secret,
+    SecretId, SecretKind, SecretPrefix, SecretRecord, Session, SessionId, Timestamp,
 };
 use ndauth_store::{Family, Read, SeenSession, StoreError, Write};
 use rand::rngs::SysRng;
@@ -21,6 +21,17 @@ pub struct Visitor {
     pub address: Option<IpAddr>,
     /// The caller's device, for people.
     pub device: Option<DisplayName>,
+}
+
+/// The cause of a session's end.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum EndedBy {
+    /// Its person ended it.
+    Person,
+    /// Its refresh secret or its code was used twice.
+    Reuse,
+    /// Somebody presented one of its secrets to end it, for this reason.
+    Presentation(RevocationReason),
 }
 
 /// A session of the caller's account.
@@ -170,26 +181,30 @@ impl LoginWing<'_> {
 
     /// Ends the session of a browser's cookie, if it lives.
     pub async fn sign_out_here(self, cookie: &Secret) -> Result<(), AuthorityError> {
-        self.end_by_secret(cookie).await
+        let read = self.0.store.read().await?;
+        let Some(session) = find_session_of(&read, cookie).await? else { return Ok(()) };
+        drop(read);
+        self.end_session(&session, EndedBy::Person, Operation::RevokeShown).await.map(drop)
     }
 
-    /// Ends the session that a secret belongs to, if it is live.
-    pub(super) async fn end_by_secret(self, secret: &Secret) -> Result<(), AuthorityError> {
-        let read = self.0.store.read().await?;
-        let Some(session) = find_session_of(&read, secret).await? else { return Ok(()) };
-        drop(read);
+    /// Ends a session, if it is live. Returns false if it had ended before.
+    pub(super) async fn end_session(
+        self,
+        session: &Session,
+        by: EndedBy,
+        operation: Operation,
+    ) -> Result<bool, AuthorityError> {
         if session.revoked_at.is_some() {
-            return Ok(());
+            return Ok(false);
         }
-        let (session, actor) = (&session, Actor::Session { account: session.account, session: session.id });
-        change_without_caller(self.0, Operation::RevokeShown, |callerless| async move {
-            Ok::<_, AuthorityError>(match end(&callerless, session, false).await? {
+        let actor = Actor::Session { account: session.account, session: session.id };
+        let done = change_without_caller(self.0, operation, |callerless| async move {
+            Ok::<_, AuthorityError>(match end(&callerless, session, by).await? {
                 Some(change) => callerless.done(actor, change, Personal::new(), ()),
                 None => callerless.unchanged(()),
             })
-        })
-        .await?;
-        Ok(())
+        });
+        Ok(done.await?.changed)
     }
 
     /// Lists the sessions of the caller's account that have not ended, oldest first.
@@ -235,7 +250,7 @@ impl LoginWing<'_> {
                     let session = changing.find_session(*id).await?;
                     let session = session.filter(|session| session.account == account);
                     let session = session.ok_or_else(|| AuthorityError::none("session", id))?;
-                    let change = end(&changing, &session, false).await?;
+                    let change = end(&changing, &session, EndedBy::Person).await?;
                     let ended = u64::from(change.is_some());
                     (change, ended)
                 }
@@ -253,14 +268,19 @@ impl LoginWing<'_> {
 pub(super) async fn end(
     write: &Write,
     session: &Session,
-    reused: bool,
+    by: EndedBy,
 ) -> Result<Option<Change>, AuthorityError> {
     // Locked, so that this and a concurrent derivation of a token wait for each other.
     write.lock_session(session.id).await?;
     if !write.end_session(session.id).await? {
         return Ok(None);
     }
-    Ok(Some(Change::SessionEnded { account: session.account, session: session.id, reused }))
+    let (reused, reason) = match by {
+        EndedBy::Person => (false, None),
+        EndedBy::Reuse => (true, None),
+        EndedBy::Presentation(reason) => (false, Some(reason)),
+    };
+    Ok(Some(Change::SessionEnded { account: session.account, session: session.id, reused, reason }))
 }
 
 /// Mints a secret for a session, and stores its hash.

@@ -169,7 +169,7 @@ impl LoginWing<'_> {
         before: Option<&Secret>,
     ) -> Result<SignedIn, AuthorityError> {
         if let Some(before) = before {
-            self.end_by_secret(before).await?;
+            self.sign_out_here(before).await?;
         }
         Ok(signed_in.value)
     }

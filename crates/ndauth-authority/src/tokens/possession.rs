@@ -2,8 +2,10 @@
 
 use std::net::IpAddr;
 
-use ndauth_core::{Change, Description, Expiry, Personal, RevocationReason, Secret, SecretId, SecretState};
-use ndauth_store::{Family, Write};
+use ndauth_core::{
+    Change, Description, Expiry, Personal, PresentedOutcome, RevocationReason, SecretId, SecretState,
+};
+use ndauth_store::{Family, FoundSecret, Write};
 
 use super::secrets::LockedFamily;
 use crate::access::Operation;
@@ -13,38 +15,67 @@ use crate::{AuthorityError, TokenWing};
 /// The key of the note of a revocation in an event's personal bytes.
 pub(crate) const NOTE: &str = "note";
 
+/// The presentation of a secret by somebody who wants it ended.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Presentation {
+    /// The reason of what it ends.
+    pub(crate) reason: RevocationReason,
+    /// The address of whoever presents it, if known.
+    pub(crate) from: Option<IpAddr>,
+}
+
+impl Presentation {
+    /// Returns true if the secret is reported as leaked.
+    pub(crate) fn is_report(&self) -> bool {
+        self.reason == RevocationReason::Leaked
+    }
+
+    /// Returns the operation that presents it.
+    pub(crate) fn operation(&self) -> Operation {
+        if self.is_report() { Operation::ReportLeaked } else { Operation::RevokeShown }
+    }
+
+    /// Returns the note that says from where a token's secret was presented.
+    fn note(&self, prefix: &str) -> Option<Description> {
+        let from = self.from.map_or_else(|| "somewhere".to_owned(), |from| from.to_string());
+        let how = if self.is_report() { "reported as leaked" } else { "shown" };
+        format!("its secret {prefix} was {how} from {from}").parse().ok()
+    }
+}
+
 impl TokenWing<'_> {
-    /// Ends what a secret belongs to; see [`end_presented`]. An unknown secret counts as ended, and a retired one
-    /// is recorded as reuse.
+    /// Ends what a token's secret belongs to; see [`end_presented`]. A retired one is recorded as reuse.
     pub(crate) async fn end_by_secret(
         self,
-        secret: &Secret,
-        from: Option<IpAddr>,
-    ) -> Result<(), AuthorityError> {
+        found: &FoundSecret,
+        presentation: Presentation,
+    ) -> Result<PresentedOutcome, AuthorityError> {
         let read = self.0.store.read().await?;
-        self.0.standing.admit(Operation::RevokeShown, read.installation())?;
-        let Some(found) = read.find_secret(&secret.hash()).await? else { return Ok(()) };
         let (Family::Token(id), Some(lineage)) = (found.family, found.family.lineage()) else {
-            return Ok(());
+            return Ok(PresentedOutcome::Unknown);
         };
-        let Some(owner) = read.find_token(id).await?.map(|token| token.owner) else { return Ok(()) };
+        let owner = read.find_token(id).await?.map(|token| token.owner);
+        let Some(owner) = owner else { return Ok(PresentedOutcome::AlreadyDead) };
         if let SecretState::Retired(_) = found.record.state(read.now()) {
-            self.0.follow_ups.reused(found.record.id, read.now(), from);
-            return Ok(());
+            drop(read);
+            self.0.validation().record_presented(found, presentation).await?;
+            return Ok(PresentedOutcome::ReuseRecorded);
         }
         drop(read);
-        let note = &presentation_note(&found.record.prefix.to_string(), from);
-        change_without_caller(self.0, Operation::RevokeShown, |callerless| async move {
+        let note = &presentation.note(&found.record.prefix.to_string());
+        change_without_caller(self.0, presentation.operation(), |callerless| async move {
             callerless.lock_owner(owner).await?;
             let held = LockedFamily::hold(&callerless, lineage).await?;
-            let Some(held) = held else { return Ok(callerless.unchanged(())) };
-            let actor = held.presenter();
-            Ok::<_, AuthorityError>(
-                match end_presented(&callerless, &held, found.record.id, note.as_ref()).await? {
-                    Some((change, personal)) => callerless.done(actor, change, personal, ()),
-                    None => callerless.unchanged(()),
-                },
-            )
+            let Some(held) = held else { return Ok(callerless.unchanged(PresentedOutcome::AlreadyDead)) };
+            let (actor, reason) = (held.presenter(), presentation.reason);
+            let ended = end_presented(&callerless, &held, found.record.id, reason, note.as_ref()).await?;
+            Ok::<_, AuthorityError>(match ended {
+                Some((change, personal)) => {
+                    let outcome = outcome(&change);
+                    callerless.done(actor, change, personal, outcome)
+                }
+                None => callerless.unchanged(PresentedOutcome::AlreadyDead),
+            })
         })
         .await
         .map(|done| done.value)
@@ -58,6 +89,7 @@ pub(crate) async fn end_presented(
     write: &Write,
     held: &LockedFamily,
     secret: SecretId,
+    reason: RevocationReason,
     note: Option<&Description>,
 ) -> Result<Option<(Change, Personal)>, AuthorityError> {
     let now = write.now();
@@ -72,24 +104,28 @@ pub(crate) async fn end_presented(
     let change = match found.record.state(now) {
         SecretState::Pending if !first => {
             write.drop_secret(secret).await?;
-            Change::SecretDropped { family: held.lineage, owner: held.owner(), secret }
+            let (family, owner) = (held.lineage, held.owner());
+            Change::SecretDropped { family, owner, secret, reason: Some(reason) }
         }
         SecretState::Current | SecretState::Pending => {
-            let reason = RevocationReason::Possession;
             write.revoke_token(token.id, &held.presenter(), reason, note).await?;
-            Change::TokenRevoked { token: token.id, owner: token.owner, reason }
+            Change::TokenRevoked { token: token.id, owner: token.owner, reason, presented: Some(secret) }
         }
         SecretState::Retiring => {
             write.end_secret(secret, Expiry::At(now)).await?;
-            Change::SecretRetired { family: held.lineage, owner: held.owner(), secret }
+            let (family, owner) = (held.lineage, held.owner());
+            Change::SecretRetired { family, owner, secret, reason: Some(reason) }
         }
         SecretState::Retired(_) | SecretState::Expired(_) => return Ok(None),
     };
     Ok(Some((change, personal)))
 }
 
-/// Returns the note that says from where a token's secret was presented.
-fn presentation_note(prefix: &str, from: Option<IpAddr>) -> Option<Description> {
-    let from = from.map_or_else(|| "somewhere".to_owned(), |from| from.to_string());
-    format!("its secret {prefix} was shown from {from}").parse().ok()
+/// Returns the outcome that a change of [`end_presented`] is.
+fn outcome(change: &Change) -> PresentedOutcome {
+    match change {
+        Change::SecretDropped { .. } => PresentedOutcome::RotationDropped,
+        Change::SecretRetired { .. } => PresentedOutcome::Retired,
+        _ => PresentedOutcome::Revoked,
+    }
 }

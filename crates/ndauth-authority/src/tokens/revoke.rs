@@ -79,7 +79,8 @@ impl TokenWing<'_> {
             }
             let mut personal = Personal::from([(NAME, view.token.name.to_string())]);
             personal.extend(why.note.as_ref().map(|note| (NOTE, note.to_string())));
-            let change = Change::TokenRevoked { token: id, owner: view.token.owner, reason: why.reason };
+            let (owner, reason) = (view.token.owner, why.reason);
+            let change = Change::TokenRevoked { token: id, owner, reason, presented: None };
             Ok(changing.done(change, personal, view))
         })
         .await
@@ -95,7 +96,8 @@ impl TokenWing<'_> {
     ) -> Result<Done<TokenView>, AuthorityError> {
         let held = LockedFamily::hold(&changing, Lineage::Token(token.id)).await?;
         let held = held.ok_or_else(|| no_token(&token.id))?;
-        let ended = end_presented(&changing, &held, presented, why.note.as_ref()).await?;
+        let (reason, note) = (RevocationReason::Possession, why.note.as_ref());
+        let ended = end_presented(&changing, &held, presented, reason, note).await?;
         let token = changing.find_token(token.id).await?.unwrap_or(token);
         let view = self.view(&changing, &changing.by, token).await?;
         Ok(match ended {

@@ -151,12 +151,18 @@ pub(crate) async fn settle(
             let pending = family.in_state(SecretState::Pending, now);
             let secret = pending.ok_or_else(|| family.none_waits())?.record.id;
             write.drop_secret(secret).await?;
-            Ok(Some((Change::SecretDropped { family: lineage, owner, secret }, family.personal())))
+            Ok(Some((
+                Change::SecretDropped { family: lineage, owner, secret, reason: None },
+                family.personal(),
+            )))
         }
         Settling::Retire { anyway } => {
             let secret = retiring(uses, family, *anyway, now)?;
             write.end_secret(secret, Expiry::At(now)).await?;
-            Ok(Some((Change::SecretRetired { family: lineage, owner, secret }, family.personal())))
+            Ok(Some((
+                Change::SecretRetired { family: lineage, owner, secret, reason: None },
+                family.personal(),
+            )))
         }
     }
 }

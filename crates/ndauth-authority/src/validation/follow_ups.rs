@@ -5,12 +5,14 @@ use std::time::Duration;
 
 use ndauth_core::{Actor, COUNTED_FOR, Causes, Change, ClientName, Lineage, Personal, Reason, SecretState};
 
+use ndauth_store::FoundSecret;
+
 use super::mirror::effects::{Effect, Effects};
 use crate::access::Operation;
 use crate::change::{CallerlessChange, Done, change_without_caller};
 use crate::observations::attempts::{AttemptKind, Attempter};
 use crate::observations::follow_ups::{DAY, FollowUp, FollowUpKind};
-use crate::tokens::{LockedFamily, level_in};
+use crate::tokens::{LockedFamily, Presentation, level_in};
 use crate::{AuthorityError, ValidationWing};
 
 /// The time after which the use of a retired secret suspends nothing, because such secrets lie in too many
@@ -74,7 +76,7 @@ impl ValidationWing<'_> {
             let done = change_without_caller(self.0, Operation::ValidateToken, |callerless| async move {
                 match next.what {
                     FollowUpKind::Used => self.confirm_used(callerless, &next).await,
-                    FollowUpKind::Reused => self.record_reuse(callerless, &next).await,
+                    FollowUpKind::Reused => self.record_reuse(callerless, &next, false).await,
                 }
             });
             match done.await.map_err(|error| (error.reason(), error)) {
@@ -96,12 +98,31 @@ impl ValidationWing<'_> {
         Ok(())
     }
 
+    /// Records that a retired secret was presented in order to end it, unless that was recorded today. Unlike a
+    /// use, it is recorded before it is answered.
+    pub(crate) async fn record_presented(
+        self,
+        found: &FoundSecret,
+        presentation: Presentation,
+    ) -> Result<(), AuthorityError> {
+        let done = change_without_caller(self.0, presentation.operation(), |callerless| async move {
+            let (at, from) = (callerless.now(), presentation.from);
+            let reused = FollowUp { what: FollowUpKind::Reused, secret: found.record.id, at, from };
+            self.record_reuse(callerless, &reused, presentation.is_report()).await
+        });
+        if done.await?.value {
+            metrics::counter!("ndauth_retired_secrets_presented_total").increment(1);
+        }
+        Ok(())
+    }
+
     /// Records once a day that a retired secret was presented, and suspends its token if an org's policy says
     /// so. Returns true if it was recorded.
     async fn record_reuse(
         self,
         callerless: CallerlessChange,
         reused: &FollowUp,
+        reported: bool,
     ) -> Result<Done<bool>, AuthorityError> {
         let Some(lineage) = callerless.find_lineage(reused.secret).await? else {
             return Ok(callerless.observed(false));
@@ -134,8 +155,8 @@ impl ValidationWing<'_> {
         let personal = [("prefix", Some(prefix)), ("address", reused.from.map(|from| from.to_string()))];
         let personal: Personal =
             personal.into_iter().filter_map(|(key, value)| Some((key, value?))).collect();
-        let change =
-            Change::SecretReused { family: lineage, owner: held.owner(), secret: reused.secret, suspended };
+        let (owner, secret) = (held.owner(), reused.secret);
+        let change = Change::SecretReused { family: lineage, owner, secret, suspended, reported };
         Ok(callerless.done(Actor::Authority, change, personal, true))
     }
 

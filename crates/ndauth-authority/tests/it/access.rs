@@ -346,6 +346,7 @@ async fn call_about(
         | Operation::LetDeviceIn
         | Operation::AskForDevice
         | Operation::RevokeShown
+        | Operation::ReportLeaked
         | Operation::CheckHealth
         | Operation::Reflect => Ok(()),
     }
@@ -614,6 +615,7 @@ on_both! {
             AskForDevice Mine           +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +
             IssueTokens Mine            +      +      +      +      +      +      +      -      -      -      -      -      -      -      -      -      -      -      -      -      -
             RevokeShown Mine            +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +
+            ReportLeaked Mine           +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +
             CheckHealth Mine            +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +
             Reflect Mine                +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      +
         "#]].assert_eq(&matrix);

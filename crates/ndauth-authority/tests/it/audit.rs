@@ -13,7 +13,7 @@ use crate::world::{
 
 const ALL: &Whose = &Whose::Anyone;
 
-fn query(change: impl FnOnce(&mut EventQuery)) -> EventQuery {
+pub(crate) fn query(change: impl FnOnce(&mut EventQuery)) -> EventQuery {
     let mut query = EventQuery { limit: 100, ..EventQuery::default() };
     change(&mut query);
     query
@@ -23,7 +23,7 @@ async fn list(world: &World, by: &Credential, whose: &Whose, query: &EventQuery)
     world.authority.audit().list(by, whose, query).await.expect("listed")
 }
 
-async fn texts(world: &World, by: &Credential, whose: &Whose, query: &EventQuery) -> Vec<String> {
+pub(crate) async fn texts(world: &World, by: &Credential, whose: &Whose, query: &EventQuery) -> Vec<String> {
     list(world, by, whose, query).await.rows.into_iter().map(|event| event.text).collect()
 }
 

@@ -1,5 +1,7 @@
 //! Logins: how people log in and programs are authorized, what they may do then, and how that ends.
 
+mod leaks;
+
 use std::time::Duration;
 
 use ndauth_authority::{

@@ -38,7 +38,7 @@ const EVENTS: usize = 100_000;
 
 fn revoked(token: TokenId) -> Change {
     let owner = Owner::Account(AccountId::new(at(0), &mut SysRng).expect("drawn"));
-    Change::TokenRevoked { token, owner, reason: RevocationReason::NoLongerNeeded }
+    Change::TokenRevoked { token, owner, reason: RevocationReason::NoLongerNeeded, presented: None }
 }
 
 /// Appends events that concern unknown tokens, and one that concerns a known one.

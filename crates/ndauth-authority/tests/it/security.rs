@@ -293,7 +293,10 @@ fn sec_04_no_token_changes_anything() {
     for row in TABLE {
         for rule in [row.token, row.org_token] {
             let refused = matches!(rule, Rule::No | Rule::Login);
-            let revokes = matches!(row.operation, Operation::RevokeToken | Operation::RevokeShown);
+            let revokes = matches!(
+                row.operation,
+                Operation::RevokeToken | Operation::RevokeShown | Operation::ReportLeaked
+            );
             let itself = revokes && rule == Rule::Itself || matches!(rule, Rule::SelfRotating(_));
             assert!(refused || itself || reads.contains(&row.operation), "{row:?}");
         }
@@ -336,6 +339,7 @@ fn sec_47_operations_have_one_row_a_kind_and_require_a_credential() {
                 | Operation::AskForDevice
                 | Operation::IssueTokens
                 | Operation::RevokeShown
+                | Operation::ReportLeaked
         );
         assert_eq!(row.nobody == Rule::Yes, open, "{:?}", row.operation);
     }

@@ -215,7 +215,7 @@ on_both! {
             .map(|event| serde_json::from_slice::<Entry>(&event.public).expect("an entry").change)
             .collect();
         let owner = made.value.view.token.owner;
-        let revoked = Change::TokenRevoked { token, owner, reason: RevocationReason::NoLongerNeeded };
+        let revoked = Change::TokenRevoked { token, owner, reason: RevocationReason::NoLongerNeeded, presented: None };
         assert_eq!(changes, [Change::TokenCreated { token, owner }, revoked]);
         let public = String::from_utf8_lossy(&events[0].public).into_owned();
         assert!(!public.contains("ci\""), "public bytes hold ids, not names: {public}");

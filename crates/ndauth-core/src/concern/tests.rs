@@ -40,13 +40,17 @@ fn changes() -> Vec<(Change, Concern)> {
         others_end_at: at,
         expires_at: Expiry::Never,
     };
-    let reused = |family| Change::SecretReused { family, owner: None, secret, suspended: Vec::new() };
+    let reused =
+        |family| Change::SecretReused { family, owner: None, secret, suspended: Vec::new(), reported: false };
     let policy = OrgPolicy::OPEN;
     vec![
         (Change::TokenCreated { token, owner }, Concern::NewToken(token)),
         (Change::TokenDerived { token, owner, session }, Concern::NewToken(token)),
         (Change::TokenUpdated { token, owner }, Concern::Token(token)),
-        (Change::TokenRevoked { token, owner, reason: RevocationReason::Leaked }, Concern::Token(token)),
+        (
+            Change::TokenRevoked { token, owner, reason: RevocationReason::Leaked, presented: None },
+            Concern::Token(token),
+        ),
         (Change::TokenRenewed { token, owner, expires_at: Expiry::Never }, Concern::Token(token)),
         (Change::TokenSuspended { token, owner, level: Level::Owner }, Concern::Token(token)),
         (Change::TokenResumed { token, owner, levels: vec![Level::Owner] }, Concern::Token(token)),
@@ -54,10 +58,22 @@ fn changes() -> Vec<(Change, Concern)> {
         (Change::SecretMinted { family: of_service, owner: None, secret }, Concern::Service(service)),
         (confirmed(of_token), Concern::Token(token)),
         (confirmed(of_service), Concern::Service(service)),
-        (Change::SecretDropped { family: of_token, owner: None, secret }, Concern::Token(token)),
-        (Change::SecretDropped { family: of_service, owner: None, secret }, Concern::Service(service)),
-        (Change::SecretRetired { family: of_token, owner: None, secret }, Concern::Token(token)),
-        (Change::SecretRetired { family: of_service, owner: None, secret }, Concern::Service(service)),
+        (
+            Change::SecretDropped { family: of_token, owner: None, secret, reason: None },
+            Concern::Token(token),
+        ),
+        (
+            Change::SecretDropped { family: of_service, owner: None, secret, reason: None },
+            Concern::Service(service),
+        ),
+        (
+            Change::SecretRetired { family: of_token, owner: None, secret, reason: None },
+            Concern::Token(token),
+        ),
+        (
+            Change::SecretRetired { family: of_service, owner: None, secret, reason: None },
+            Concern::Service(service),
+        ),
         (reused(of_token), Concern::Token(token)),
         (reused(of_service), Concern::Service(service)),
         (Change::AccountCreated { account, operator: false }, Concern::NewAccount(account)),
@@ -75,8 +91,14 @@ fn changes() -> Vec<(Change, Concern)> {
         (Change::AccountSignedOut { account }, Concern::Sessions(account)),
         (Change::PasswordSet { account }, Concern::Sessions(account)),
         (Change::SessionIssued { account, session }, Concern::Account(account)),
-        (Change::SessionEnded { account, session, reused: false }, Concern::Session(account, session)),
-        (Change::SessionEnded { account, session, reused: true }, Concern::Session(account, session)),
+        (
+            Change::SessionEnded { account, session, reused: false, reason: None },
+            Concern::Session(account, session),
+        ),
+        (
+            Change::SessionEnded { account, session, reused: true, reason: None },
+            Concern::Session(account, session),
+        ),
         (Change::MemberSet { org, account, role: Role::Ro, offer: None }, Concern::Member(org, account)),
         (Change::MemberOffered { org, offer, role: Role::Ro, ends_at: at }, Concern::Nothing),
         (Change::OfferDeclined { org, offer }, Concern::Nothing),

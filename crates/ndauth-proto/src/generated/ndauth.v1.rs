@@ -9341,6 +9341,61 @@ impl ::prost::Name for RevokeSecretResponse {
         "/ndauth.v1.RevokeSecretResponse".into()
     }
 }
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[prost(skip_debug)]
+pub struct ReportLeakedRequest {
+    /// Required: the whole secrets, at least one and at most 1000.
+    #[prost(string, repeated, tag = "1")]
+    pub secrets: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+}
+impl ::prost::Name for ReportLeakedRequest {
+    const NAME: &'static str = "ReportLeakedRequest";
+    const PACKAGE: &'static str = "ndauth.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "ndauth.v1.ReportLeakedRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/ndauth.v1.ReportLeakedRequest".into()
+    }
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ReportLeakedResponse {
+    /// One for each secret, in the order of the request.
+    #[prost(message, repeated, tag = "1")]
+    pub reports: ::prost::alloc::vec::Vec<LeakReport>,
+}
+impl ::prost::Name for ReportLeakedResponse {
+    const NAME: &'static str = "ReportLeakedResponse";
+    const PACKAGE: &'static str = "ndauth.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "ndauth.v1.ReportLeakedResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/ndauth.v1.ReportLeakedResponse".into()
+    }
+}
+/// What became of a secret that was reported. It names neither the owner nor the token.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct LeakReport {
+    /// The position of the secret in the request, from 0.
+    #[prost(uint32, tag = "1")]
+    pub index: u32,
+    /// The first 12 characters of the secret. Absent if the text is not a secret.
+    #[prost(string, optional, tag = "2")]
+    pub prefix: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(enumeration = "LeakOutcome", tag = "3")]
+    pub outcome: i32,
+}
+impl ::prost::Name for LeakReport {
+    const NAME: &'static str = "LeakReport";
+    const PACKAGE: &'static str = "ndauth.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "ndauth.v1.LeakReport".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/ndauth.v1.LeakReport".into()
+    }
+}
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ExplainTokenRequest {
     /// Required: `mine` or `org`.
@@ -9480,6 +9535,66 @@ impl ::prost::Name for Finding {
     }
     fn type_url() -> ::prost::alloc::string::String {
         "/ndauth.v1.Finding".into()
+    }
+}
+/// What became of a secret that was reported as leaked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum LeakOutcome {
+    Unspecified = 0,
+    /// Its token was revoked.
+    Revoked = 1,
+    /// An old secret was retired before its overlap ended. The token and its new secret live on.
+    Retired = 2,
+    /// A new secret was dropped, and with it its rotation. The token and its secret live on.
+    RotationDropped = 3,
+    /// Its session was ended.
+    SessionEnded = 4,
+    /// It had ended before.
+    AlreadyDead = 5,
+    /// It had been replaced before, and the report is recorded as reuse.
+    ReuseRecorded = 6,
+    /// It is a service's, and still works. The operator is told, and rotates it.
+    ServiceReported = 7,
+    /// This server has no such secret: it is another server's, was removed long ago, or was never issued.
+    Unknown = 8,
+    /// The text is not a secret of ndauth.
+    Malformed = 9,
+}
+impl LeakOutcome {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "LEAK_OUTCOME_UNSPECIFIED",
+            Self::Revoked => "LEAK_OUTCOME_REVOKED",
+            Self::Retired => "LEAK_OUTCOME_RETIRED",
+            Self::RotationDropped => "LEAK_OUTCOME_ROTATION_DROPPED",
+            Self::SessionEnded => "LEAK_OUTCOME_SESSION_ENDED",
+            Self::AlreadyDead => "LEAK_OUTCOME_ALREADY_DEAD",
+            Self::ReuseRecorded => "LEAK_OUTCOME_REUSE_RECORDED",
+            Self::ServiceReported => "LEAK_OUTCOME_SERVICE_REPORTED",
+            Self::Unknown => "LEAK_OUTCOME_UNKNOWN",
+            Self::Malformed => "LEAK_OUTCOME_MALFORMED",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "LEAK_OUTCOME_UNSPECIFIED" => Some(Self::Unspecified),
+            "LEAK_OUTCOME_REVOKED" => Some(Self::Revoked),
+            "LEAK_OUTCOME_RETIRED" => Some(Self::Retired),
+            "LEAK_OUTCOME_ROTATION_DROPPED" => Some(Self::RotationDropped),
+            "LEAK_OUTCOME_SESSION_ENDED" => Some(Self::SessionEnded),
+            "LEAK_OUTCOME_ALREADY_DEAD" => Some(Self::AlreadyDead),
+            "LEAK_OUTCOME_REUSE_RECORDED" => Some(Self::ReuseRecorded),
+            "LEAK_OUTCOME_SERVICE_REPORTED" => Some(Self::ServiceReported),
+            "LEAK_OUTCOME_UNKNOWN" => Some(Self::Unknown),
+            "LEAK_OUTCOME_MALFORMED" => Some(Self::Malformed),
+            _ => None,
+        }
     }
 }
 /// Generated client implementations.
@@ -9924,6 +10039,34 @@ pub mod token_service_client {
                 .insert(GrpcMethod::new("ndauth.v1.TokenService", "RevokeSecret"));
             self.inner.unary(req, path, codec).await
         }
+        /// Reports secrets that leaked, and ends what each belongs to as `RevokeSecret` does, for the reason `LEAKED`. Anyone
+        /// who has the whole secrets may call this, without any credential. Each secret counts as a guess, known or not: at
+        /// most 2000 an hour from a network. Beyond that the request is refused whole with `TOO_MANY_TRIES`, which says when to
+        /// try again. A request that failed may be repeated: a secret that had ended is `ALREADY_DEAD`.
+        pub async fn report_leaked(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ReportLeakedRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ReportLeakedResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/ndauth.v1.TokenService/ReportLeaked",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("ndauth.v1.TokenService", "ReportLeaked"));
+            self.inner.unary(req, path, codec).await
+        }
         /// Explains, factor by factor, what a token may do and why it may not: an existing token, one whose secret
         /// is presented, or one that is only planned. A token may explain itself.
         pub async fn explain_token(
@@ -10083,6 +10226,17 @@ pub mod token_service_server {
             request: tonic::Request<super::RevokeSecretRequest>,
         ) -> std::result::Result<
             tonic::Response<super::RevokeSecretResponse>,
+            tonic::Status,
+        >;
+        /// Reports secrets that leaked, and ends what each belongs to as `RevokeSecret` does, for the reason `LEAKED`. Anyone
+        /// who has the whole secrets may call this, without any credential. Each secret counts as a guess, known or not: at
+        /// most 2000 an hour from a network. Beyond that the request is refused whole with `TOO_MANY_TRIES`, which says when to
+        /// try again. A request that failed may be repeated: a secret that had ended is `ALREADY_DEAD`.
+        async fn report_leaked(
+            &self,
+            request: tonic::Request<super::ReportLeakedRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ReportLeakedResponse>,
             tonic::Status,
         >;
         /// Explains, factor by factor, what a token may do and why it may not: an existing token, one whose secret
@@ -10791,6 +10945,51 @@ pub mod token_service_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = RevokeSecretSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/ndauth.v1.TokenService/ReportLeaked" => {
+                    #[allow(non_camel_case_types)]
+                    struct ReportLeakedSvc<T: TokenService>(pub Arc<T>);
+                    impl<
+                        T: TokenService,
+                    > tonic::server::UnaryService<super::ReportLeakedRequest>
+                    for ReportLeakedSvc<T> {
+                        type Response = super::ReportLeakedResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ReportLeakedRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as TokenService>::report_leaked(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ReportLeakedSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(

@@ -197,9 +197,12 @@ impl Gate {
         }
     }
 
-    /// Returns an error if a credential stands for nobody. The query runs on the runtime of the database's
-    /// connections.
+    /// Returns an error if a credential stands for nobody. A call that needs no credential has none to recognize. The
+    /// query runs on the runtime of the database's connections.
     async fn recognize(&self, credential: &Arc<Credential>) -> Result<(), Status> {
+        if matches!(**credential, Credential::Nothing) {
+            return Ok(());
+        }
         let (authority, credential) = (Arc::clone(&self.service.authority), Arc::clone(credential));
         let recognized = self.runtime.spawn(async move { authority.recognize(&credential).await });
         match recognized.await {
@@ -368,10 +371,7 @@ impl ConnectionGate {
         if call_route.is_answered_from_memory() {
             return self.gate.service.admit(&credential, call_route.row.operation).await;
         }
-        match credential {
-            Credential::Nothing => Ok(()),
-            credential => self.gate.recognize(&Arc::new(credential)).await,
-        }
+        self.gate.recognize(&Arc::new(credential)).await
     }
 
     /// Reads the whole body of a request that is not gRPC, and takes a permit for its call. The credential is checked

@@ -45,10 +45,11 @@ impl CallRoute {
     }
 
     /// Returns the size of the largest request in bytes, in an encoding that is not gRPC's. Callers without a
-    /// credential get little.
+    /// credential get little, except for a batch of leaked secrets.
     pub(crate) fn largest_request(&self) -> usize {
         match self.row.operation {
             Operation::ValidateTokens => MAX_BATCH,
+            Operation::ReportLeaked => MAX_REQUEST,
             _ if self.row.nobody == Rule::Yes => MAX_NAME,
             _ => MAX_REQUEST,
         }

@@ -1,15 +1,15 @@
 //! `TokenService`.
 
 use ndauth_authority::{
-    Changed, Explanation, Inquiry, Minted, NewToken, Renewing, RevokedAll, Revoking, Rotated, Subject,
-    Visitor,
+    Changed, Explanation, Inquiry, Minted, NewToken, Renewing, ReportedSecret, RevokedAll, Revoking, Rotated,
+    Subject, Visitor,
 };
 use ndauth_core::{Factor, InvalidSecret, OVERLAP, Problem, Refusal, Secret, SecretKind};
 use ndauth_proto::v1::token_service_server::TokenService;
 use ndauth_proto::{
     description_from_proto, duration_from_proto, effective_to_proto, expiry_choice_from_proto,
-    factor_to_proto, grants_from_proto, networks_from_proto, org_slug_from_proto, orgs_from_proto,
-    permission_from_proto, refusal_to_proto, revocation_reason_from_proto, scope_from_proto,
+    factor_to_proto, grants_from_proto, leak_outcome_to_proto, networks_from_proto, org_slug_from_proto,
+    orgs_from_proto, permission_from_proto, refusal_to_proto, revocation_reason_from_proto, scope_from_proto,
     services_from_proto, timestamp_to_proto, token_to_proto, v1,
 };
 use tonic::{Request, Response, Status, async_trait};
@@ -281,6 +281,25 @@ impl TokenService for GrpcService {
             let visitor = Visitor { address, device: None };
             self.authority.logins().revoke_presented(secret.expose(), &visitor).await?;
             Ok::<_, Failed>(v1::RevokeSecretResponse {})
+        })
+        .await
+    }
+
+    async fn report_leaked(
+        &self,
+        request: Request<v1::ReportLeakedRequest>,
+    ) -> Result<Response<v1::ReportLeakedResponse>, Status> {
+        answer(async {
+            let address = request.remote_addr().map(|address| address.ip().to_canonical());
+            let visitor = Visitor { address, device: None };
+            let reported =
+                self.authority.logins().report_leaked(&request.get_ref().secrets, &visitor).await?;
+            let report = |(index, reported): (u32, &ReportedSecret)| v1::LeakReport {
+                index,
+                prefix: reported.prefix.map(|prefix| prefix.to_string()),
+                outcome: leak_outcome_to_proto(reported.outcome).into(),
+            };
+            Ok::<_, Failed>(v1::ReportLeakedResponse { reports: (0..).zip(&reported).map(report).collect() })
         })
         .await
     }

@@ -401,7 +401,9 @@ impl ApiFailure {
             headers.insert(WWW_AUTHENTICATE, challenge);
         }
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        if *status == StatusCode::SERVICE_UNAVAILABLE {
+        if let Some(after) = problem.retry_after {
+            headers.insert(RETRY_AFTER, HeaderValue::from(after.get()));
+        } else if *status == StatusCode::SERVICE_UNAVAILABLE {
             headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
         }
         response

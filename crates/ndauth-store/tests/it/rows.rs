@@ -124,7 +124,12 @@ on_both! {
         assert_eq!(found.family, Family::Token(plain.id));
         assert_eq!(found.record.prefix, views[0].secrets[0].record.prefix);
         assert_eq!(found.record.state(read.now()), SecretState::Current);
-        assert_eq!(read.find_secret(&secret(&mut rng).1).await.expect("read"), None);
+        let unknown = secret(&mut rng).1;
+        assert_eq!(read.find_secret(&unknown).await.expect("read"), None);
+        // Several at once, of which most are unknown and one is there twice.
+        let several = (0..1000).map(|_| secret(&mut rng).1).chain([hash, unknown, hash]);
+        assert_eq!(read.find_secrets(several).await.expect("read"), [found]);
+        assert_eq!(read.find_secrets([]).await.expect("read"), []);
     }
 
     async fn a_name_belongs_to_one_token_until_released(scratch: &Scratch) {

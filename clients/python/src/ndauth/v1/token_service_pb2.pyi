@@ -7,12 +7,36 @@ from ndauth.v1 import http_pb2 as _http_pb2
 from ndauth.v1 import reason_pb2 as _reason_pb2
 from ndauth.v1 import types_pb2 as _types_pb2
 from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from collections.abc import Iterable as _Iterable, Mapping as _Mapping
 from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
+
+class LeakOutcome(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    LEAK_OUTCOME_UNSPECIFIED: _ClassVar[LeakOutcome]
+    LEAK_OUTCOME_REVOKED: _ClassVar[LeakOutcome]
+    LEAK_OUTCOME_RETIRED: _ClassVar[LeakOutcome]
+    LEAK_OUTCOME_ROTATION_DROPPED: _ClassVar[LeakOutcome]
+    LEAK_OUTCOME_SESSION_ENDED: _ClassVar[LeakOutcome]
+    LEAK_OUTCOME_ALREADY_DEAD: _ClassVar[LeakOutcome]
+    LEAK_OUTCOME_REUSE_RECORDED: _ClassVar[LeakOutcome]
+    LEAK_OUTCOME_SERVICE_REPORTED: _ClassVar[LeakOutcome]
+    LEAK_OUTCOME_UNKNOWN: _ClassVar[LeakOutcome]
+    LEAK_OUTCOME_MALFORMED: _ClassVar[LeakOutcome]
+LEAK_OUTCOME_UNSPECIFIED: LeakOutcome
+LEAK_OUTCOME_REVOKED: LeakOutcome
+LEAK_OUTCOME_RETIRED: LeakOutcome
+LEAK_OUTCOME_ROTATION_DROPPED: LeakOutcome
+LEAK_OUTCOME_SESSION_ENDED: LeakOutcome
+LEAK_OUTCOME_ALREADY_DEAD: LeakOutcome
+LEAK_OUTCOME_REUSE_RECORDED: LeakOutcome
+LEAK_OUTCOME_SERVICE_REPORTED: LeakOutcome
+LEAK_OUTCOME_UNKNOWN: LeakOutcome
+LEAK_OUTCOME_MALFORMED: LeakOutcome
 
 class CreateTokenRequest(_message.Message):
     __slots__ = ("owner", "token")
@@ -349,6 +373,28 @@ class RevokeSecretRequest(_message.Message):
 class RevokeSecretResponse(_message.Message):
     __slots__ = ()
     def __init__(self) -> None: ...
+
+class ReportLeakedRequest(_message.Message):
+    __slots__ = ("secrets",)
+    SECRETS_FIELD_NUMBER: _ClassVar[int]
+    secrets: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, secrets: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class ReportLeakedResponse(_message.Message):
+    __slots__ = ("reports",)
+    REPORTS_FIELD_NUMBER: _ClassVar[int]
+    reports: _containers.RepeatedCompositeFieldContainer[LeakReport]
+    def __init__(self, reports: _Optional[_Iterable[_Union[LeakReport, _Mapping]]] = ...) -> None: ...
+
+class LeakReport(_message.Message):
+    __slots__ = ("index", "prefix", "outcome")
+    INDEX_FIELD_NUMBER: _ClassVar[int]
+    PREFIX_FIELD_NUMBER: _ClassVar[int]
+    OUTCOME_FIELD_NUMBER: _ClassVar[int]
+    index: int
+    prefix: str
+    outcome: LeakOutcome
+    def __init__(self, index: _Optional[int] = ..., prefix: _Optional[str] = ..., outcome: _Optional[_Union[LeakOutcome, str]] = ...) -> None: ...
 
 class ExplainTokenRequest(_message.Message):
     __slots__ = ("owner", "which", "secret", "planned", "org", "access", "permission", "service", "client_address")

@@ -108,6 +108,11 @@ class TokenServiceStub:
                 request_serializer=ndauth_dot_v1_dot_token__service__pb2.RevokeSecretRequest.SerializeToString,
                 response_deserializer=ndauth_dot_v1_dot_token__service__pb2.RevokeSecretResponse.FromString,
                 _registered_method=True)
+        self.ReportLeaked = channel.unary_unary(
+                '/ndauth.v1.TokenService/ReportLeaked',
+                request_serializer=ndauth_dot_v1_dot_token__service__pb2.ReportLeakedRequest.SerializeToString,
+                response_deserializer=ndauth_dot_v1_dot_token__service__pb2.ReportLeakedResponse.FromString,
+                _registered_method=True)
         self.ExplainToken = channel.unary_unary(
                 '/ndauth.v1.TokenService/ExplainToken',
                 request_serializer=ndauth_dot_v1_dot_token__service__pb2.ExplainTokenRequest.SerializeToString,
@@ -228,6 +233,16 @@ class TokenServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ReportLeaked(self, request, context):
+        """Reports secrets that leaked, and ends what each belongs to as `RevokeSecret` does, for the reason `LEAKED`. Anyone
+        who has the whole secrets may call this, without any credential. Each secret counts as a guess, known or not: at
+        most 2000 an hour from a network. Beyond that the request is refused whole with `TOO_MANY_TRIES`, which says when to
+        try again. A request that failed may be repeated: a secret that had ended is `ALREADY_DEAD`.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ExplainToken(self, request, context):
         """Explains, factor by factor, what a token may do and why it may not: an existing token, one whose secret
         is presented, or one that is only planned. A token may explain itself.
@@ -308,6 +323,11 @@ def add_TokenServiceServicer_to_server(servicer, server):
                     servicer.RevokeSecret,
                     request_deserializer=ndauth_dot_v1_dot_token__service__pb2.RevokeSecretRequest.FromString,
                     response_serializer=ndauth_dot_v1_dot_token__service__pb2.RevokeSecretResponse.SerializeToString,
+            ),
+            'ReportLeaked': grpc.unary_unary_rpc_method_handler(
+                    servicer.ReportLeaked,
+                    request_deserializer=ndauth_dot_v1_dot_token__service__pb2.ReportLeakedRequest.FromString,
+                    response_serializer=ndauth_dot_v1_dot_token__service__pb2.ReportLeakedResponse.SerializeToString,
             ),
             'ExplainToken': grpc.unary_unary_rpc_method_handler(
                     servicer.ExplainToken,
@@ -697,6 +717,33 @@ class TokenService:
             '/ndauth.v1.TokenService/RevokeSecret',
             ndauth_dot_v1_dot_token__service__pb2.RevokeSecretRequest.SerializeToString,
             ndauth_dot_v1_dot_token__service__pb2.RevokeSecretResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReportLeaked(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/ndauth.v1.TokenService/ReportLeaked',
+            ndauth_dot_v1_dot_token__service__pb2.ReportLeakedRequest.SerializeToString,
+            ndauth_dot_v1_dot_token__service__pb2.ReportLeakedResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -127,6 +127,8 @@ async fn no_secret_is_in_the_log_the_metrics_or_the_events() {
     assert_eq!(ask(&server, "POST /v1/secrets:batchValidate", Some(&service), Some(&batch)).status, 200);
     let secret = json!({ "secret": token });
     assert_eq!(ask(&server, "POST /v1/secrets:revoke", None, Some(&secret)).status, 200);
+    let leaked = json!({ "secrets": [token, rotated] });
+    assert_eq!(ask(&server, "POST /v1/secrets:reportLeaked", None, Some(&leaked)).status, 200);
     let (_, metrics) = server.get("/metrics");
     let events = at.run_admin("events export");
     server.signal(Signal::TERM);

@@ -39,6 +39,7 @@ fn body(rpc: &str) -> Option<Value> {
         "RevokeAllTokens" => json!({ "all": true, "dry_run": true }),
         "ExplainToken" => json!({ "which": { "id": NONE } }),
         "RevokeSecret" => json!({ "secret": "ndpat_short" }),
+        "ReportLeaked" => json!({ "secrets": [] }),
         "RevokeSessions" => json!({ "id": NONE }),
         "CreateOrg" => json!({ "slug": "ops", "name": "" }),
         "AddMember" => json!({ "handle": "nobody", "role": "RO" }),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use ndauth_authority::access::{Does, Row, Rule};
+use ndauth_authority::access::{Does, Operation, Row, Rule};
 use ndauth_core::Reason;
 use ndauth_proto::json::{BodyOf, HttpBinding, Parameter, bindings, descriptors};
 use serde_json::{Map, Value, json};
@@ -14,7 +14,7 @@ use super::operation::operation_id;
 use super::schema::{Schemas, body_fields, described, reference};
 
 /// The failures, by status: the name of the response, and its description.
-pub(super) const FAILURES: [(u16, &str, &str); 11] = [
+pub(super) const FAILURES: [(u16, &str, &str); 12] = [
     (400, "Invalid", "The request is malformed. `field` names the part."),
     (401, "NotAuthenticated", "There is no credential, or it is not valid any more."),
     (403, "NotPermitted", "The caller may not do this."),
@@ -28,12 +28,13 @@ pub(super) const FAILURES: [(u16, &str, &str); 11] = [
     ),
     (413, "TooLarge", "The body is larger than the limit of the call."),
     (415, "UnsupportedMediaType", "The body is not `application/json`."),
+    (429, "TooMany", "The caller tried it too often. Nothing was done."),
     (500, "Internal", "The server failed. Nothing was decided."),
     (503, "Undecided", "It could not be decided: this is neither a yes nor a no."),
 ];
 
 /// The headers of the failures: the status, the name, true if it is always there, and its description.
-const HEADERS: [(u16, &str, bool, &str); 5] = [
+const HEADERS: [(u16, &str, bool, &str); 6] = [
     (401, "WWW-Authenticate", true, "The challenge (RFC 6750). Without a credential it names no error."),
     (
         403,
@@ -44,6 +45,7 @@ const HEADERS: [(u16, &str, bool, &str); 5] = [
     (405, "Allow", true, "The methods that the path has."),
     (503, "Retry-After", true, "The seconds after which to ask again."),
     (408, "Retry-After", true, "The seconds after which to ask again."),
+    (429, "Retry-After", true, "The seconds after which the same call is admitted."),
 ];
 
 const ABOUT: &str = "The API of an ndauth server, derived from its gRPC contract. Requests and responses are JSON. \
@@ -187,6 +189,10 @@ impl Generator<'_> {
             404 => binding.method != "GET" || binding.variables().next().is_some() || binding.verb.is_some(),
             405 => false,
             409 => row.does == Does::Changes,
+            429 => matches!(
+                row.operation,
+                Operation::CreateToken | Operation::RotateToken | Operation::ReportLeaked
+            ),
             413 | 415 => !matches!(binding.body, BodyOf::Nothing),
             _ => true,
         };

@@ -152,6 +152,7 @@ const CALLS: &[Call] = &[
     ("RevokeAllTokens",          Ada,     &[], r#"{ "all": true, "dry_run": true }"#),
     ("RevokeAllTokens_org",      Ada,     &[], r#"{ "all": true, "dry_run": true }"#),
     ("RevokeAllTokens_account",  Ada,     &[("account", "bob")], r#"{ "all": true, "dry_run": true }"#),
+    ("ReportLeaked",             Nobody,  &[], r#"{ "secrets": ["{secret}"] }"#),
     ("RevokeSecret",             Nobody,  &[], r#"{ "secret": "{secret}" }"#),
     ("CreateAccount",            Ada,     &[], r#"{ "handle": "dan", "email": "dan@example.org", "name": "Dan" }"#),
     ("InviteAccount",            Ada,     &[("handle", "dan")], ""),
@@ -290,6 +291,14 @@ impl Walk {
         // The rest of the body never comes.
         let late = format!("{head}content-type: application/json\r\ncontent-length: 1000\r\n\r\n{{");
         self.keep(408, &send(&self.server, late.as_bytes()));
+        // One more than the guesses that a network has.
+        let report = |count: usize| {
+            let secrets = json!({ "secrets": vec!["x"; count] });
+            ask(&self.server, "POST /v1/secrets:reportLeaked", None, Some(&secrets))
+        };
+        assert_eq!([report(1000).status, report(990).status], [200, 200]);
+        let refused = std::iter::repeat_with(|| report(1)).find(|answer| answer.status != 200);
+        self.keep(429, &refused.expect("they end"));
         let writer = writing(at);
         let other = parsed(&laptop.to_string().replace("laptop", "other"));
         self.keep(503, &ask(&self.server, new, Some(&ada), Some(&other)));

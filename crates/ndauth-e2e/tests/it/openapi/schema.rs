@@ -169,11 +169,11 @@ impl<'a> Schemas<'a> {
 
     /// Returns the schema of a field, with its comment.
     pub(super) fn field(&self, field: &FieldDescriptor) -> Value {
-        let one = self.one(&field.kind());
-        let mut schema = if field.is_list() { json!({ "type": "array", "items": one }) } else { one };
+        let mut one = self.one(&field.kind());
         if is_secret(field) {
-            schema["format"] = json!("password");
+            one["format"] = json!("password");
         }
+        let schema = if field.is_list() { json!({ "type": "array", "items": one }) } else { one };
         described(schema, self.comments.of(field.full_name()))
     }
 
