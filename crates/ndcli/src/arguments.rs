@@ -17,6 +17,7 @@ use crate::commands::tokens::aim::{
 use crate::commands::tokens::{
     create::Create,
     explain::Explain,
+    leaked::Leaked,
     list::ListTokens,
     renew::Renewal,
     revoke::RevokeTokens,
@@ -137,6 +138,12 @@ pub(crate) enum TokenCommand<W: OwnerArguments, C: OwnerArguments, E: OwnerArgum
     /// Revoke a token, or all made before an instant
     #[command(aliases = ["rm", "delete"])]
     Revoke(RevokeTokens<W>),
+    /// Report leaked secrets, which ends them
+    ///
+    /// Whoever has a secret may; no login is needed or used. A token's current secret ends the token. Its old or new
+    /// secret in a rotation, and a session, only end themselves. A service's secret is reported to the operator. The exit
+    /// code is 0 if none of the secrets works any longer.
+    Leaked(Leaked),
     /// Suspend a token until it is resumed
     Suspend(NamedToken<S>),
     /// Resume a suspended token
@@ -181,20 +188,25 @@ pub(crate) struct Manual {
 }
 
 impl NdcliCommand {
-    /// Returns true for a command that makes or ends the stored login.
-    pub(crate) fn manages_logins(&self) -> bool {
-        matches!(
-            self,
+    /// Returns true for a command that makes or ends the stored login, or is handed other secrets: no token file is read
+    /// for it.
+    pub(crate) fn reads_no_token_file(&self) -> bool {
+        match self {
             NdcliCommand::Login(_)
-                | NdcliCommand::Logout(_)
-                | NdcliCommand::Auth(AuthCommand::Login(_) | AuthCommand::Logout(_))
-        )
+            | NdcliCommand::Logout(_)
+            | NdcliCommand::Auth(AuthCommand::Login(_) | AuthCommand::Logout(_)) => true,
+            NdcliCommand::Auth(AuthCommand::Token(token)) => matches!(**token, TokenCommand::Leaked(_)),
+            NdcliCommand::Token(token) => matches!(**token, TokenCommand::Leaked(_)),
+            _ => false,
+        }
     }
 
     /// Returns true if the command does the same with any configuration, so that it works with an invalid one.
     pub(crate) fn needs_no_configuration(&self) -> bool {
         match self {
-            NdcliCommand::Help(_) | NdcliCommand::Completions(_) | NdcliCommand::Manual(_) => true,
+            NdcliCommand::Help(_)
+            | NdcliCommand::Completions(_)
+            | NdcliCommand::Manual(_) => true,
             NdcliCommand::Config(config) => config.mends(),
             NdcliCommand::Audit(audit) => audit.is_offline(),
             NdcliCommand::Auth(_)

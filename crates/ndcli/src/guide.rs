@@ -34,6 +34,8 @@ pub(crate) const HELP: &[CommandHelp] = &[
     help("ndcli token renew", "<TOKEN> --org <SLUG> [OPTIONS]", &["{} deploy --org acme"]),
     help("auth token revoke", "<TOKEN> [OPTIONS]", &["{} github-ci", "{} --all --created-before 2026-11-21 --preview"]),
     help("ndcli token revoke", "<TOKEN> --org <SLUG> [OPTIONS]", &["{} deploy --org acme", "{} --all --created-before now --org acme"]),
+    help("auth token leaked", "--secret-stdin [OPTIONS]", &["{} --secret-stdin < leaked.txt"]),
+    help("ndcli token leaked", "--secret-stdin [OPTIONS]", &["{} --secret-stdin < leaked.txt"]),
     help("auth token suspend", "<TOKEN> [OPTIONS]", &["{} github-ci"]),
     help("ndcli token suspend", "<TOKEN> --org <SLUG> [OPTIONS]", &["{} deploy --org acme", "{} github-ci --member ada --org acme"]),
     help("auth token resume", "<TOKEN> [OPTIONS]", &["{} github-ci"]),

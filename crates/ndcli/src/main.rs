@@ -64,7 +64,7 @@ fn parse() -> Result<(NdcliArguments, Configuration), InvalidCommandLine> {
                 return Ok((arguments, Configuration::default()));
             }
             let token = arguments.common.token.as_deref();
-            let credential = match arguments.command.manages_logins() {
+            let credential = match arguments.command.reads_no_token_file() {
                 true => Ok(CredentialSource::without_file(token)),
                 false => CredentialSource::choose(token),
             };
@@ -171,6 +171,7 @@ async fn run_token<W: OwnerArguments, C: OwnerArguments, E: OwnerArguments, S: O
         TokenCommand::Rotation(step) => tokens::rotate::settle(common, step).await,
         TokenCommand::Renew(renew) => tokens::renew::run(common, &renew.named.aim()?, &renew.renewal).await,
         TokenCommand::Revoke(revoke) => tokens::revoke::run(common, revoke).await,
+        TokenCommand::Leaked(leaked) => tokens::leaked::run(common, leaked).await,
         TokenCommand::Suspend(named) => tokens::suspend::run(common, named, Power::Suspend).await,
         TokenCommand::Resume(named) => tokens::suspend::run(common, named, Power::Resume).await,
         TokenCommand::Explain(explain) => tokens::explain::run(common, explain).await,

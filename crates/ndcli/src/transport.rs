@@ -66,6 +66,14 @@ pub(crate) async fn open(
     Ok(Client::connect_with(&common.server, Some(secret), &options).await)
 }
 
+/// Connects once, without a credential. Secrets are sent in requests.
+pub(crate) async fn open_without_credential(
+    common: &CommonOptions,
+) -> Result<Result<Client, ConnectError>, Failure> {
+    require_encryption(common)?;
+    Ok(Client::connect_with(&common.server, None, &options(common, None)?).await)
+}
+
 /// Returns the options of a connection. `token` is the kind and the source of the token that warnings name, if any.
 fn options(common: &CommonOptions, token: Option<(SecretKind, &'static str)>) -> Result<Options, Failure> {
     let proxy = HttpProxy::find(&common.server, |name| variable(name))

@@ -20,6 +20,7 @@ mod front;
 mod grpc;
 mod installation;
 mod instances;
+mod leaks;
 mod life;
 mod logins;
 mod openapi;
