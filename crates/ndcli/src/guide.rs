@@ -50,6 +50,7 @@ pub(crate) const HELP: &[CommandHelp] = &[
     help("auth status", "", &["{}", "{} --strict --fail-within 14d"]),
     help("ndcli whoami", "", &["{}"]),
     help("ndcli validate", "--secret-stdin [OPTIONS]", &["{} --secret-stdin --org acme --permission write:assets < token"]),
+    help("ndcli scan", "", &["{}", "{} src config.yml", "{} --staged"]),
     help("permissions list", "", &["{} assets"]),
     help("config get", "", &["{} server"]),
     help("config set", "", &["{} server https://ndauth.example.org", "{} server http://127.0.0.1:7711 --profile home"]),

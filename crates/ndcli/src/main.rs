@@ -9,6 +9,8 @@ mod transport;
 
 mod login;
 
+mod scan;
+
 mod connection;
 
 mod commands;
@@ -93,6 +95,7 @@ fn execute(arguments: &NdcliArguments, configuration: &Configuration) -> Result<
         NdcliCommand::Config(config) => {
             return commands::config::run(&arguments.common, configuration, config);
         }
+        NdcliCommand::Scan(scan) => return commands::scan::run(arguments.common.format, scan),
         NdcliCommand::Help(help) => return help::run(help),
         NdcliCommand::Completions(completions) => return print_completions(completions.shell, "ndcli"),
         NdcliCommand::Manual(manual) => return help::manual(manual),
@@ -152,6 +155,7 @@ async fn run(arguments: &NdcliArguments) -> Result<(), Failure> {
         NdcliCommand::Auth(AuthCommand::Whoami) | NdcliCommand::Whoami => auth::whoami::run(common).await,
         NdcliCommand::Validate(validate) => commands::validate::run(common, validate).await,
         NdcliCommand::Config(_)
+        | NdcliCommand::Scan(_)
         | NdcliCommand::Help(_)
         | NdcliCommand::Completions(_)
         | NdcliCommand::Manual(_) => Ok(()),

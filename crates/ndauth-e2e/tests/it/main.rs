@@ -36,6 +36,7 @@ mod recipes;
 mod registry;
 mod replicas;
 mod requests;
+mod scan;
 mod server;
 mod shares;
 mod terminal;

@@ -9,6 +9,7 @@ pub(crate) mod explain;
 mod mint;
 
 pub(crate) mod create;
+pub(crate) mod leaked;
 pub(crate) mod renew;
 pub(crate) mod revoke;
 pub(crate) mod rotate;

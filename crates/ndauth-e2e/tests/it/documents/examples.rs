@@ -96,6 +96,13 @@ async fn those_of_ndcli_work() {
             "ndcli auth token rotation retire github-ci --yes || true; ndcli auth token rotate github-ci",
         ),
         ("ndcli auth token suspend", "ndcli auth token create github-ci --scope rw"),
+        ("ndcli auth token leaked", "ndcli auth token create leaky --scope ro --to-file leaked.txt"),
+        (
+            "ndcli token leaked",
+            "rm leaked.txt; ndcli token create leaky --scope read:assets --org acme --to-file leaked.txt",
+        ),
+        // The files of the examples hold secrets.
+        ("ndcli scan", "echo '*' > .ndauthignore; mkdir -p src; touch config.yml; git init --quiet"),
         (
             "ndcli token rotation retire",
             "ndcli token rotate deploy --org acme; ndcli token rotation confirm deploy --org acme",

@@ -63,10 +63,14 @@ async fn a_leaked_token_is_stopped() {
     let mut page = Page::open("docs/runbooks/leaked-token.md").await;
     settle_in(&mut page);
     page.replace("NAME", "ci");
+    page.type_in("ndcli auth token create leaky --scope ro --to-file leaked.txt");
+    assert!(page.play().contains("its token is revoked"));
     assert!(present(&page).contains("ada"));
     page.play();
     assert!(present(&page).contains("the token was revoked"));
     create_ci(&mut page);
+    // The login and the token are in files here.
+    page.replace("ndcli scan ", "ndcli scan .bashrc || true #");
     for _suspended_or_frozen in 0..2 {
         page.play();
     }
@@ -80,7 +84,7 @@ async fn a_leaked_token_is_stopped() {
     );
     page.log_in();
     let shown = page.play();
-    assert_eq!(shown.matches("revoked").count(), 2, "{shown}");
+    assert_eq!(shown.matches("revoked").count(), 3, "{shown}");
     assert!(present(&page).contains("was revoked"));
     page.close();
 }
