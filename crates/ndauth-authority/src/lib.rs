@@ -49,8 +49,8 @@ pub use observations::attempts::AttemptKind;
 pub use observations::uses::ReportedUse;
 pub use operator::{
     AccountDetails, AccountListed, AccountQuery, AccountUpdate, CatalogueApplied, Checked, InstallationView,
-    ManagedPage, MemberView, NewAccount, NewService, NextCatalogue, OrgSummary, Pruned, RestoredCopy,
-    RotatedService, SecretTrail, ServiceView, SessionView, Settled, Settlement, Tidied,
+    ManagedPage, MemberView, NewAccount, NewService, NextCatalogue, OrgSummary, OrgTokenEnds, Pruned,
+    RestoredCopy, RotatedService, SecretTrail, ServiceView, SessionView, Settled, Settlement, Tidied,
 };
 pub use orgs::{
     Acceptance, Announced, BrokenToken, Impact, MemberList, MemberShown, MemberWithTokens, MyOrg, NewOrg,

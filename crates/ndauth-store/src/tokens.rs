@@ -16,7 +16,9 @@ use sea_orm::{
     Select, UpdateMany,
 };
 
-use crate::columns::{Columns, Ids, among, comparable, duration_micros, expiry_micros, lifetime_micros};
+use crate::columns::{
+    Columns, Ids, NEVER, among, comparable, duration_micros, expiry_micros, lifetime_micros,
+};
 use crate::error::unless_taken;
 use crate::orgs::membership;
 use crate::restrictions::{
@@ -166,12 +168,35 @@ impl Read {
     /// Returns the number of an account's tokens that are neither revoked nor expired and have a usable
     /// secret.
     pub async fn count_live_tokens(&self, owner: AccountId) -> Result<u64, StoreError> {
-        Ok(self.live_tokens(owner).await?.count(&self.transaction).await?)
+        Ok(self.live_tokens(Owner::Account(owner)).await?.count(&self.transaction).await?)
     }
 
-    /// The personal tokens of an account that live: neither expired nor revoked, with a secret that serves or may yet.
-    async fn live_tokens(&self, owner: AccountId) -> Result<Select<token::Entity>, StoreError> {
-        let owner = Owner::Account(owner);
+    /// Returns the names and ends of the live tokens of an org that end, those that end next first, up to a limit.
+    pub async fn list_org_token_ends(
+        &self,
+        org: OrgId,
+        limit: u64,
+    ) -> Result<Vec<(Label, Timestamp)>, StoreError> {
+        let ending = self.live_tokens(Owner::Org(org)).await?.filter(token::Column::ExpiresAt.lt(NEVER));
+        let rows: Vec<(Uuid, String, i64)> = ending
+            .select_only()
+            .columns([token::Column::Id, token::Column::Name, token::Column::ExpiresAt])
+            .order_by_asc(token::Column::ExpiresAt)
+            .order_by_asc(token::Column::Id)
+            .limit(limit)
+            .into_tuple()
+            .all(&self.transaction)
+            .await?;
+        rows.into_iter()
+            .map(|(id, name, end)| {
+                let columns = Columns { table: "token", id };
+                Ok((columns.text("name", &name)?, columns.instant("expires_at", end)?))
+            })
+            .collect()
+    }
+
+    /// The tokens of an owner that live: neither expired nor revoked, with a secret that serves or may yet.
+    async fn live_tokens(&self, owner: Owner) -> Result<Select<token::Entity>, StoreError> {
         let not_before = self.owner_not_before(owner).await?.micros();
         // Of each of them, looked up by its index: there may be millions of others.
         let serving = secret::Entity::find()
@@ -290,7 +315,7 @@ impl Read {
         account: AccountId,
         org: OrgId,
     ) -> Result<Vec<Token>, StoreError> {
-        let live = self.live_tokens(account).await?.filter(is_for(org));
+        let live = self.live_tokens(Owner::Account(account)).await?.filter(is_for(org));
         self.token_page(live, TokenPage { include_revoked: false, after: None, limit: LIVE_TOKENS_LIMIT })
             .await
     }

@@ -1,5 +1,5 @@
-use ndauth_authority::{CallerIdentity, Minted, NewToken};
-use ndauth_core::{ExpiryChoice, Grants, Lifetime, Orgs, Owner, Reason, Role, Scope, TokenStatus};
+use ndauth_authority::{CallerIdentity, Minted, NewToken, OrgTokenEnds};
+use ndauth_core::{ExpiryChoice, Grants, Lifetime, OrgSlug, Orgs, Owner, Reason, Role, Scope, TokenStatus};
 
 use crate::on_both;
 use crate::world::{
@@ -103,5 +103,50 @@ on_both! {
             Owner::Org(org) => org,
             Owner::Account(_) => panic!("an org's"),
         }]).expect("orgs"));
+    }
+
+    /// What the metrics show: the live tokens that end, of the orgs that are named, those that end next first.
+    async fn the_ends_of_live_tokens_are_listed(world: &World) {
+        let day = 24 * 60 * 60;
+        for (name, expiry) in [("long", days(30)), ("short", days(1)), ("revoked", days(7)), ("suspended", days(9))] {
+            let new = NewToken { expiry, ..org_token(name, &["read:assets"]) };
+            world.make(&world.eve, &in_org("ops"), &new).await;
+        }
+        world.create(&NewToken { expiry: days(3), ..new_token("personal") }).await;
+        world.authority.tokens().revoke(&world.eve, &in_org("ops"), &named("revoked"), UNNEEDED).await.expect("revoked");
+        world.authority.tokens().suspend(&world.eve, &in_org("ops"), &named("suspended")).await.expect("suspended");
+        let shown = async |orgs: &Orgs<OrgSlug>| {
+            let ends = world.authority.operator().org_token_ends(orgs).await.expect("read");
+            let seconds = ends.seconds().map(|(org, token, seconds)| {
+                // Some time passes between the reading and this.
+                (org.to_owned(), token.to_owned(), (seconds / 60.0).round() as i64 * 60)
+            });
+            (seconds.collect::<Vec<_>>(), ends.unknown.iter().map(ToString::to_string).collect::<Vec<_>>(), ends.is_cut)
+        };
+        let row = |token: &str, seconds| ("ops".to_owned(), token.to_owned(), seconds);
+        let both = Orgs::only([ops(), "nope".parse().expect("a slug")]).expect("orgs");
+        let all = vec![row("short", day), row("suspended", 9 * day), row("long", 30 * day)];
+        assert_eq!(shown(&both).await, (all.clone(), vec!["nope".to_owned()], false));
+        assert_eq!(shown(&Orgs::All).await, (all.clone(), vec![], false));
+        let dev = Orgs::only(["dev".parse().expect("a slug")]).expect("orgs");
+        assert_eq!(shown(&dev).await, (vec![], vec![], false));
+        // Where the org has too many, those that end next are shown.
+        for number in 0..OrgTokenEnds::MOST_OF_AN_ORG {
+            let new = NewToken { expiry: days(2), ..org_token(&format!("t{number}"), &["read:assets"]) };
+            world.make(&world.eve, &in_org("ops"), &new).await;
+        }
+        let (rows, _, is_cut) = shown(&Orgs::All).await;
+        assert!(is_cut && rows.len() == OrgTokenEnds::MOST_OF_AN_ORG && rows[0] == row("short", day));
+        assert!(rows[1..].iter().all(|row| row.2 == 2 * day), "{rows:?}");
+        // At the instant of its expiry, a token is expired.
+        world.clock.set(at(day - 60));
+        assert_eq!(shown(&Orgs::All).await.0[0], row("short", 60));
+        world.clock.set(at(day));
+        let (rows, _, is_cut) = shown(&Orgs::All).await;
+        assert!(is_cut && rows.iter().all(|row| row.2 == day), "{rows:?}");
+        world.clock.set(at(2 * day));
+        assert_eq!(shown(&Orgs::All).await, (vec![row("suspended", 7 * day), row("long", 28 * day)], vec![], false));
+        world.authority.orgs().delete(&CONSOLE, &ops()).await.expect("deleted");
+        assert_eq!(shown(&both).await, (vec![], vec!["nope".to_owned(), "ops".to_owned()], false));
     }
 }
