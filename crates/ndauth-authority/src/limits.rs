@@ -134,6 +134,23 @@ pub const LIMITS: [Limit; 13] = [
     POLICY_IMPACTS,
 ];
 
+impl Limit {
+    /// Counts a refusal in the metrics.
+    pub fn count_refusal(&self) {
+        metrics::counter!("ndauth_limit_reached_total", "limit" => self.name).increment(1);
+    }
+
+    /// Shows the used part in the metrics.
+    pub fn show_taken(&self, taken: usize) {
+        metrics::gauge!("ndauth_limit_taken", "limit" => self.name).set(as_gauge(taken));
+    }
+
+    /// Shows the total amount in the metrics.
+    pub fn show_total(&self) {
+        metrics::gauge!("ndauth_limit_size", "limit" => self.name).set(as_gauge(self.total));
+    }
+}
+
 /// The amounts that callers have taken of a limit.
 pub struct Shares<K> {
     limit: Limit,
@@ -185,6 +202,7 @@ impl<K: Clone + Hash + Eq> Shares<K> {
     /// Creates the shares of a limit, of which nothing is taken.
     pub fn new(limit: Limit) -> Arc<Shares<K>> {
         let taken = Mutex::new(Amounts { all: 0, by: HashMap::new() });
+        limit.show_total();
         let gauge = metrics::gauge!("ndauth_limit_taken", "limit" => limit.name);
         let reached = metrics::counter!("ndauth_limit_reached_total", "limit" => limit.name);
         Arc::new(Shares { limit, taken, gauge, reached })

@@ -105,6 +105,9 @@ impl Throttle {
             let back = tries.get(tried).map_or(Duration::ZERO, |back| back.since(now));
             let after = (back + tried.interval() * count).saturating_sub(tried.limit().1);
             if !after.is_zero() {
+                if matches!(tried, Tried::DeviceFrom(_)) {
+                    WAITING_DEVICES.count_refusal();
+                }
                 return Err(AuthorityError::TooManyTries { after });
             }
         }

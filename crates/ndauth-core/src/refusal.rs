@@ -125,6 +125,40 @@ pub enum Refusal {
 }
 
 impl Refusal {
+    /// The reasons that a refusal can have.
+    pub const REASONS: [Reason; 30] = [
+        Reason::SecretMalformed,
+        Reason::SecretUnknown,
+        Reason::SecretKindNotAccepted,
+        Reason::SecretReplaced,
+        Reason::SecretExpired,
+        Reason::TokenRevoked,
+        Reason::TokenExpired,
+        Reason::TokenSuspended,
+        Reason::SuspendedInOrg,
+        Reason::RevokedInOrg,
+        Reason::OrgFrozen,
+        Reason::AccountDisabled,
+        Reason::OrgDeleted,
+        Reason::ServiceNotForOrg,
+        Reason::ServiceNotCovered,
+        Reason::NetworkNotCovered,
+        Reason::AddressUnknown,
+        Reason::PermissionUnknown,
+        Reason::ScopeTooNarrow,
+        Reason::PermissionNotNamed,
+        Reason::PermissionNotGranted,
+        Reason::OrgNotCovered,
+        Reason::NotAMember,
+        Reason::RoleTooLow,
+        Reason::PersonalBarred,
+        Reason::GrantsRequired,
+        Reason::AllOrgsBarred,
+        Reason::LoginTooOld,
+        Reason::LifetimeTooLong,
+        Reason::NetworkBarred,
+    ];
+
     /// Returns the reason, for programs.
     pub fn reason(&self) -> Reason {
         match self {
@@ -351,5 +385,28 @@ impl Secret {
                 Err(Refusal::Kind(kind))
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_reasons_of_refusals_are_complete() {
+        let source = include_str!("refusal.rs");
+        let reasons =
+            source.split("pub fn reason(&self)").nth(1).and_then(|rest| rest.split("pub fn").next());
+        let mut named: Vec<&str> = reasons
+            .expect("it is there")
+            .split("Reason::")
+            .skip(1)
+            .filter_map(|rest| rest.split(|c: char| !c.is_alphanumeric()).next())
+            .collect();
+        named.sort_unstable();
+        named.dedup();
+        let mut listed = Refusal::REASONS.map(|reason| format!("{reason:?}"));
+        listed.sort_unstable();
+        assert_eq!(named, listed);
     }
 }

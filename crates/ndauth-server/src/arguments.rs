@@ -8,7 +8,9 @@ use clap::builder::BoolishValueParser;
 use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
 use ndauth_authority::Freshness;
 use ndauth_authority::limits::CONNECTIONS;
-use ndauth_core::{DisplayName, Email, ExpiryChoice, Handle, Label, Networks, OrgSlug, Role, Timestamp};
+use ndauth_core::{
+    DisplayName, Email, ExpiryChoice, Handle, Label, Networks, OrgSlug, Orgs, Role, Timestamp,
+};
 use ndauth_server::{LogFormat, parse_log_filter, parse_public_url};
 use ndauth_terminal::environment::without_empty_variables;
 use ndauth_terminal::settings::Layer;
@@ -178,6 +180,10 @@ pub(crate) struct Serve {
     #[arg(long, env = "NDAUTHD_NO_DEVICE_LOGIN", value_parser = BoolishValueParser::new())]
     pub(crate) no_device_login: bool,
 
+    /// Orgs whose tokens' time to expiry is in the metrics, by token name, such as `acme,ops`; or `all`
+    #[arg(long, value_name = "ORGS", env = "NDAUTHD_ORG_TOKEN_EXPIRY", value_parser = all_or_orgs)]
+    pub(crate) org_token_expiry: Option<Orgs<OrgSlug>>,
+
     /// Log filter: off, error, warn, info, debug, trace, or `target=level,…`
     #[arg(long, value_name = "FILTER", env = "NDAUTHD_LOG", default_value = "info", value_parser = parse_log_filter)]
     pub(crate) log: String,
@@ -219,6 +225,15 @@ fn origins(text: &str) -> Result<Origins, String> {
     let each =
         text.split(',').map(|one| parse_public_url(one.trim()).map_err(|why| format!("`{one}`: {why}")));
     each.collect::<Result<_, _>>().map(Origins)
+}
+
+/// `all`, or orgs with commas between them. No org is called `all`.
+fn all_or_orgs(text: &str) -> Result<Orgs<OrgSlug>, String> {
+    if text.trim() == "all" {
+        return Ok(Orgs::All);
+    }
+    let each = text.split(',').map(|one| one.trim().parse().map_err(|why| format!("`{one}`: {why}")));
+    Orgs::only(each.collect::<Result<Vec<_>, String>>()?).map_err(|why| why.to_string())
 }
 
 /// Networks with commas between them.

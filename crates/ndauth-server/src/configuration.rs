@@ -238,6 +238,7 @@ pub(crate) fn serve_options(
         },
         public_url: common.public_url.clone(),
         cors_origins: serve.cors_origins.clone().map(|Origins(origins)| origins).unwrap_or_default(),
+        org_token_expiry: serve.org_token_expiry.clone(),
         logins: logins(serve)?,
     })
 }

@@ -61,6 +61,7 @@ pub(crate) fn run(common: &GlobalOptions, dev: &Dev) -> Result<(), Failure> {
         limits: Limits::default(),
         public_url: common.public_url.clone(),
         cors_origins: Vec::new(),
+        org_token_expiry: None,
         logins: LoginSettings::default(),
     };
     let served = runtime.block_on(async {

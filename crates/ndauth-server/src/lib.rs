@@ -3,6 +3,7 @@
 mod client_address;
 mod memory;
 mod telemetry;
+mod ticks;
 mod tls;
 
 mod connection;
@@ -26,6 +27,7 @@ mod first_login;
 mod grpc;
 mod health;
 mod ops;
+mod org_tokens;
 
 mod api;
 

@@ -6,16 +6,20 @@ use axum::Router;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::routing::get;
-use metrics_exporter_prometheus::PrometheusHandle;
-use ndauth_authority::{Authority, Readiness, StaleCause};
+use ndauth_authority::{Authority, OrgTokenEnds, Readiness, StaleCause};
 use tokio::sync::watch;
+
+use crate::telemetry::Exposition;
+use crate::unsent;
 
 /// The state behind the operator's port.
 #[derive(Clone)]
 pub(crate) struct Ops {
     pub(crate) authority: Arc<Authority>,
     pub(crate) phase: watch::Receiver<Phase>,
-    pub(crate) metrics: PrometheusHandle,
+    pub(crate) metrics: Exposition,
+    /// The ends of orgs' tokens, once they were read.
+    pub(crate) org_token_ends: watch::Receiver<Option<Arc<OrgTokenEnds>>>,
 }
 
 /// The phase of the server.
@@ -54,7 +58,9 @@ async fn readyz(State(ops): State<Ops>) -> (StatusCode, String) {
 
 async fn metrics(State(ops): State<Ops>) -> String {
     ops.authority.validation().gauge();
-    ops.metrics.render()
+    unsent::show_taken();
+    let ends = ops.org_token_ends.borrow().clone();
+    ops.metrics.render(ends.iter().flat_map(|ends| ends.seconds()))
 }
 
 impl Ops {

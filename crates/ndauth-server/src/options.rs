@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use ndauth_authority::{DatabaseUrl, Freshness, LoginSettings};
+use ndauth_core::{OrgSlug, Orgs};
 
 use crate::front::Limits;
 use crate::tls::TlsFiles;
@@ -37,6 +38,8 @@ pub struct ServeOptions {
     pub public_url: Option<String>,
     /// The origins whose scripts may call the API and read its responses. None unless the operator names them.
     pub cors_origins: Vec<String>,
+    /// The orgs whose tokens' time to expiry is in the metrics. None unless the operator names them.
+    pub org_token_expiry: Option<Orgs<OrgSlug>>,
     /// The lifetimes of sessions, and the ways to begin one.
     pub logins: LoginSettings,
 }

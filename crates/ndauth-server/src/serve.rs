@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::Request;
-use metrics_exporter_prometheus::{BuildError, PrometheusHandle};
+use metrics_exporter_prometheus::BuildError;
 use ndauth_authority::limits::ADMIN_CONNECTIONS;
 use ndauth_authority::{Authority, AuthorityError, Clock, DatabaseUrl, Tidied};
 use ndauth_core::Causes;
@@ -15,7 +15,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
-use tokio::time::{Instant, Interval, MissedTickBehavior, interval, sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 use tonic_health::server::HealthReporter;
 use tower::Service as _;
 
@@ -28,7 +28,9 @@ use crate::http::{self, Site};
 use crate::memory::available_memory;
 use crate::ops::{Ops, Phase, router};
 use crate::options::ServeOptions;
-use crate::telemetry::record_metrics;
+use crate::org_tokens::watch_org_tokens;
+use crate::telemetry::{Exposition, record_metrics};
+use crate::ticks::Ticks;
 use crate::tls::Certificate;
 
 /// The addresses that are served.
@@ -94,6 +96,8 @@ pub enum ServeError {
 const TIDY: Duration = Duration::from_secs(5);
 /// The interval of removing tokens that ended long ago. The first run only compares the clocks.
 const CLEAN: Duration = Duration::from_secs(60 * 60);
+/// The interval of reading when orgs' tokens end.
+const ORG_TOKENS: Duration = Duration::from_secs(15);
 /// The interval of checking the readiness.
 const WATCH: Duration = Duration::from_secs(1);
 /// The most of the drain time that is reserved for the final writes.
@@ -126,7 +130,8 @@ pub async fn serve(options: &ServeOptions, on_ready: impl FnOnce(Serving)) -> Re
     let authority = Arc::new(authority.with_freshness(options.freshness).with_login_settings(options.logins));
     // This port answers from start to end, so that loading and draining can be observed.
     let (phase, phases) = watch::channel(Phase::Starting);
-    let ops = Ops { authority: Arc::clone(&authority), phase: phases, metrics };
+    let (show_ends, org_token_ends) = watch::channel(None);
+    let ops = Ops { authority: Arc::clone(&authority), phase: phases, metrics, org_token_ends };
     let admin_listener = listen(&options.admin_listen, admin_socket)?;
     let limits =
         Limits { connections: ADMIN_CONNECTIONS, trusted_proxies: None, cores: 1, ..options.limits.clone() };
@@ -161,17 +166,17 @@ pub async fn serve(options: &ServeOptions, on_ready: impl FnOnce(Serving)) -> Re
     let listener = listen(&options.listen, socket)?;
     phase.send_replace(Phase::Serving);
     grpc::set_health(&health, ops.waits_for().is_none()).await;
-    let background = [
-        tokio::spawn(tidy(
-            Arc::clone(&authority),
-            ops.metrics.clone(),
-            certificate.clone(),
-            Ticks::every(TIDY, stopped.clone()),
-        )),
+    let mut background = vec![
+        tokio::spawn(run_upkeep(ops.metrics.clone(), Ticks::every(TIDY, stopped.clone()))),
+        tokio::spawn(tidy(Arc::clone(&authority), certificate.clone(), Ticks::every(TIDY, stopped.clone()))),
         tokio::spawn(watch_health(ops, health, Ticks::every(WATCH, stopped.clone()))),
         tokio::spawn(follow_up(Arc::clone(&authority), stopped.clone())),
-        tokio::spawn(clean(Arc::clone(&authority), Ticks::every(CLEAN, stopped))),
+        tokio::spawn(clean(Arc::clone(&authority), Ticks::every(CLEAN, stopped.clone()))),
     ];
+    if let Some(orgs) = options.org_token_expiry.clone() {
+        let ticks = Ticks::every(ORG_TOKENS, stopped);
+        background.push(tokio::spawn(watch_org_tokens(Arc::clone(&authority), orgs, show_ends, ticks)));
+    }
     let tls = certificate.as_ref().map(Certificate::config);
     let api = Api::new(&gate, issuer, is_secure, cors(&options.cors_origins));
     let front = Front::open(listener, tls, options.limits.clone(), move |peer| {
@@ -290,36 +295,15 @@ impl StopSignals {
     }
 }
 
-/// An interval for background work, which ends when the server stops.
-struct Ticks {
-    interval: Interval,
-    stopped: watch::Receiver<bool>,
-}
-
-impl Ticks {
-    fn every(period: Duration, stopped: watch::Receiver<bool>) -> Ticks {
-        let mut interval = interval(period);
-        interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        Ticks { interval, stopped }
-    }
-
-    /// Waits for the next tick. Returns false once the server stops.
-    async fn next(&mut self) -> bool {
-        tokio::select! {
-            _ = self.stopped.wait_for(|stopped| *stopped) => false,
-            _ = self.interval.tick() => true,
-        }
-    }
-}
-
-async fn tidy(
-    authority: Arc<Authority>,
-    metrics: PrometheusHandle,
-    certificate: Option<Arc<Certificate>>,
-    mut ticks: Ticks,
-) {
+/// Moves the samples of histograms to their buckets, whatever the database does: they take memory until then.
+async fn run_upkeep(metrics: Exposition, mut ticks: Ticks) {
     while ticks.next().await {
         metrics.run_upkeep();
+    }
+}
+
+async fn tidy(authority: Arc<Authority>, certificate: Option<Arc<Certificate>>, mut ticks: Ticks) {
+    while ticks.next().await {
         if let Some(certificate) = &certificate {
             certificate.look();
         }

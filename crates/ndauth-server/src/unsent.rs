@@ -44,6 +44,12 @@ struct CountedFrame {
 
 /// The unsent bytes of all connections.
 static ALL: AtomicUsize = AtomicUsize::new(0);
+
+/// Shows the unsent bytes of all connections in the metrics.
+pub(crate) fn show_taken() {
+    UNSENT_BYTES.show_taken(ALL.load(Ordering::Relaxed));
+}
+
 /// The largest part, in bytes. HTTP/2 takes all of a part as soon as the client's window has space for one
 /// byte of it.
 const PART: usize = 16 * 1024;
@@ -74,7 +80,7 @@ impl Unsent {
             return Some(CountedPart { bytes, frame });
         }
         let limit = if connection { UNSENT_BYTES } else { UNSENT_BYTES_OF_A_CONNECTION };
-        metrics::counter!("ndauth_limit_reached_total", "limit" => limit.name).increment(1);
+        limit.count_refusal();
         None
     }
 }

@@ -84,6 +84,7 @@ impl LoginWing<'_> {
         let begun = change_without_caller(self.0, Operation::AskForDevice, |callerless| async move {
             let waiting = callerless.count_tickets(TicketKind::Device, None).await?;
             if usize::try_from(waiting).is_ok_and(|waiting| waiting >= WAITING_DEVICES.total) {
+                WAITING_DEVICES.count_refusal();
                 return Err(AuthorityError::TooManyTries { after: DEVICE }.into());
             }
             let (device_code, user_code) = (OneTime::mint(&mut SysRng)?, UserCode::mint(&mut SysRng)?);

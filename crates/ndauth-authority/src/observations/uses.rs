@@ -137,9 +137,15 @@ impl Uses {
             let _ = self.noted.send(observed);
         } else {
             self.waiting.fetch_sub(1, Ordering::Relaxed);
+            NOTED_USES.count_refusal();
             metrics::counter!("ndauth_uses_dropped_total").increment(1);
         }
         has_room
+    }
+
+    /// Returns the number of observations that wait to be gathered.
+    pub(crate) fn waiting(&self) -> usize {
+        self.waiting.load(Ordering::Relaxed)
     }
 
     /// Returns the number of uses, out of `count`, that a service may report now. The rest are dropped.
@@ -152,6 +158,7 @@ impl Uses {
         let admitted = count.min(MOST_REPORTS.saturating_sub(*reported));
         *reported += admitted;
         if admitted < count {
+            NOTED_USES.count_refusal();
             metrics::counter!("ndauth_uses_dropped_total").increment((count - admitted) as u64);
         }
         admitted

@@ -40,6 +40,7 @@ use crate::client_address::client_address;
 use crate::edges::{CHECK, INTROSPECT, VERIFY};
 use crate::front::Received;
 use crate::http::{self, Peer};
+use crate::telemetry::count_failure;
 
 /// The state that all connections share.
 pub(crate) struct Gate {
@@ -400,6 +401,7 @@ impl ConnectionGate {
     pub(crate) fn count_refused(&self, call_route: Option<&CallRoute>, problem: &Problem) {
         let rpc = call_route.map_or("unknown", |call_route| call_route.rpc);
         let code = i32::from(status_from_problem(problem).code()).to_string();
+        count_failure(&code);
         metrics::counter!("ndauth_rpcs_total", "rpc" => rpc, "code" => code).increment(1);
     }
 

@@ -12,6 +12,7 @@ use tonic::body::Body;
 
 use super::routing::CallRoute;
 use super::unary::ResponseBody;
+use crate::telemetry::count_failure;
 use crate::{edges, http};
 
 /// A call in flight.
@@ -98,16 +99,20 @@ impl PendingCall {
             return self.sign(response);
         }
         let code = response.headers().get("grpc-status").and_then(|code| code.to_str().ok());
-        match (&self.call_route, code) {
+        match (self.call_route, code) {
             (Some(call_route), None | Some("0")) => {
-                call_route.answered.increment(1);
-                call_route.seconds.record(elapsed);
+                call_route.count_answered();
+                call_route.record_seconds(elapsed);
             }
             (call_route, code) => {
-                let rpc = call_route.as_ref().map_or("unknown", |call_route| call_route.rpc);
-                let code = code.unwrap_or("-").to_owned();
-                metrics::counter!("ndauth_rpcs_total", "rpc" => rpc, "code" => code).increment(1);
-                metrics::histogram!("ndauth_rpc_seconds", "rpc" => rpc).record(elapsed);
+                let code = code.unwrap_or("-");
+                count_failure(code);
+                match call_route {
+                    Some(call_route) => call_route.record_seconds(elapsed),
+                    None => metrics::histogram!("ndauth_rpc_seconds", "rpc" => "unknown").record(elapsed),
+                }
+                let rpc = call_route.map_or("unknown", |call_route| call_route.rpc);
+                metrics::counter!("ndauth_rpcs_total", "rpc" => rpc, "code" => code.to_owned()).increment(1);
             }
         }
         self.sign(response)
@@ -115,15 +120,24 @@ impl PendingCall {
 
     /// Counts the response of a page, by its HTTP status.
     fn count_page(&self, response: &Response<ResponseBody>, elapsed: f64) {
-        if let (Some(call_route), StatusCode::OK) = (self.call_route, response.status()) {
-            call_route.answered.increment(1);
-            call_route.seconds.record(elapsed);
-            return;
+        match self.call_route {
+            Some(call_route) => call_route.record_seconds(elapsed),
+            None => metrics::histogram!("ndauth_http_seconds", "route" => "unknown").record(elapsed),
         }
-        let route = self.call_route.map_or("unknown", |call_route| call_route.rpc);
-        let status = response.status().as_str().to_owned();
-        metrics::counter!("ndauth_http_requests_total", "route" => route, "status" => status).increment(1);
-        metrics::histogram!("ndauth_http_seconds", "route" => route).record(elapsed);
+        match (self.call_route, response.status()) {
+            (Some(call_route), StatusCode::OK) => call_route.count_answered(),
+            (call_route, status) => {
+                match status {
+                    StatusCode::INTERNAL_SERVER_ERROR => count_failure("13"),
+                    StatusCode::SERVICE_UNAVAILABLE => count_failure("14"),
+                    _ => {}
+                }
+                let route = call_route.map_or("unknown", |call_route| call_route.rpc);
+                let status = status.as_str().to_owned();
+                metrics::counter!("ndauth_http_requests_total", "route" => route, "status" => status)
+                    .increment(1);
+            }
+        }
     }
 
     fn sign(&mut self, mut response: Response<ResponseBody>) -> Response<ResponseBody> {

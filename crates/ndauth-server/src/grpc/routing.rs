@@ -1,6 +1,7 @@
 //! The routes of calls: every call in the access table, by its path.
 
 use std::collections::HashMap;
+use std::sync::OnceLock;
 
 use axum::http::Method;
 use metrics::{Counter, Histogram};
@@ -24,14 +25,41 @@ pub(crate) struct CallRoute {
     /// The label in the metrics. It comes from the table, so that unauthenticated callers cannot create new
     /// labels.
     pub(super) rpc: &'static str,
-    pub(super) answered: Counter,
-    pub(super) seconds: Histogram,
+    answered: OnceLock<Counter>,
+    seconds: OnceLock<Histogram>,
 }
 
 /// The methods of pages.
 const METHODS: [&str; 3] = ["GET", "HEAD", "POST"];
 
 impl CallRoute {
+    fn new(row: &'static Row, rpc: &'static str) -> CallRoute {
+        CallRoute { row, rpc, answered: OnceLock::new(), seconds: OnceLock::new() }
+    }
+
+    /// Returns true for the route of a page or an edge, whose label begins with a method.
+    fn is_page(&self) -> bool {
+        self.rpc.contains(' ')
+    }
+
+    /// Counts a response with code 0 or status 200. The metrics are looked up by the first one alone.
+    pub(super) fn count_answered(&self) {
+        let counter = self.answered.get_or_init(|| match self.is_page() {
+            true => metrics::counter!("ndauth_http_requests_total", "route" => self.rpc, "status" => "200"),
+            false => metrics::counter!("ndauth_rpcs_total", "rpc" => self.rpc, "code" => "0"),
+        });
+        counter.increment(1);
+    }
+
+    /// Records the time from arrival to response.
+    pub(super) fn record_seconds(&self, seconds: f64) {
+        let histogram = self.seconds.get_or_init(|| match self.is_page() {
+            true => metrics::histogram!("ndauth_http_seconds", "route" => self.rpc),
+            false => metrics::histogram!("ndauth_rpc_seconds", "rpc" => self.rpc),
+        });
+        histogram.record(seconds);
+    }
+
     pub(crate) fn row(&self) -> &'static Row {
         self.row
     }
@@ -59,20 +87,7 @@ impl CallRoute {
 impl CallRouter {
     /// Builds a route for each call in the access table.
     pub(super) fn new() -> CallRouter {
-        let call_route = |row: &'static Row, label: &'static str| {
-            let (answered, seconds) = match label.contains(' ') {
-                true => (
-                    metrics::counter!("ndauth_http_requests_total", "route" => label, "status" => "200"),
-                    metrics::histogram!("ndauth_http_seconds", "route" => label),
-                ),
-                false => (
-                    metrics::counter!("ndauth_rpcs_total", "rpc" => label, "code" => "0"),
-                    metrics::histogram!("ndauth_rpc_seconds", "rpc" => label),
-                ),
-            };
-            let call_route = CallRoute { row, rpc: label, answered, seconds };
-            &*Box::leak(Box::new(call_route))
-        };
+        let call_route = |row, label| &*Box::leak(Box::new(CallRoute::new(row, label)));
         let (mut calls, mut pages) = (HashMap::new(), HashMap::<&str, Methods>::new());
         // A call about the caller's items and an org's has two rows, and one route.
         for (row, call) in TABLE.iter().flat_map(|row| row.calls.iter().map(move |call| (row, *call))) {

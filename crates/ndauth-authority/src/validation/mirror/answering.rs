@@ -13,6 +13,7 @@ use super::loading::needed;
 use super::served::{Needed, Progress};
 use super::view::{Found, View, asking};
 use crate::access::Operation;
+use crate::limits::NOTED_USES;
 use crate::{AuthorityError, ValidationWing};
 
 impl ValidationWing<'_> {
@@ -135,6 +136,8 @@ impl ValidationWing<'_> {
         let (secrets, dead) = (state.secrets() as u64, state.dead() as u64);
         let age = self.0.mirror.age().map_or(f64::INFINITY, |age| age.as_secs_f64());
         let failing = self.0.failing_changes().map_or(0.0, |(since, _)| since.as_secs_f64());
+        NOTED_USES.show_taken(self.0.uses.waiting());
+        metrics::gauge!("ndauth_freshness_bound_seconds").set(self.0.mirror.freshness.bound.as_secs_f64());
         metrics::gauge!("ndauth_changes_failing_seconds").set(failing);
         metrics::gauge!("ndauth_mirror_staleness_seconds").set(age);
         metrics::gauge!("ndauth_mirror_sequence").set(sequence as f64);
