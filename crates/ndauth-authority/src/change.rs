@@ -168,6 +168,7 @@ impl CallerlessChange {
 ///
 /// Except at the console, the caller is admitted twice: before, so that unauthenticated callers never block a
 /// writer, and again in the transaction, because the change must be made in the state that allows it.
+#[tracing::instrument(target = "ndauth_trace", name = "change", skip_all, fields(otel.name = operation.name()))]
 pub(crate) async fn change<T, E: ChangeError, F: Future<Output = Result<Done<T>, E>>>(
     authority: &Authority,
     credential: &Credential,
@@ -198,6 +199,7 @@ pub(crate) async fn change<T, E: ChangeError, F: Future<Output = Result<Done<T>,
 
 /// Makes a change without an admitted caller: a login, whose request itself proves who it is for, or the
 /// authority's own work.
+#[tracing::instrument(target = "ndauth_trace", name = "change", skip_all, fields(otel.name = operation.name()))]
 pub(crate) async fn change_without_caller<T, E: ChangeError, F: Future<Output = Result<Done<T>, E>>>(
     authority: &Authority,
     operation: Operation,

@@ -35,6 +35,7 @@ use crate::grpc::{
     credential_kind, unframed, without_response,
 };
 use crate::http::{ApiFailure, guard};
+use crate::telemetry::RequestSpan;
 use routing::{ApiRoute, ApiRouter, Routed};
 
 /// The paths of the API begin with this.
@@ -145,12 +146,13 @@ impl ApiConnection {
     ) -> Pin<Box<dyn Future<Output = Response<ResponseBody>> + Send>> {
         let (head, mut body) = request.into_parts();
         let (api, gate) = (Arc::clone(&self.api), self.gate.clone());
-        let exchange = Exchange {
+        let mut exchange = Exchange {
             api,
             gate,
             id: self.gate.request_id(&head.headers),
             presented: head.headers.get(AUTHORIZATION).cloned(),
             is_head: head.method == Method::HEAD,
+            trace: None,
         };
         let (route, values) = match exchange.api.router.find(&head.method, head.uri.path()) {
             Routed::To(route, values) => (route, values),
@@ -160,6 +162,11 @@ impl ApiConnection {
                 return ready(exchange.refuse(None, &ApiFailure::from(problem)));
             }
         };
+        let from_memory = route.call.is_answered_from_memory();
+        exchange.trace = RequestSpan::of_http(route.binding, &head.headers, from_memory);
+        if let Some(trace) = &exchange.trace {
+            trace.set_rpc(route.rpc.path().trim_start_matches('/'));
+        }
         // The body of a small validation has usually arrived. The RPC checks its credential.
         if route.call.row().operation == Operation::ValidateToken
             && let Some(whole) = body.whole().filter(|whole| whole.len() as u64 <= SMALL)
@@ -209,6 +216,8 @@ struct Exchange {
     /// The header of the credential, if there is one.
     presented: Option<HeaderValue>,
     is_head: bool,
+    /// The span of the request, if it has one.
+    trace: Option<RequestSpan>,
 }
 
 impl Exchange {
@@ -260,6 +269,9 @@ impl Exchange {
         headers.insert(TE, HeaderValue::from_static("trailers"));
         headers.insert(TIMEOUT, self.api.within.clone());
         headers.insert(REQUEST_ID, self.id.clone());
+        if let Some(trace) = &self.trace {
+            request.extensions_mut().insert(trace.clone());
+        }
         Ok(request)
     }
 
@@ -341,6 +353,10 @@ impl Exchange {
         let (mut head, body) = response.into_parts();
         guard(&mut head.headers, self.api.is_secure);
         head.headers.insert(REQUEST_ID, self.id.clone());
+        if let Some(trace) = &self.trace {
+            trace.set_status(head.status);
+            trace.set_id(&self.id);
+        }
         if self.is_head {
             head.headers.insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
             return Response::from_parts(head, ResponseBody::default());

@@ -1,5 +1,7 @@
 //! The command line of `ndauthd`, which is its configuration too: see `ndauth_terminal::settings`.
 
+mod traces;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -19,6 +21,7 @@ use ndauth_terminal::{Shell, instant, with_help};
 use crate::guide::HELP;
 
 use crate::presets::Preset;
+use traces::TraceOptions;
 
 #[derive(Parser)]
 #[command(
@@ -183,6 +186,9 @@ pub(crate) struct Serve {
     /// Orgs whose tokens' time to expiry is in the metrics, by token name, such as `acme,ops`; or `all`
     #[arg(long, value_name = "ORGS", env = "NDAUTHD_ORG_TOKEN_EXPIRY", value_parser = all_or_orgs)]
     pub(crate) org_token_expiry: Option<Orgs<OrgSlug>>,
+
+    #[command(flatten)]
+    pub(crate) traces: TraceOptions,
 
     /// Log filter: off, error, warn, info, debug, trace, or `target=level,…`
     #[arg(long, value_name = "FILTER", env = "NDAUTHD_LOG", default_value = "info", value_parser = parse_log_filter)]

@@ -32,7 +32,7 @@ const CONFIG: &str = "config";
 
 /// Lists every setting.
 pub(crate) fn known() -> Vec<Setting> {
-    settings::settings(&NdauthdArguments::command(), "NDAUTHD_", &[CONFIG])
+    settings::settings(&NdauthdArguments::command(), &["NDAUTHD_", "OTEL_"], &[CONFIG])
 }
 
 /// Returns the configuration file of an installation from packages, if there is one. A file that may not be looked at
@@ -238,6 +238,7 @@ pub(crate) fn serve_options(
         },
         public_url: common.public_url.clone(),
         cors_origins: serve.cors_origins.clone().map(|Origins(origins)| origins).unwrap_or_default(),
+        traces: serve.traces.settings(),
         org_token_expiry: serve.org_token_expiry.clone(),
         logins: logins(serve)?,
     })

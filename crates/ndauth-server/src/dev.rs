@@ -43,7 +43,7 @@ pub(crate) fn run(common: &GlobalOptions, dev: &Dev) -> Result<(), Failure> {
             return Err(Failure::usage(message, "`ndauthd serve` is for others"));
         }
     }
-    log_to_stderr(LogFormat::Text, "warn");
+    log_to_stderr(LogFormat::Text, "warn", None);
     let installation = InstallationFolder::open(dev.keep.as_deref())?;
     let database = DatabaseUrl::Sqlite(installation.folder.join("ndauth.db"));
     refuse_foreign_database(&database)?;
@@ -61,6 +61,7 @@ pub(crate) fn run(common: &GlobalOptions, dev: &Dev) -> Result<(), Failure> {
         limits: Limits::default(),
         public_url: common.public_url.clone(),
         cors_origins: Vec::new(),
+        traces: None,
         org_token_expiry: None,
         logins: LoginSettings::default(),
     };
@@ -74,7 +75,7 @@ pub(crate) fn run(common: &GlobalOptions, dev: &Dev) -> Result<(), Failure> {
             let reached = options.public_url.clone().unwrap_or_else(|| format!("http://{}", serving.address));
             let _ = print(&installation.script(serving.address, &sign_in_url(&reached, link.code.expose())));
         };
-        serve(&options, on_ready).await.map_err(|error| serve_failure(&error))
+        serve(&options, None, on_ready).await.map_err(|error| serve_failure(&error))
     });
     runtime.shutdown_background();
     served

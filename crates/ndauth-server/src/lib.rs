@@ -41,5 +41,7 @@ pub use http::links::{invitation_url, parse_public_url, sign_in_url};
 pub use options::ServeOptions;
 pub use preflight::{StartForecast, preflight};
 pub use serve::{ServeError, Serving, serve};
-pub use telemetry::{LogFormat, log_to_stderr, parse_log_filter};
+pub use telemetry::{
+    LogFormat, TraceError, TraceSampler, TraceSettings, Traces, log_to_stderr, parse_log_filter,
+};
 pub use tls::{TlsError, TlsFiles};

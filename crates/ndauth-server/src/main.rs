@@ -14,8 +14,8 @@ use std::process::ExitCode;
 
 use clap::{ArgMatches, FromArgMatches};
 use ndauth_server::{
-    CheckedSettings, LogFormat, ServeOptions, StartForecast, check, check_database, log_to_stderr, preflight,
-    readiness, serve,
+    CheckedSettings, LogFormat, ServeOptions, StartForecast, Traces, check, check_database, log_to_stderr,
+    preflight, readiness, serve,
 };
 use ndauth_terminal::settings::Layer;
 use ndauth_terminal::{
@@ -25,7 +25,7 @@ use ndauth_terminal::{
 use crate::arguments::{LISTEN, NdauthdArguments, NdauthdCommand, NdauthdConfigCommand};
 use crate::configuration::{is_passed_by_systemd, location, require_readable, serve_options};
 use crate::guide::{HABITS, HELP};
-use crate::report::{check_failure, not_ready, serve_failure};
+use crate::report::{check_failure, not_ready, serve_failure, trace_failure};
 use crate::user::{give_up_root, refuse_foreign_database};
 
 /// Calls allocate their responses: with this allocator they take an eighth less time than with the system's.
@@ -65,13 +65,18 @@ fn run(arguments: NdauthdArguments, matches: &ArgMatches, layer: &Layer) -> Resu
     let NdauthdArguments { common, command } = arguments;
     match command {
         NdauthdCommand::Serve(serving) => {
-            log_to_stderr(serving.log_format.into(), &serving.log);
+            let runtime = runtime()?;
+            let traces = {
+                let _within = runtime.enter();
+                serving.traces.settings().as_ref().map(Traces::begin).transpose()
+            };
+            let traces = traces.map_err(|error| trace_failure(&error))?;
+            log_to_stderr(serving.log_format.into(), &serving.log, traces.as_ref());
             let options =
                 serve_options(location(&common, matches, layer)?.made(&common)?, &common, &serving)?;
             refuse_foreign_database(&options.database)?;
-            let runtime = runtime()?;
             // Without a service manager that waits for it, this does nothing.
-            let served = runtime.block_on(serve(&options, |_| {
+            let served = runtime.block_on(serve(&options, traces, |_| {
                 let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
             }));
             // Tasks that hang are not waited for.
@@ -123,7 +128,7 @@ fn run(arguments: NdauthdArguments, matches: &ArgMatches, layer: &Layer) -> Resu
             print(&findings.iter().map(|finding| format!("✓ {finding}\n")).collect::<String>())
         }
         NdauthdCommand::Admin { format, command } => {
-            log_to_stderr(LogFormat::Text, "warn");
+            log_to_stderr(LogFormat::Text, "warn", None);
             let location = location(&common, matches, layer)?;
             give_up_root(&location)?;
             let location = location.made(&common)?;

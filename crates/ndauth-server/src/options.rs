@@ -8,6 +8,7 @@ use ndauth_authority::{DatabaseUrl, Freshness, LoginSettings};
 use ndauth_core::{OrgSlug, Orgs};
 
 use crate::front::Limits;
+use crate::telemetry::TraceSettings;
 use crate::tls::TlsFiles;
 
 /// The options of serving.
@@ -38,6 +39,8 @@ pub struct ServeOptions {
     pub public_url: Option<String>,
     /// The origins whose scripts may call the API and read its responses. None unless the operator names them.
     pub cors_origins: Vec<String>,
+    /// The collector of traces, if there is one.
+    pub traces: Option<TraceSettings>,
     /// The orgs whose tokens' time to expiry is in the metrics. None unless the operator names them.
     pub org_token_expiry: Option<Orgs<OrgSlug>>,
     /// The lifetimes of sessions, and the ways to begin one.

@@ -5,7 +5,7 @@ use std::io::ErrorKind;
 use ndauth_authority::AuthorityError;
 use ndauth_core::Class;
 use ndauth_proto::hint;
-use ndauth_server::{CheckError, NotReady, ServeError, TlsError};
+use ndauth_server::{CheckError, NotReady, ServeError, TlsError, TraceError};
 use ndauth_terminal::{Failure, exit_code};
 
 pub(crate) fn authority_failure(error: &AuthorityError) -> Failure {
@@ -14,6 +14,10 @@ pub(crate) fn authority_failure(error: &AuthorityError) -> Failure {
         hint: operators_hint(error),
         code: exit_code(error.reason().class()),
     }
+}
+
+pub(crate) fn trace_failure(error: &TraceError) -> Failure {
+    Failure::usage(Failure::whole(error), "check `--otlp-endpoint` and the `OTEL_` variables")
 }
 
 pub(crate) fn serve_failure(error: &ServeError) -> Failure {

@@ -29,7 +29,7 @@ use crate::memory::available_memory;
 use crate::ops::{Ops, Phase, router};
 use crate::options::ServeOptions;
 use crate::org_tokens::watch_org_tokens;
-use crate::telemetry::{Exposition, record_metrics};
+use crate::telemetry::{Exposition, Traces, record_metrics};
 use crate::ticks::Ticks;
 use crate::tls::Certificate;
 
@@ -102,14 +102,21 @@ const ORG_TOKENS: Duration = Duration::from_secs(15);
 const WATCH: Duration = Duration::from_secs(1);
 /// The most of the drain time that is reserved for the final writes.
 const LAST: Duration = Duration::from_secs(1);
+/// The most time that the last spans take.
+const LAST_SPANS: Duration = Duration::from_millis(400);
 /// The pause before a final write is retried.
 const RETRY_PAUSE: Duration = Duration::from_millis(200);
 /// The most connections that may wait to be accepted.
 const BACKLOG: u32 = 1024;
 
 /// Serves until SIGTERM or SIGINT, then finishes the calls in flight. Calls `on_ready` once it serves. Returns
-/// an error if it cannot start, or if the log can never be followed again.
-pub async fn serve(options: &ServeOptions, on_ready: impl FnOnce(Serving)) -> Result<(), ServeError> {
+/// an error if it cannot start, or if the log can never be followed again. The last spans are exported within the time to
+/// stop.
+pub async fn serve(
+    options: &ServeOptions,
+    traces: Option<Traces>,
+    on_ready: impl FnOnce(Serving),
+) -> Result<(), ServeError> {
     let begun = Instant::now();
     check_settings(options)?;
     warnings(options).iter().for_each(|warning| tracing::warn!("{warning}"));
@@ -210,9 +217,17 @@ pub async fn serve(options: &ServeOptions, on_ready: impl FnOnce(Serving)) -> Re
         for task in background {
             let _ = task.await;
         }
-        if lost.is_none() {
-            write_last_uses(&authority).await;
-        }
+        let last_spans = async {
+            if let Some(traces) = traces {
+                let _ = tokio::task::spawn_blocking(move || traces.end(LAST_SPANS)).await;
+            }
+        };
+        let last_uses = async {
+            if lost.is_none() {
+                write_last_uses(&authority).await;
+            }
+        };
+        tokio::join!(last_spans, last_uses);
         if let Err(error) = authority.close().await {
             tracing::warn!(error = %Causes(&error), "the last uses were not saved");
         }

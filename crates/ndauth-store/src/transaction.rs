@@ -250,6 +250,7 @@ impl Write {
     /// new end of the log, or [`StoreError::OutcomeUnknown`] if it is not known whether the change was made.
     ///
     /// The head of the log is locked only from here on, for two statements and a sync.
+    #[tracing::instrument(target = "ndauth_trace", name = "commit", skip_all)]
     pub async fn commit(mut self, event: &Event) -> Result<Head, StoreError> {
         let appended = async {
             let last = self.lock_head().await?;
@@ -269,6 +270,7 @@ impl Write {
 
     /// Commits a change that is not state and has no event: an observation, a session that was refreshed, a
     /// code that waits.
+    #[tracing::instrument(target = "ndauth_trace", name = "commit", skip_all)]
     pub async fn commit_observed(self) -> Result<(), StoreError> {
         self.end().await
     }

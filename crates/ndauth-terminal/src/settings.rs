@@ -53,8 +53,8 @@ pub enum Origin {
 }
 
 /// Returns the settings of a command line, those of a command before those of its subcommands. A setting is a
-/// flag whose variable begins with `prefix`; the flags named in `but` are excluded.
-pub fn settings(command: &Command, prefix: &str, but: &[&str]) -> Vec<Setting> {
+/// flag whose variable begins with one of the prefixes; the flags named in `but` are excluded.
+pub fn settings(command: &Command, prefixes: &[&str], but: &[&str]) -> Vec<Setting> {
     let mut found: Vec<Setting> = Vec::new();
     let mut open = vec![command];
     while let Some(command) = open.pop() {
@@ -62,7 +62,8 @@ pub fn settings(command: &Command, prefix: &str, but: &[&str]) -> Vec<Setting> {
             let (Some(key), Some(variable)) = (argument.get_long(), argument.get_env()) else { continue };
             let variable = variable.to_string_lossy().into_owned();
             let known = found.iter().any(|setting| setting.key == key);
-            if !known && variable.starts_with(prefix) && !but.contains(&key) {
+            let is_ours = prefixes.iter().any(|prefix| variable.starts_with(prefix));
+            if !known && is_ours && !but.contains(&key) {
                 found.push(Setting { argument: argument.clone(), key: key.to_owned(), variable });
             }
         }

@@ -134,13 +134,14 @@ async fn the_example_is_a_configuration() {
                         && !line.contains("FOLDER")
                         && !line.contains("NETWORKS")
                         && !line.contains("ORIGINS")
+                        && !line.contains("ORGS")
                 })
                 .unwrap_or(line)
         })
         .fold(String::new(), |text, line| text + line + "\n");
     assert_eq!(
         plain.lines().filter(|line| !line.starts_with('#') && !line.is_empty()).count(),
-        14,
+        17,
         "{plain}"
     );
     fs::write(at.home().join("nd.toml"), &plain).expect("written");

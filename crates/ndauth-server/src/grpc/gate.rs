@@ -19,7 +19,7 @@ use axum::http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, 
 use ndauth_authority::access::{Operation, Row, Rule};
 use ndauth_authority::limits::{CALLS, ClientNetwork, CountedAs, OPEN_STREAMS, Share, Shares, network};
 use ndauth_authority::{Credential, Origin};
-use ndauth_core::{ClientName, Networks, Problem, Reason};
+use ndauth_core::{ClientName, Networks, Problem, Reason, SecretKind};
 use ndauth_proto::status_from_problem;
 use tokio::runtime::Handle;
 use tonic::Status;
@@ -37,10 +37,10 @@ use super::service::{
 use super::unary::{self, RequestReader, ResponseBody, overloaded};
 use super::validation;
 use crate::client_address::client_address;
-use crate::edges::{CHECK, INTROSPECT, VERIFY};
+use crate::edges::{self as edge_calls, CHECK, INTROSPECT, VERIFY};
 use crate::front::Received;
 use crate::http::{self, Peer};
-use crate::telemetry::count_failure;
+use crate::telemetry::{RequestSpan, count_failure};
 
 /// The state that all connections share.
 pub(crate) struct Gate {
@@ -212,7 +212,7 @@ impl Gate {
         }
     }
 
-    /// Returns the caller's request id if it is short and plain, otherwise a new one.
+    /// Returns the caller's request id if it is short, plain and not like a secret, otherwise a new one.
     fn id(&self, given: Option<&HeaderValue>) -> HeaderValue {
         given.filter(|id| plain(id)).cloned().unwrap_or_else(|| {
             let id = format!("{:016x}-{:x}", self.ids.0, self.ids.1.fetch_add(1, Ordering::Relaxed));
@@ -224,6 +224,12 @@ impl Gate {
 fn plain(id: &HeaderValue) -> bool {
     (1..=LONGEST_ID).contains(&id.len())
         && id.as_bytes().iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
+        && !id.to_str().is_ok_and(is_like_a_secret)
+}
+
+/// Returns true for a text that somebody may have taken for a request id, and that no log may show.
+fn is_like_a_secret(text: &str) -> bool {
+    SecretKind::ALL.iter().any(|kind| text.contains(kind.marker()))
 }
 
 impl Clone for ConnectionGate {
@@ -240,13 +246,15 @@ impl Clone for ConnectionGate {
 
 impl ConnectionGate {
     /// Starts to answer a call.
-    pub(crate) fn call(&mut self, request: Request<Received>) -> PendingCall {
+    pub(crate) fn call(&mut self, mut request: Request<Received>) -> PendingCall {
         let begun = Instant::now();
         let gate = &self.gate;
-        let given = request.headers().get(REQUEST_ID);
         if !is_grpc(&request) {
             let call_route = gate.call_router.page(request.method(), request.uri().path());
             let protocol = Protocol::Http { is_secure: gate.issuer.starts_with("https://") };
+            let given = request.headers().get(REQUEST_ID);
+            let route = call_route.map_or("unknown", |call_route| call_route.rpc);
+            let trace = RequestSpan::of_http(route, request.headers(), edge_calls::is_edge(route));
             let (reply, id) = match call_route {
                 Some(call_route) if call_route.rpc == VERIFY => {
                     let id = given.map(|_| gate.id(given));
@@ -256,7 +264,10 @@ impl ConnectionGate {
                     let id = gate.id(given);
                     let reply = match call_route {
                         Some(call_route) if call_route.rpc == INTROSPECT => self.introspect(request),
-                        Some(call_route) => Reply::Later(self.answer_page(request, call_route, id.clone())),
+                        Some(call_route) => {
+                            let entered = entered(trace.as_ref());
+                            Reply::Later(self.answer_page(request, call_route, id.clone(), entered))
+                        }
                         None => {
                             let allowed = gate.call_router.allowed(request.uri().path());
                             Reply::Now(Some(unknown_page(&allowed, request.headers())))
@@ -266,18 +277,30 @@ impl ConnectionGate {
                 }
             };
             let deadline = Deadline::After(PAGE_WITHIN);
-            return PendingCall { reply, deadline, begun, call_route, protocol, id };
+            return PendingCall { reply, deadline, begun, call_route, protocol, trace, id };
         }
         let deadline = deadline(request.headers());
         let Some(call_route) = gate.call_router.find(request.uri().path()) else {
             let problem = Problem::new(Reason::CallUnknown, "this server has no such RPC");
             let reply = Reply::Now(Some(tonic_response(status_from_problem(&problem).into_http())));
+            let trace = RequestSpan::of_rpc("unknown", request.headers(), false);
+            let given = request.headers().get(REQUEST_ID);
             let (protocol, id) = (Protocol::Grpc, Some(gate.id(given)));
-            return PendingCall { reply, deadline, begun, call_route: None, protocol, id };
+            return PendingCall { reply, deadline, begun, call_route: None, protocol, trace, id };
         };
+        let from_memory = call_route.is_answered_from_memory();
+        let trace = match RequestSpan::are_exported() {
+            // A request of the API has its span already.
+            true => request
+                .extensions_mut()
+                .remove()
+                .or_else(|| RequestSpan::of_rpc(call_route.rpc, request.headers(), from_memory)),
+            false => None,
+        };
+        let given = request.headers().get(REQUEST_ID);
         let (reply, id) = match call_route.row.operation {
             // A log span costs more than it is worth here: failures log a line of their own.
-            operation if call_route.is_answered_from_memory() => {
+            operation if from_memory => {
                 let id = given.map(|_| gate.id(given));
                 let reply = match call_route.rpc {
                     CHECK => self.check(request, id.clone()),
@@ -291,12 +314,13 @@ impl ConnectionGate {
                 let reply = match self.required_credential(call_route.row, request.headers()) {
                     Ok(credential) => {
                         let origin = self.origin(request.headers(), &id);
+                        let spans = (entered(trace.as_ref()), span);
                         Reply::Later(self.answer_on_runtime(
                             request,
                             credential,
                             call_route.row,
                             origin,
-                            span,
+                            spans,
                         ))
                     }
                     Err(status) => Reply::Now(Some(tonic_response(status.into_http()))),
@@ -304,7 +328,8 @@ impl ConnectionGate {
                 (reply, Some(id))
             }
         };
-        PendingCall { reply, deadline, begun, call_route: Some(call_route), protocol: Protocol::Grpc, id }
+        let protocol = Protocol::Grpc;
+        PendingCall { reply, deadline, begun, call_route: Some(call_route), protocol, trace, id }
     }
 
     /// Answers a validation: at once, if the request is there and the mirror is fresh enough.
@@ -449,7 +474,7 @@ impl ConnectionGate {
         credential: Credential,
         row: &'static Row,
         origin: Origin,
-        span: tracing::Span,
+        (trace, log): (tracing::Span, tracing::Span),
     ) -> Pin<Box<dyn Future<Output = Response<ResponseBody>> + Send>> {
         let (gate, credential) = (Arc::clone(&self.gate), Arc::new(credential));
         let (peer, from) =
@@ -479,7 +504,7 @@ impl ConnectionGate {
                 drop(call);
                 answer
             };
-            let answer = gate.runtime.spawn(origin.scope(answered).instrument(span));
+            let answer = gate.runtime.spawn(origin.scope(answered).instrument(log).instrument(trace));
             match (answer.await, stream) {
                 (Ok(Ok(response)), Some(open)) => {
                     let stopped = gate.service.stopped();
@@ -507,6 +532,7 @@ impl ConnectionGate {
         request: Request<Received>,
         call_route: &'static CallRoute,
         id: HeaderValue,
+        trace: tracing::Span,
     ) -> Pin<Box<dyn Future<Output = Response<ResponseBody>> + Send>> {
         let span = span(call_route, &id);
         let origin = self.origin(request.headers(), &id);
@@ -528,7 +554,7 @@ impl ConnectionGate {
                 drop(call);
                 answer
             };
-            let answer = gate.runtime.spawn(origin.scope(answered).instrument(span));
+            let answer = gate.runtime.spawn(origin.scope(answered).instrument(span).instrument(trace));
             let lost = |problem: &Problem| tonic_response(refused_by_http(call_route, problem, &id));
             match answer.await {
                 Ok(Ok(response)) => tonic_response(response.map(Body::new)),
@@ -606,6 +632,12 @@ fn unknown_page(allowed: &[&str], headers: &HeaderMap) -> Response<ResponseBody>
     response
 }
 
+/// Returns the span of a trace, to run something within it: one that is off if there is none.
+fn entered(trace: Option<&RequestSpan>) -> tracing::Span {
+    trace.map_or_else(tracing::Span::none, RequestSpan::span)
+}
+
+/// Returns the span that log lines show.
 fn span(call_route: &CallRoute, id: &HeaderValue) -> tracing::Span {
     tracing::info_span!("rpc", rpc = call_route.rpc, request_id = id.to_str().unwrap_or_default())
 }

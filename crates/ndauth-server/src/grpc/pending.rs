@@ -12,7 +12,7 @@ use tonic::body::Body;
 
 use super::routing::CallRoute;
 use super::unary::ResponseBody;
-use crate::telemetry::count_failure;
+use crate::telemetry::{RequestSpan, count_failure};
 use crate::{edges, http};
 
 /// A call in flight.
@@ -23,6 +23,8 @@ pub(crate) struct PendingCall {
     /// `None` for an unknown call.
     pub(super) call_route: Option<&'static CallRoute>,
     pub(super) protocol: Protocol,
+    /// The span of the request, if it has one.
+    pub(super) trace: Option<RequestSpan>,
     /// The request id in the response. A validation, and a proxy's yes that is there at once, has one only if its caller
     /// sent one.
     pub(super) id: Option<HeaderValue>,
@@ -91,6 +93,9 @@ impl PendingCall {
         let elapsed = self.begun.elapsed().as_secs_f64();
         if let Protocol::Http { is_secure } = self.protocol {
             self.count_page(&response, elapsed);
+            if let Some(trace) = &self.trace {
+                trace.set_status(response.status());
+            }
             let mut response = response;
             // A proxy may pass the response of an edge on, as that of another site.
             if self.call_route.is_none_or(|call_route| !edges::is_edge(call_route.rpc)) {
@@ -99,6 +104,9 @@ impl PendingCall {
             return self.sign(response);
         }
         let code = response.headers().get("grpc-status").and_then(|code| code.to_str().ok());
+        if let Some(trace) = &self.trace {
+            trace.set_code(code.unwrap_or("0"));
+        }
         match (self.call_route, code) {
             (Some(call_route), None | Some("0")) => {
                 call_route.count_answered();
@@ -141,7 +149,12 @@ impl PendingCall {
     }
 
     fn sign(&mut self, mut response: Response<ResponseBody>) -> Response<ResponseBody> {
+        // It ends here, and not when the client has taken the response.
+        let trace = self.trace.take();
         if let Some(id) = self.id.take() {
+            if let Some(trace) = &trace {
+                trace.set_id(&id);
+            }
             response.headers_mut().insert(REQUEST_ID, id);
         }
         response

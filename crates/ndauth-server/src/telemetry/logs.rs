@@ -2,7 +2,11 @@
 
 use std::io::IsTerminal;
 
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{EnvFilter, Layer as _};
+
+use super::traces::Traces;
 
 /// The format of log lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,8 +18,9 @@ pub enum LogFormat {
 }
 
 /// Targets with a minimum level, whatever the filter says: the layers that handle raw frames, which carry
-/// secrets; and the migrations, which report at every start that there is nothing to do.
-const QUIET: [&str; 4] = ["h2=info", "hyper=info", "hyper_util=info", "sea_orm_migration=warn"];
+/// secrets; the migrations, which report at every start that there is nothing to do; and the spans of traces.
+const QUIET: [&str; 5] =
+    ["h2=info", "hyper=info", "hyper_util=info", "sea_orm_migration=warn", "ndauth_trace=off"];
 
 /// The levels of a filter, as `tracing` names them.
 const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
@@ -32,20 +37,22 @@ pub fn parse_log_filter(text: &str) -> Result<String, String> {
     EnvFilter::try_new(text).map(|_| text.to_owned()).map_err(|why| why.to_string())
 }
 
-/// Writes logs to standard error from now on. The filter is one of [`parse_log_filter`]; an invalid one
-/// counts as `info`.
-pub fn log_to_stderr(format: LogFormat, filter: &str) {
+/// Writes logs to standard error from now on, and exports traces if there is an exporter. The filter of the log is one
+/// of [`parse_log_filter`]; an invalid one counts as `info`.
+pub fn log_to_stderr(format: LogFormat, filter: &str, traces: Option<&Traces>) {
     let filter = EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new("info"));
     let filter = QUIET.into_iter().fold(filter, |filter, directive| {
         filter.add_directive(directive.parse().expect("the table holds directives"))
     });
-    let subscriber = tracing_subscriber::fmt()
-        .with_env_filter(filter)
+    let lines = tracing_subscriber::fmt::layer()
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal() && !ndauth_terminal::plain());
-    // A second call, as in tests, keeps the first subscriber.
-    let _ = match format {
-        LogFormat::Text => subscriber.with_target(false).try_init(),
-        LogFormat::Json => subscriber.json().flatten_event(true).try_init(),
+    let lines = match format {
+        LogFormat::Text => lines.with_target(false).with_filter(filter).boxed(),
+        LogFormat::Json => lines.json().flatten_event(true).with_filter(filter).boxed(),
     };
+    let traces = traces.map(|traces| traces.layer().boxed());
+    let layers: Vec<_> = [lines].into_iter().chain(traces).collect();
+    // A second call, as in tests, keeps the first subscriber.
+    let _ = tracing_subscriber::registry().with(layers).try_init();
 }

@@ -32,7 +32,10 @@ enum MetricKind {
 /// The series of a metric that exist as soon as the server starts. A counter that begins later has no first increase:
 /// Prometheus sees its first value, and nothing before it.
 #[derive(Clone, Copy)]
-#[cfg_attr(not(test), expect(dead_code, reason = "the words are those of the document, which a test compares"))]
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "the words are those of the document, which a test compares")
+)]
 enum Begins {
     /// One series without labels, at zero.
     AtZero,
@@ -51,19 +54,19 @@ use MetricKind::{Counter, Gauge, Histogram};
 const ORG_TOKENS: &str = "ndauth_org_token_seconds_to_expiry";
 
 #[rustfmt::skip]
-const METRICS: [Metric; 29] = [
+const METRICS: [Metric; 30] = [
     row("ndauth_rpcs_total", Counter, &["rpc", "code"],
         "RPCs answered, over HTTP too, by RPC and gRPC code.",
-        AtZeroFor("of each RPC with code 0", rpcs)),
+        AtZeroFor("of each RPC, code 0", rpcs)),
     row("ndauth_rpc_seconds", Histogram, &["rpc"],
         "Time from an RPC's arrival to its response, by RPC.",
-        With("the RPC's first call")),
+        With("a call")),
     row("ndauth_http_requests_total", Counter, &["route", "status"],
         "Requests of pages, OAuth endpoints and edges answered, by route and HTTP status.",
-        AtZeroFor("of each `GET` with status 200", pages)),
+        AtZeroFor("of each `GET`, 200", pages)),
     row("ndauth_http_seconds", Histogram, &["route"],
         "Time from a request's arrival to its response, by route.",
-        With("the route's first request")),
+        With("a request")),
     row("ndauth_failures_total", Counter, &["code"],
         "Requests that the server failed to answer, by gRPC code: 2 outcome not known, 13 internal, 14 unavailable.",
         AtZeroFor("of the three codes", failures)),
@@ -81,7 +84,7 @@ const METRICS: [Metric; 29] = [
         AtZero),
     row("ndauth_verdicts_total", Counter, &["reason"],
         "Validations answered, by reason; ALLOWED is one.",
-        AtZeroFor("of each reason of a verdict", verdicts)),
+        AtZeroFor("of each reason", verdicts)),
     row("ndauth_mirror_staleness_seconds", Gauge, &[],
         "Age of the state that services are answered from.",
         Measured),
@@ -111,7 +114,7 @@ const METRICS: [Metric; 29] = [
         Measured),
     row("ndauth_limit_taken", Gauge, &["limit"],
         "Used part of a shared limit.",
-        AtZeroFor("of each limit whose use is known in memory", measured_limits)),
+        AtZeroFor("of most limits", measured_limits)),
     row("ndauth_limit_size", Gauge, &["limit"],
         "Total amount of a shared limit.",
         Measured),
@@ -120,7 +123,7 @@ const METRICS: [Metric; 29] = [
         AtZeroFor("of each limit", limits)),
     row("ndauth_store_write_seconds", Histogram, &["name"],
         "Time of a change from begin to sync, by operation.",
-        With("the operation's first change")),
+        With("a change")),
     row("ndauth_uses_dropped_total", Counter, &[],
         "Uses of tokens dropped because too many were waiting to be written.",
         AtZero),
@@ -133,9 +136,12 @@ const METRICS: [Metric; 29] = [
     row("ndauth_tls_handshake_failures_total", Counter, &[],
         "TLS handshakes that failed.",
         AtZero),
+    row("ndauth_trace_export_failures_total", Counter, &[],
+        "Batches of spans that the collector of traces did not take.",
+        AtZero),
     row(ORG_TOKENS, Gauge, &["org", "token"],
         "Time until an org's live token expires, by org and name of the token.",
-        With("a token of an org of `org-token-expiry`")),
+        With("`--org-token-expiry`")),
     row("ndauth_build_info", Gauge, &["version"],
         "Version that runs, in a label; the value is 1.",
         Measured),

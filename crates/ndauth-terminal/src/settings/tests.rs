@@ -26,7 +26,7 @@ fn command() -> Command {
 }
 
 fn known() -> Vec<Setting> {
-    settings(&command(), "IT_", &["config"])
+    settings(&command(), &["IT_"], &["config"])
 }
 
 fn layer(text: &str) -> Result<Layer, Failure> {

@@ -46,7 +46,7 @@ const SERVER: &str = "server";
 pub(crate) const PROFILES: &str = "profiles";
 
 /// Variables that are read and that no flag corresponds to.
-pub(crate) const OTHER_VARIABLES: [(&str, &str); 3] = [
+pub(crate) const OTHER_VARIABLES: [(&str, &str); 4] = [
     ("NDCLI_TOKEN", "the credential: a personal token, a session or a service's secret"),
     (
         "NDCLI_TOKEN_FILE",
@@ -54,6 +54,10 @@ pub(crate) const OTHER_VARIABLES: [(&str, &str); 3] = [
          precedence. The `server` in it takes precedence over the configuration; NDCLI_SERVER and `--server` over it",
     ),
     ("NDCLI_PROFILE", "the profile of the configuration to use: another server, other settings"),
+    (
+        "TRACEPARENT",
+        "the trace that the calls belong to (W3C Trace Context), where the server exports traces",
+    ),
 ];
 
 /// Returns every setting: the options of every command, the org that commands act in, and the place of stored
@@ -61,7 +65,7 @@ pub(crate) const OTHER_VARIABLES: [(&str, &str); 3] = [
 pub(crate) fn known() -> Vec<Setting> {
     let command =
         Keeping::augment_args(InOrg::augment_args(CommonOptions::augment_args(Command::new("ndcli"))));
-    settings::settings(&command, "NDCLI_", &[PROFILE])
+    settings::settings(&command, &["NDCLI_"], &[PROFILE])
 }
 
 impl Configuration {
