@@ -19,7 +19,7 @@ use tonic::{Code, Request, Response, Status};
 
 use crate::dial::root;
 use crate::pages::Pages;
-use crate::{Call, ConnectError, Observer, Options, ServerUrl};
+use crate::{Call, ConnectError, Observer, Options, ServerUrl, TraceParent};
 
 /// A connection to a server, with the credential that is sent with each call. Clones share the connection.
 #[derive(Clone, Debug)]
@@ -28,6 +28,7 @@ pub struct Client {
     /// Marked as sensitive: its `Debug` hides it, and HTTP/2 keeps it out of its tables.
     bearer: Option<AsciiMetadataValue>,
     observer: Observer,
+    trace_parent: Option<AsciiMetadataValue>,
 }
 
 impl Client {
@@ -43,7 +44,9 @@ impl Client {
         options: &Options,
     ) -> Result<Client, ConnectError> {
         let channel = options.connect(server).await?;
-        Ok(Client { channel, bearer: credential.map(bearer), observer: options.observer.clone() })
+        let trace_parent = options.trace_parent.as_ref().map(TraceParent::metadata);
+        let observer = options.observer.clone();
+        Ok(Client { channel, bearer: credential.map(bearer), observer, trace_parent })
     }
 
     /// Returns a client over the same connection with another credential.
@@ -52,9 +55,15 @@ impl Client {
         Client { bearer: Some(bearer(credential)), ..self.clone() }
     }
 
+    /// Returns a client over the same connection whose calls belong to another trace.
+    #[must_use]
+    pub fn with_trace_parent(&self, trace_parent: &TraceParent) -> Client {
+        Client { trace_parent: Some(trace_parent.metadata()), ..self.clone() }
+    }
+
     /// Returns a client over an existing connection.
     pub(crate) fn over(channel: Channel, bearer: AsciiMetadataValue, observer: Observer) -> Client {
-        Client { channel, bearer: Some(bearer), observer }
+        Client { channel, bearer: Some(bearer), observer, trace_parent: None }
     }
 
     /// Returns the connection and the credential.
@@ -228,6 +237,9 @@ impl Client {
         let mut request = Request::new(message);
         if let Some(bearer) = &self.bearer {
             request.metadata_mut().insert("authorization", bearer.clone());
+        }
+        if let Some(trace_parent) = &self.trace_parent {
+            request.metadata_mut().insert("traceparent", trace_parent.clone());
         }
         let begun = Instant::now();
         let outcome = send(self.channel.clone(), request).await;

@@ -9,7 +9,7 @@ use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint};
 
 use crate::dial::{connector, root};
 use crate::http_proxy::{TunnelError, Tunnels};
-use crate::{HttpProxy, Observer, ServerUrl};
+use crate::{HttpProxy, Observer, ServerUrl, TraceParent};
 
 /// The options of a connection.
 #[derive(Clone, Debug)]
@@ -24,6 +24,8 @@ pub struct Options {
     pub observer: Observer,
     /// The name of the client, such as `ndcli/0.1.0`, which token owners see.
     pub user_agent: String,
+    /// The place of the caller in a trace, which is sent with every call.
+    pub trace_parent: Option<TraceParent>,
 }
 
 /// The error for a connection that fails.
@@ -101,6 +103,7 @@ impl Default for Options {
             proxy: None,
             observer: Observer::default(),
             user_agent: concat!("ndauth/", env!("CARGO_PKG_VERSION")).to_owned(),
+            trace_parent: None,
         }
     }
 }

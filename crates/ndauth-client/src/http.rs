@@ -83,6 +83,10 @@ impl Http {
             .header(HOST, self.server.authority())
             .header(USER_AGENT, &self.options.user_agent)
             .header(ACCEPT, "application/json");
+        let request = match &self.options.trace_parent {
+            Some(trace_parent) => request.header("traceparent", trace_parent.as_str()),
+            None => request,
+        };
         let request = match method {
             Method::POST => request.header(CONTENT_TYPE, "application/x-www-form-urlencoded"),
             _ => request,

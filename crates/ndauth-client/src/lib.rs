@@ -40,6 +40,7 @@ mod dial;
 mod jitter;
 mod observer;
 mod server_url;
+mod trace_parent;
 
 mod http_proxy;
 mod pages;
@@ -67,6 +68,7 @@ pub use ndauth_core::{Permission, Problem, Reason, Requirement, Scope, Secret};
 pub use ndauth_proto as proto;
 pub use observer::{Call, Observer};
 pub use server_url::{InvalidServerUrl, ServerUrl};
+pub use trace_parent::{InvalidTraceParent, TraceParent};
 pub use verifier::{
     AllowedToken, Ended, Figures, Refused, TokenOwner, ValidationRequest, Verdict, Verifier, VerifierOptions,
 };

@@ -91,7 +91,10 @@ fn options(common: &CommonOptions, token: Option<(SecretKind, &'static str)>) ->
         }
     });
     let user_agent = concat!("ndcli/", env!("CARGO_PKG_VERSION")).to_owned();
-    Ok(Options { ca_file: common.ca_file.clone(), timeout: common.timeout, proxy, observer, user_agent })
+    // As others do, it begins no trace of its own, and one that is malformed is none.
+    let trace_parent = variable("TRACEPARENT").and_then(|text| text.to_str()?.parse().ok());
+    let (ca_file, timeout) = (common.ca_file.clone(), common.timeout);
+    Ok(Options { ca_file, timeout, proxy, observer, user_agent, trace_parent })
 }
 
 /// A token is warned of once it has this much left, unless its whole lifetime is no longer.
