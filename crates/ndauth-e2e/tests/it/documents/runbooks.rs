@@ -340,6 +340,45 @@ async fn soon_ready(page: &Page) {
 }
 
 #[tokio::test]
+async fn an_expiring_token_is_renewed() {
+    let mut page = Page::open("docs/runbooks/expiring-token.md").await;
+    settle_in(&mut page);
+    page.type_in("ndcli token create nightly --scope write:assets --org ops --expires-in 20d");
+    page.replace("NAME", "nightly");
+    page.play();
+    let shown = page.play();
+    // It was renewed, and the other one ends within a day.
+    assert!(
+        shown.contains("Total: 1 token(s)") && shown.contains("│ deploy ") && shown.contains("│ nightly "),
+        "{shown}"
+    );
+    page.play();
+    assert!(page.type_in("cat secret").contains("ndorg_"));
+    let shown = page.play();
+    assert!(shown.contains("│ nightly "), "{shown}");
+    page.close();
+}
+
+#[tokio::test]
+async fn a_limit_and_refused_sign_ins_are_looked_at() {
+    let mut page = Page::open("docs/runbooks/limits.md").await;
+    serve(&mut page, &[]);
+    let shown = page.play();
+    assert!(shown.contains("ndauth_limit_taken") && shown.contains("ndauth_limit_size"), "{shown}");
+    assert!(page.play().contains("ndauth_limit_reached_total{limit=\"calls\"} 0"));
+    page.close();
+
+    let mut page = Page::open("docs/runbooks/refused-sign-ins.md").await;
+    settle_in(&mut page);
+    assert!(page.play().contains("code="));
+    page.log_in();
+    let shown = page.play();
+    assert!(shown.contains("ndauth_sign_ins_refused_total 0") && shown.contains("session(s)"), "{shown}");
+    assert!(page.play().contains("ndauth_sign_ins_refused_total 0"));
+    page.close();
+}
+
+#[tokio::test]
 async fn an_upgrade_goes_as_it_is_written() {
     let mut page = Page::open("docs/upgrade.md").await;
     page.at.people();
