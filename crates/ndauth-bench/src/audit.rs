@@ -86,8 +86,12 @@ fn event(
     token: TokenId,
     at: Timestamp,
 ) -> anyhow::Result<Event> {
-    let change =
-        Change::TokenRevoked { token, owner: Owner::Org(org), reason: RevocationReason::NoLongerNeeded };
+    let change = Change::TokenRevoked {
+        token,
+        owner: Owner::Org(org),
+        reason: RevocationReason::NoLongerNeeded,
+        presented: None,
+    };
     let entry = Entry { at, actor: Actor::Session { account, session }, change };
     let personal = Personal::from([
         ("name", "github-ci".to_owned()),
