@@ -14,7 +14,7 @@ use ndauth_store::{StoreError, Write};
 use rand::rngs::SysRng;
 
 use crate::access::{Admitted, Operation};
-use crate::origin::{ADDRESS, CLIENT, Origin};
+use crate::origin::{ADDRESS, CLIENT, RequestOrigin};
 use crate::reading::account;
 use crate::throttle::{Minter, Tried};
 use crate::{Authority, AuthorityError, Caller, Credential, Whose};
@@ -262,7 +262,7 @@ impl Authority {
             End::Event(actor, change, personal) => {
                 let carries_new_secret = change.carries_new_secret();
                 let mut personal = personal;
-                Origin::current().add_to(&mut personal);
+                RequestOrigin::current().add_to(&mut personal);
                 let entry = Entry { at: now, actor, change };
                 let event = Event::new(&entry, &personal, &mut SysRng)?;
                 let head = write.commit(&event).await?;

@@ -56,7 +56,7 @@ pub use orgs::{
     Acceptance, Announced, BrokenToken, Impact, MemberList, MemberShown, MemberWithTokens, MyOrg, NewOrg,
     NewPolicy, OfferShown, OrgShown, PoliciesShown, PolicySet,
 };
-pub use origin::Origin;
+pub use origin::RequestOrigin;
 pub use preflight::Preflight;
 pub use reading::AsOf;
 pub use rewound::Rewound;

@@ -6,7 +6,7 @@ use ndauth_core::{ClientName, Personal};
 
 /// From where a request came.
 #[derive(Clone, Debug, Default)]
-pub struct Origin {
+pub struct RequestOrigin {
     /// The client's address, if known.
     pub address: Option<IpAddr>,
     /// The client's name, if it gave one.
@@ -16,7 +16,7 @@ pub struct Origin {
 }
 
 tokio::task_local! {
-    static ORIGIN: Origin;
+    static ORIGIN: RequestOrigin;
 }
 
 /// The keys of an origin in an event's personal bytes.
@@ -24,7 +24,7 @@ pub(crate) const ADDRESS: &str = "address";
 pub(crate) const CLIENT: &str = "client";
 pub(crate) const REQUEST_ID: &str = "request_id";
 
-impl Origin {
+impl RequestOrigin {
     /// Runs a request that came from here. The events of its changes say so.
     pub async fn scope<F: Future>(self, request: F) -> F::Output {
         ORIGIN.scope(self, request).await
@@ -32,14 +32,14 @@ impl Origin {
 
     /// Returns the origin of the present request, or an empty one outside of requests: at the console, and where the
     /// authority acts by rule.
-    pub(crate) fn current() -> Origin {
-        ORIGIN.try_with(Origin::clone).unwrap_or_default()
+    pub(crate) fn current() -> RequestOrigin {
+        ORIGIN.try_with(RequestOrigin::clone).unwrap_or_default()
     }
 
     /// Adds the origin to an event's personal data. An address that is there already says more: it is that of the use
     /// that the event is about.
     pub(crate) fn add_to(self, personal: &mut Personal) {
-        let Origin { address, client, request_id } = self;
+        let RequestOrigin { address, client, request_id } = self;
         let known = [
             (ADDRESS, address.map(|address| address.to_string())),
             (CLIENT, client.map(|client| client.to_string())),

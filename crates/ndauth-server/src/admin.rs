@@ -77,7 +77,9 @@ async fn carry_out(
         AdminCommand::Catalogue(command) => return catalogue::run(authority, command).await,
         AdminCommand::Check => check(authority).await,
         AdminCommand::Events(AdminEventsCommand::Prune { before, yes }) => {
-            events::prune(authority, before, yes).await
+            let what = format!("remove every event before {before}: export them first, if you may need them");
+            confirmed(yes, &what)?;
+            events::prune(authority, before).await
         }
         AdminCommand::Events(AdminEventsCommand::FindSecret) => events::find_secret(authority).await,
         AdminCommand::Tidy => tidy(authority).await,

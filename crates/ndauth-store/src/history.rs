@@ -52,7 +52,7 @@ pub struct EventNames {
 }
 
 #[derive(FromQueryResult)]
-struct Row {
+struct LoggedRow {
     sequence: i64,
     public_bytes: Vec<u8>,
     personal_bytes: Option<Vec<u8>>,
@@ -95,7 +95,7 @@ impl Read {
         );
         let backend = self.transaction.get_database_backend();
         let query = Statement::from_sql_and_values(backend, sql, values);
-        let rows = Row::find_by_statement(query).all(&self.transaction).await?;
+        let rows = LoggedRow::find_by_statement(query).all(&self.transaction).await?;
         let mut events = Vec::with_capacity(rows.len());
         for row in rows {
             let columns = Columns { table: "event", id: row.sequence };

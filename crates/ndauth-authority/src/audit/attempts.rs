@@ -6,7 +6,7 @@ use ndauth_core::{EventSubject, Timestamp};
 use ndauth_store::{EventNames, RefusedAttempt};
 
 use super::list::Thing;
-use super::reader::Reader;
+use super::reader::AuditReader;
 use crate::access::{Operation, Whose};
 use crate::authority::AuditWing;
 use crate::observations::attempts::{AttemptKind, MOST_A_MINUTE};
@@ -66,10 +66,10 @@ impl AuditWing<'_> {
         limit: u64,
     ) -> Result<AttemptPage, AuthorityError> {
         let (read, by) = self.0.read_as(credential, Operation::ListRefusedAttempts, whose).await?;
-        let of = match Reader::of(&by)? {
-            Reader::Account(account) => (Some(account), None),
-            Reader::Org(org) => (None, Some(org)),
-            Reader::All => (None, None),
+        let of = match AuditReader::of(&by)? {
+            AuditReader::Account(account) => (Some(account), None),
+            AuditReader::Org(org) => (None, Some(org)),
+            AuditReader::All => (None, None),
         };
         let (since, before) = (since.unwrap_or(Timestamp::MIN), before.unwrap_or(Timestamp::MAX));
         let mut found = read.attempts(of, since, before, limit + SLACK).await?;

@@ -3,7 +3,7 @@
 use ndauth_core::{Entry, ExportedEvent, Head};
 use ndauth_store::{LogPart, LoggedEvent, StoredEvent};
 
-use super::reader::Reader;
+use super::reader::AuditReader;
 use crate::access::{Operation, Whose};
 use crate::authority::AuditWing;
 use crate::{AuthorityError, Credential};
@@ -24,7 +24,7 @@ impl AuditWing<'_> {
             return self.export_at_console(after).await;
         }
         let (read, by) = self.0.read_as(credential, Operation::ExportEvents, whose).await?;
-        let reader = Reader::of(&by)?;
+        let reader = AuditReader::of(&by)?;
         let part = LogPart { after, before: None, newest_first: false, limit: PAGE };
         let events = read.history(reader.subject(), &part).await?;
         Ok(events.iter().map(|logged| exported(logged, reader)).collect())
@@ -42,7 +42,7 @@ impl AuditWing<'_> {
         let mut exporteds = Vec::with_capacity(events.len());
         for event in events {
             let hash = event.hash;
-            exporteds.push(exported(&LoggedEvent { event, previous }, Reader::All));
+            exporteds.push(exported(&LoggedEvent { event, previous }, AuditReader::All));
             previous = hash;
         }
         Ok(exporteds)
@@ -50,16 +50,16 @@ impl AuditWing<'_> {
 }
 
 /// Returns an event as a reader may take it away.
-fn exported(logged: &LoggedEvent, reader: Reader) -> ExportedEvent {
+fn exported(logged: &LoggedEvent, reader: AuditReader) -> ExportedEvent {
     let LoggedEvent { event, previous } = logged;
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     let entry = Entry::read(&event.public);
-    let sees = |may: fn(Reader, &Entry) -> bool| match &entry {
+    let sees = |may: fn(AuditReader, &Entry) -> bool| match &entry {
         Some(entry) => may(reader, entry),
-        None => reader == Reader::All,
+        None => reader == AuditReader::All,
     };
-    let public = sees(Reader::sees_whole).then(|| text(&event.public));
-    let personal = event.personal.as_ref().filter(|_| sees(Reader::sees_origin));
+    let public = sees(AuditReader::sees_whole).then(|| text(&event.public));
+    let personal = event.personal.as_ref().filter(|_| sees(AuditReader::sees_origin));
     ExportedEvent {
         sequence: event.sequence,
         previous: *previous,

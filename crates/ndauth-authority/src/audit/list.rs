@@ -8,7 +8,7 @@ use ndauth_core::{
 };
 use ndauth_store::{EventNames, LogPart, LoggedEvent, Read};
 
-use super::reader::Reader;
+use super::reader::AuditReader;
 use super::sentence::{Words, sentence};
 use crate::access::{Admitted, Operation, Whose};
 use crate::authority::AuditWing;
@@ -169,7 +169,7 @@ impl AuditWing<'_> {
     ) -> Result<EventPage, AuthorityError> {
         query.kind.iter().try_for_each(|kind| check_kind(kind))?;
         let (read, by) = self.0.read_as(credential, Operation::ListEvents, whose).await?;
-        let reader = Reader::of(&by)?;
+        let reader = AuditReader::of(&by)?;
         let Some(filter) = self.filter(&read, &by, whose, reader, query).await? else {
             let through = read.head().sequence;
             return Ok(EventPage { rows: Vec::new(), next: None, through, now: read.now() });
@@ -193,9 +193,9 @@ impl AuditWing<'_> {
         read: &Read,
         by: &Admitted,
         whose: &Whose,
-        reader: Reader,
+        reader: AuditReader,
         query: &'q EventQuery,
-    ) -> Result<Option<Filter<'q>>, AuthorityError> {
+    ) -> Result<Option<EventFilter<'q>>, AuthorityError> {
         let mut subjects = Vec::new();
         match &query.token {
             // By its id, a token is found after its rows were removed. The reader's own condition keeps out others'.
@@ -208,7 +208,7 @@ impl AuditWing<'_> {
         if let Some(handle) = &query.account {
             match read.find_account_by_handle(handle).await? {
                 Some(account) => subjects.push(EventSubject::Account(account.id)),
-                None if reader == Reader::All => return Err(AuthorityError::none("account", handle)),
+                None if reader == AuditReader::All => return Err(AuthorityError::none("account", handle)),
                 // Whether the account exists is none of this reader's business.
                 None => return Ok(None),
             }
@@ -216,23 +216,23 @@ impl AuditWing<'_> {
         if let Some(name) = &query.service {
             match read.find_live_service(name).await? {
                 Some(service) => subjects.push(EventSubject::Service(service.id)),
-                None if reader == Reader::All => return Err(AuthorityError::none("service", name)),
+                None if reader == AuditReader::All => return Err(AuthorityError::none("service", name)),
                 None => return Ok(None),
             }
         }
         subjects.extend(reader.subject());
-        Ok(Some(Filter { subjects, query }))
+        Ok(Some(EventFilter { subjects, query }))
     }
 }
 
 /// The conditions of a list.
-struct Filter<'q> {
+struct EventFilter<'q> {
     /// Everything under which an event must be listed. The first is likely to have the shortest history.
     subjects: Vec<EventSubject>,
     query: &'q EventQuery,
 }
 
-impl Filter<'_> {
+impl EventFilter<'_> {
     fn passes(&self, entry: Option<&Entry>) -> bool {
         let EventQuery { kind, since, until, .. } = self.query;
         // An event that cannot be read is listed under nothing, and has no kind and no instant.
@@ -258,7 +258,7 @@ impl Filter<'_> {
 /// Examines a bounded part of the log. Returns the events that pass, and the sequence after which to go on.
 async fn examine(
     read: &Read,
-    filter: &Filter<'_>,
+    filter: &EventFilter<'_>,
     query: &EventQuery,
 ) -> Result<(Vec<(LoggedEvent, Option<Entry>)>, Option<u64>), AuthorityError> {
     let mut part = LogPart {
@@ -316,7 +316,7 @@ pub(super) fn personal(logged: &LoggedEvent) -> BTreeMap<String, String> {
 }
 
 /// Returns an event as a reader sees it.
-fn shown(logged: &LoggedEvent, entry: Option<&Entry>, names: &EventNames, reader: Reader) -> EventShown {
+fn shown(logged: &LoggedEvent, entry: Option<&Entry>, names: &EventNames, reader: AuditReader) -> EventShown {
     let event = &logged.event;
     let Some(entry) = entry else {
         return EventShown {
@@ -388,7 +388,7 @@ struct About {
 
 struct Things<'a> {
     names: &'a EventNames,
-    reader: Reader,
+    reader: AuditReader,
 }
 
 impl Things<'_> {
@@ -414,7 +414,7 @@ impl Things<'_> {
             EventSubject::Account(id) => about.account = Some(self.account(id)),
             EventSubject::Token(id) => about.token = Some(self.token(id)),
             EventSubject::Service(id) => about.service = Some(self.service(id)),
-            EventSubject::Org(id) if matches!(self.reader, Reader::Org(own) if own != id) => {}
+            EventSubject::Org(id) if matches!(self.reader, AuditReader::Org(own) if own != id) => {}
             EventSubject::Org(id) => about.org = Some(self.org(id)),
         }
     }

@@ -7,7 +7,7 @@ use crate::access::{Admitted, Kind};
 
 /// Whose history is read, by a caller that the access table admitted to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Reader {
+pub(super) enum AuditReader {
     /// An account: what it did, and what was done to it and to its tokens.
     Account(AccountId),
     /// An org's: what happened in the org.
@@ -16,22 +16,22 @@ pub(super) enum Reader {
     All,
 }
 
-impl Reader {
+impl AuditReader {
     /// Returns the reader that a caller was admitted as.
-    pub(super) fn of(by: &Admitted) -> Result<Reader, AuthorityError> {
+    pub(super) fn of(by: &Admitted) -> Result<AuditReader, AuthorityError> {
         match by.kind {
-            Kind::Mine => Ok(Reader::Account(by.account()?.id)),
-            Kind::Org => Ok(Reader::Org(by.org()?.id)),
-            Kind::Anyone => Ok(Reader::All),
+            Kind::Mine => Ok(AuditReader::Account(by.account()?.id)),
+            Kind::Org => Ok(AuditReader::Org(by.org()?.id)),
+            Kind::Anyone => Ok(AuditReader::All),
         }
     }
 
     /// Returns the thing whose history it reads; none for all of it.
     pub(super) fn subject(self) -> Option<EventSubject> {
         match self {
-            Reader::Account(id) => Some(EventSubject::Account(id)),
-            Reader::Org(id) => Some(EventSubject::Org(id)),
-            Reader::All => None,
+            AuditReader::Account(id) => Some(EventSubject::Account(id)),
+            AuditReader::Org(id) => Some(EventSubject::Org(id)),
+            AuditReader::All => None,
         }
     }
 
@@ -39,12 +39,12 @@ impl Reader {
     /// where the personal tokens of its members are presented.
     pub(super) fn sees_origin(self, entry: &Entry) -> bool {
         match self {
-            Reader::All => true,
-            Reader::Account(me) => match entry.actor {
+            AuditReader::All => true,
+            AuditReader::Account(me) => match entry.actor {
                 Actor::Session { account, .. } | Actor::Token { account, .. } => account == me,
                 Actor::Console | Actor::Authority | Actor::Service { .. } | Actor::OrgToken { .. } => true,
             },
-            Reader::Org(org) => {
+            AuditReader::Org(org) => {
                 entry.actor != Actor::Authority
                     || owner(&entry.change).is_none_or(|owner| owner == Owner::Org(org))
             }
@@ -53,7 +53,7 @@ impl Reader {
 
     /// Returns true if it may see all that an event names: an org's reader none of another org.
     pub(super) fn sees_whole(self, entry: &Entry) -> bool {
-        let Reader::Org(org) = self else { return true };
+        let AuditReader::Org(org) = self else { return true };
         entry.subjects().iter().all(|subject| match subject {
             EventSubject::Org(other) => *other == org,
             EventSubject::Account(_) | EventSubject::Token(_) | EventSubject::Service(_) => true,
@@ -63,8 +63,8 @@ impl Reader {
     /// Returns the levels of a change that it may see.
     pub(super) fn levels(self, levels: &[Level]) -> Vec<Level> {
         let seen = |level: &&Level| match (self, level) {
-            (Reader::Org(org), Level::Org(other)) => *other == org,
-            (Reader::Account(_) | Reader::Org(_) | Reader::All, _) => true,
+            (AuditReader::Org(org), Level::Org(other)) => *other == org,
+            (AuditReader::Account(_) | AuditReader::Org(_) | AuditReader::All, _) => true,
         };
         levels.iter().filter(seen).copied().collect()
     }

@@ -8,13 +8,13 @@ use ndauth_core::{
 };
 use ndauth_store::EventNames;
 
-use super::reader::Reader;
+use super::reader::AuditReader;
 
 /// The words for what an event mentions: present names, the names that it recorded, or ids.
 pub(super) struct Words<'a> {
     pub(super) names: &'a EventNames,
     pub(super) personal: &'a BTreeMap<String, String>,
-    pub(super) reader: Reader,
+    pub(super) reader: AuditReader,
 }
 
 /// Returns the sentence of an event.

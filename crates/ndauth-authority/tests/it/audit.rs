@@ -1,7 +1,8 @@
 //! The audit: who reads what, filters and pages, exports, refused attempts, retention.
 
 use ndauth_authority::{
-    AttemptKind, Authority, Clock, Credential, EventPage, EventQuery, NewToken, Origin, Visitor, Which, Whose,
+    AttemptKind, Authority, Clock, Credential, EventPage, EventQuery, NewToken, RequestOrigin, Visitor,
+    Which, Whose,
 };
 use ndauth_core::{ChainCheck, ChainFault, Coverage, ExportedEvent, Head, Reason, Role, Scope};
 
@@ -49,7 +50,7 @@ fn visitor() -> Visitor {
 
 on_both! {
     async fn each_reads_its_own_history(world: &World) {
-        let origin = Origin {
+        let origin = RequestOrigin {
             address: "192.0.2.99".parse().ok(),
             client: ndauth_core::ClientName::of_user_agent("ndcli/0.1.0"),
             request_id: "r-1".to_owned(),
@@ -113,7 +114,7 @@ on_both! {
     async fn nobody_sees_more_than_their_part(world: &World) {
         world.member("dev", "eve", Role::Admin).await;
         let token = world.create(&token_with("both", |new| new.orgs = Some(ndauth_core::Orgs::All))).await.view.token.id;
-        let from = |address: &str| Origin { address: address.parse().ok(), ..Origin::default() };
+        let from = |address: &str| RequestOrigin { address: address.parse().ok(), ..RequestOrigin::default() };
         let ops = ops();
         let suspend = world.authority.tokens().suspend_personal_token(&world.eve, &ops, token);
         from("203.0.113.5").scope(suspend).await.expect("suspended");

@@ -7,11 +7,9 @@ use ndauth_core::{Secret, Timestamp};
 use ndauth_terminal::{Failure, shown};
 use serde_json::json;
 
-use super::output::AdminOutput;
-use super::{AdminResult, CONSOLE, confirmed};
+use super::output::{AdminError, AdminOutput, CONSOLE};
 
-pub(super) async fn prune(authority: &Authority, before: Timestamp, yes: bool) -> AdminResult {
-    confirmed(yes, &format!("remove every event before {before}: export them first, if you may need them"))?;
+pub(super) async fn prune(authority: &Authority, before: Timestamp) -> Result<AdminOutput, AdminError> {
     let pruned = authority.operator().prune_events(CONSOLE, before).await?;
     let json = json!({
         "removed": pruned.removed,
@@ -25,7 +23,7 @@ pub(super) async fn prune(authority: &Authority, before: Timestamp, yes: bool) -
     Ok(AdminOutput::line(text, json))
 }
 
-pub(super) async fn find_secret(authority: &Authority) -> AdminResult {
+pub(super) async fn find_secret(authority: &Authority) -> Result<AdminOutput, AdminError> {
     let secret = secret_from_stdin()?;
     let SecretTrail { prefix, belongs_to, events } =
         authority.operator().find_secret(CONSOLE, &secret).await?;

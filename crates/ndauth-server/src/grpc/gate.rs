@@ -18,7 +18,7 @@ use axum::http::header::{ACCEPT, ALLOW, AUTHORIZATION, CONTENT_TYPE, USER_AGENT}
 use axum::http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version};
 use ndauth_authority::access::{Operation, Row, Rule};
 use ndauth_authority::limits::{CALLS, ClientNetwork, CountedAs, OPEN_STREAMS, Share, Shares, network};
-use ndauth_authority::{Credential, Origin};
+use ndauth_authority::{Credential, RequestOrigin};
 use ndauth_core::{ClientName, Networks, Problem, Reason, SecretKind};
 use ndauth_proto::status_from_problem;
 use tokio::runtime::Handle;
@@ -440,9 +440,9 @@ impl ConnectionGate {
     }
 
     /// Returns the origin of a call, for the events of its changes.
-    fn origin(&self, headers: &HeaderMap, id: &HeaderValue) -> Origin {
+    fn origin(&self, headers: &HeaderMap, id: &HeaderValue) -> RequestOrigin {
         let agent = headers.get(USER_AGENT).and_then(|agent| agent.to_str().ok());
-        Origin {
+        RequestOrigin {
             address: Some(self.client(headers)),
             client: agent.and_then(ClientName::of_user_agent),
             request_id: id.to_str().unwrap_or_default().to_owned(),
@@ -473,7 +473,7 @@ impl ConnectionGate {
         request: Request<Received>,
         credential: Credential,
         row: &'static Row,
-        origin: Origin,
+        origin: RequestOrigin,
         (trace, log): (tracing::Span, tracing::Span),
     ) -> Pin<Box<dyn Future<Output = Response<ResponseBody>> + Send>> {
         let (gate, credential) = (Arc::clone(&self.gate), Arc::new(credential));

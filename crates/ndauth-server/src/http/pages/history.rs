@@ -66,7 +66,7 @@ struct HistoryRow {
 }
 
 /// The filter of a page, as its query has it.
-struct Filter {
+struct HistoryFilter {
     is_refused: bool,
     kind: Option<String>,
     account: Option<Handle>,
@@ -109,12 +109,12 @@ async fn show_token(State(site): State<Arc<Site>>, request: PageRequest) -> Page
 }
 
 async fn shown(site: &Site, request: &PageRequest, whose: &Whose, token: Option<TokenId>) -> PageResult {
-    let filter = Filter::read(request)?;
+    let filter = HistoryFilter::read(request)?;
     let (rows, next) = match filter.is_refused {
         true => refused(site, request, whose, &filter).await?,
         false => changed(site, request, whose, token, &filter).await?,
     };
-    let place = Place::of(whose, token);
+    let place = HistoryPlace::of(whose, token);
     let next = match next {
         Some(next) => format!("{}?{}", place.base, filter.link(Some(&next))),
         None => String::new(),
@@ -160,7 +160,7 @@ async fn changed(
     request: &PageRequest,
     whose: &Whose,
     token: Option<TokenId>,
-    filter: &Filter,
+    filter: &HistoryFilter,
 ) -> Result<(Vec<HistoryRow>, Option<String>), crate::http::problem::PageFailure> {
     let before = match &filter.before {
         Some(text) => Some(text.parse().map_err(|_| bad_place())?),
@@ -186,7 +186,7 @@ async fn refused(
     site: &Site,
     request: &PageRequest,
     whose: &Whose,
-    filter: &Filter,
+    filter: &HistoryFilter,
 ) -> Result<(Vec<HistoryRow>, Option<String>), crate::http::problem::PageFailure> {
     let before = match &filter.before {
         Some(text) => Some(text.parse::<Timestamp>().map_err(|_| bad_place())?),
@@ -221,8 +221,8 @@ fn event_row(event: EventShown) -> HistoryRow {
     }
 }
 
-impl Filter {
-    fn read(request: &PageRequest) -> Result<Filter, PageError> {
+impl HistoryFilter {
+    fn read(request: &PageRequest) -> Result<HistoryFilter, PageError> {
         let text = |name| request.query.get(name).map(str::trim).filter(|text| !text.is_empty());
         let day = |name| match text(name) {
             None => Ok(None),
@@ -238,7 +238,7 @@ impl Filter {
                 Err(_) => return Err(PageError::bad("No account can have this name.")),
             },
         };
-        Ok(Filter {
+        Ok(HistoryFilter {
             is_refused: text("outcome") == Some(REFUSED),
             kind: text("kind").filter(|kind| *kind != ANY).map(str::to_owned),
             account,
@@ -269,7 +269,7 @@ impl Filter {
 }
 
 /// The place of a history among the pages.
-struct Place {
+struct HistoryPlace {
     section: &'static str,
     heading: String,
     lead: String,
@@ -279,8 +279,8 @@ struct Place {
     base: String,
 }
 
-impl Place {
-    fn of(whose: &Whose, token: Option<TokenId>) -> Place {
+impl HistoryPlace {
+    fn of(whose: &Whose, token: Option<TokenId>) -> HistoryPlace {
         let (section, heading, lead, base, tabs) = match whose {
             Whose::Org(slug) => (
                 "orgs",
@@ -311,14 +311,22 @@ impl Place {
                     Whose::Anyone => (String::new(), String::new()),
                     Whose::Mine | Whose::Account(_) => ("/me".to_owned(), "Your account".to_owned()),
                 };
-                Place { section, heading, lead, back, back_text, tabs, base: format!("{base}/history") }
+                HistoryPlace {
+                    section,
+                    heading,
+                    lead,
+                    back,
+                    back_text,
+                    tabs,
+                    base: format!("{base}/history"),
+                }
             }
             Some(id) => {
                 let of = match whose {
                     Whose::Org(slug) => format!("/orgs/{slug}/tokens/{id}"),
                     Whose::Mine | Whose::Account(_) | Whose::Anyone => format!("/tokens/{id}"),
                 };
-                Place {
+                HistoryPlace {
                     section: if section == "me" { "tokens" } else { section },
                     heading: "History of the token".to_owned(),
                     lead: "What it did, and what was done to it.".to_owned(),

@@ -1,13 +1,17 @@
 //! `ndcli audit list`, `tail` and `show`.
 
+use std::time::Duration;
+
 use ndauth_core::Timestamp;
 use ndauth_proto::{timestamp_from_proto, timestamp_to_proto, v1};
 use ndauth_terminal::{Failure, Rows, detailed, message_json, print, print_message, shown};
 
-use super::{FilterArguments, HistoryArguments, ListArguments, PAUSE, TailArguments};
+use super::arguments::{FilterArguments, HistoryArguments, ListArguments, TailArguments};
 use crate::connection::{ServerConnection, connect};
 use crate::settings::{CommonOptions, Format};
 
+/// The pause between two requests of a tail.
+const PAUSE: Duration = Duration::from_secs(2);
 /// The most events of a request.
 pub(super) const LARGEST_PAGE: i32 = 1000;
 

@@ -8,8 +8,9 @@ use ndauth_core::ExportedEvent;
 use ndauth_proto::v1;
 use ndauth_terminal::{Failure, aside, nonsense};
 
+use super::arguments::ExportArguments;
+use super::csv;
 use super::events::LARGEST_PAGE;
-use super::{ExportArguments, csv};
 use crate::connection::{ServerConnection, connect};
 use crate::settings::CommonOptions;
 
@@ -45,7 +46,8 @@ pub(super) async fn run(common: &CommonOptions, export: &ExportArguments) -> Res
             Ok(())
         }
         Err(failure) => {
-            let go_on = format!("go on after what was written: `--after {}`", written.last);
+            let go_on =
+                format!("go on after what was written: `ndcli audit export --after {}`", written.last);
             Err(Failure { hint: failure.hint.or(Some(go_on)), ..failure })
         }
     }

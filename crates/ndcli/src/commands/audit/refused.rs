@@ -4,7 +4,7 @@ use ndauth_core::Timestamp;
 use ndauth_proto::{timestamp_from_proto, timestamp_to_proto, v1};
 use ndauth_terminal::Failure;
 
-use super::HistoryArguments;
+use super::arguments::HistoryArguments;
 use super::events::LARGEST_PAGE;
 use crate::commands::listed::listed;
 use crate::connection::connect;

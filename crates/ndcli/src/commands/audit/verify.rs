@@ -9,8 +9,8 @@ use ndauth_proto::v1;
 use ndauth_terminal::{Failure, aside, print, print_json};
 use serde_json::json;
 
+use super::arguments::{VerifyArguments, history};
 use super::export::records;
-use super::{VerifyArguments, history};
 use crate::connection::{ServerConnection, connect};
 use crate::settings::{CommonOptions, Format};
 
