@@ -40,7 +40,7 @@ enum Sign {
 use Job::{Bench, Demo, Test};
 use Sign::{Check, Programs};
 
-const PREREQUISITES: [Prerequisite; 23] = [
+const PREREQUISITES: [Prerequisite; 24] = [
     Prerequisite {
         from: Demo,
         name: "a C compiler",
@@ -174,6 +174,13 @@ const PREREQUISITES: [Prerequisite; 23] = [
         purpose: "tells the commit that is packaged",
         sign: Programs(&["git"]),
         packages: &["git"],
+    },
+    Prerequisite {
+        from: Test,
+        name: "direnv",
+        purpose: "loads the variables of a folder",
+        sign: Programs(&["direnv"]),
+        packages: &["direnv"],
     },
     Prerequisite {
         from: Test,

@@ -1,9 +1,12 @@
 //! Retention: the beginning of the log is pruned, and a person's data is erased.
 
-use ndauth_core::{AccountId, Head};
-use sea_orm::{ConnectionTrait, Statement, Value};
+use std::collections::BTreeSet;
+
+use ndauth_core::{AccountId, Entry, EventSubject, Head};
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, Statement, Value};
 
 use crate::history::start_of_log;
+use crate::log::event;
 use crate::{Read, StoreError, Write};
 
 impl Read {
@@ -34,7 +37,7 @@ impl Write {
         let hash = self.event_hash(end).await?.ok_or_else(|| StoreError::corrupt("event", "hash", end))?;
         let sequence: Value =
             i64::try_from(end).map_err(|_| StoreError::corrupt("event", "sequence", end))?.into();
-        self.run("DELETE FROM event_subject WHERE sequence <= $1", vec![sequence.clone()]).await?;
+        self.unlist(start.sequence, end).await?;
         self.run("DELETE FROM event WHERE sequence <= $1", vec![sequence.clone()]).await?;
         self.run(
             "INSERT INTO log_start (one, sequence, hash, first_hash) VALUES (1, $1, $2, $3) \
@@ -43,6 +46,29 @@ impl Write {
         )
         .await?;
         Ok(Some(Head { sequence: end, hash }))
+    }
+
+    /// Takes the events of a part of the log off the lists, by what they are about: a list has no order by sequence alone.
+    async fn unlist(&self, after: u64, through: u64) -> Result<(), StoreError> {
+        let number = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
+        let events = event::Entity::find()
+            .filter(event::Column::Sequence.gt(number(after)))
+            .filter(event::Column::Sequence.lte(number(through)))
+            .all(&self.transaction)
+            .await?;
+        let entries = events.iter().filter_map(|row| Entry::read(&row.public_bytes));
+        let subjects: BTreeSet<EventSubject> = entries.flat_map(|entry| entry.subjects()).collect();
+        let subjects: Vec<Value> = subjects.into_iter().map(|subject| subject.uuid().into()).collect();
+        for some in subjects.chunks(CHUNK) {
+            let places: Vec<String> = (2..2 + some.len()).map(|place| format!("${place}")).collect();
+            let sql = format!(
+                "DELETE FROM event_subject WHERE sequence <= $1 AND subject IN ({})",
+                places.join(", ")
+            );
+            let values = std::iter::once(number(through).into()).chain(some.iter().cloned()).collect();
+            self.run(&sql, values).await?;
+        }
+        Ok(())
     }
 
     /// Erases what is known of a person: the personal bytes of all events that the account made or that are about it, the
@@ -68,6 +94,8 @@ impl Write {
     }
 }
 
+/// The lists that one statement shortens.
+const CHUNK: usize = 500;
 /// The statements that erase what is known of an account's person.
 const ERASE: [&str; 11] = [
     "UPDATE event SET personal_bytes = NULL, salt = NULL \

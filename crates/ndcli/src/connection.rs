@@ -75,6 +75,17 @@ impl ServerConnection {
         }
     }
 
+    /// Asks in the same way, with the whole timeout and a fresh login for this call alone: for commands that ask page after
+    /// page, or for ever.
+    pub(crate) async fn ask_anew<T>(
+        &self,
+        call: impl AsyncFn(&Client) -> Result<T, Problem>,
+    ) -> Result<T, Failure> {
+        self.give_up.set(Instant::now() + self.timeout);
+        self.refreshed.set(false);
+        self.ask(call).await
+    }
+
     /// Asks in the same way; none where what is named does not exist.
     pub(crate) async fn find<T>(
         &self,

@@ -8,6 +8,8 @@ use ndauth_core::{
 };
 use ndauth_store::{EventNames, LogPart, LoggedEvent, Read};
 
+use uuid::Uuid;
+
 use super::reader::AuditReader;
 use super::sentence::{Words, sentence};
 use crate::access::{Admitted, Operation, Whose};
@@ -170,10 +172,7 @@ impl AuditWing<'_> {
         query.kind.iter().try_for_each(|kind| check_kind(kind))?;
         let (read, by) = self.0.read_as(credential, Operation::ListEvents, whose).await?;
         let reader = AuditReader::of(&by)?;
-        let Some(filter) = self.filter(&read, &by, whose, reader, query).await? else {
-            let through = read.head().sequence;
-            return Ok(EventPage { rows: Vec::new(), next: None, through, now: read.now() });
-        };
+        let filter = self.filter(&read, &by, whose, reader, query).await?;
         let (found, next) = examine(&read, &filter, query).await?;
         let entries = found.iter().filter_map(|(_, entry)| entry.as_ref());
         let mentioned: BTreeSet<EventSubject> = entries.flat_map(Entry::subjects).collect();
@@ -187,7 +186,8 @@ impl AuditWing<'_> {
         Ok(EventPage { rows, next, through, now: read.now() })
     }
 
-    /// Returns the filter of a query, or `None` if no event can pass it.
+    /// Returns the filter of a query. Whether an account or a service exists is told to those alone who read everything: for
+    /// others an unknown one has an empty history, which the same queries find.
     async fn filter<'q>(
         self,
         read: &Read,
@@ -195,7 +195,7 @@ impl AuditWing<'_> {
         whose: &Whose,
         reader: AuditReader,
         query: &'q EventQuery,
-    ) -> Result<Option<EventFilter<'q>>, AuthorityError> {
+    ) -> Result<EventFilter<'q>, AuthorityError> {
         let mut subjects = Vec::new();
         match &query.token {
             // By its id, a token is found after its rows were removed. The reader's own condition keeps out others'.
@@ -206,22 +206,21 @@ impl AuditWing<'_> {
             None => {}
         }
         if let Some(handle) = &query.account {
-            match read.find_account_by_handle(handle).await? {
-                Some(account) => subjects.push(EventSubject::Account(account.id)),
-                None if reader == AuditReader::All => return Err(AuthorityError::none("account", handle)),
-                // Whether the account exists is none of this reader's business.
-                None => return Ok(None),
+            let found = read.find_account_by_handle(handle).await?.map(|account| account.id);
+            if found.is_none() && reader == AuditReader::All {
+                return Err(AuthorityError::none("account", handle));
             }
+            subjects.push(EventSubject::Account(found.unwrap_or(AccountId::from_uuid(Uuid::nil()))));
         }
         if let Some(name) = &query.service {
-            match read.find_live_service(name).await? {
-                Some(service) => subjects.push(EventSubject::Service(service.id)),
-                None if reader == AuditReader::All => return Err(AuthorityError::none("service", name)),
-                None => return Ok(None),
+            let found = read.find_live_service(name).await?.map(|service| service.id);
+            if found.is_none() && reader == AuditReader::All {
+                return Err(AuthorityError::none("service", name));
             }
+            subjects.push(EventSubject::Service(found.unwrap_or(ServiceId::from_uuid(Uuid::nil()))));
         }
         subjects.extend(reader.subject());
-        Ok(Some(EventFilter { subjects, query }))
+        Ok(EventFilter { subjects, query })
     }
 }
 

@@ -31,7 +31,13 @@ async fn those_of_the_operator_work() {
     page.replace("org delete ops", "org delete old");
     // It is safe without `--yes` after an hour at the earliest.
     page.replace("rotation retire registry", "rotation retire registry --yes");
+    page.replace("account erase ada", "account erase gone");
     let before = [
+        (
+            "ndauthd admin account erase",
+            "ndauthd admin account create gone --email gone@example.org; ndauthd admin account disable gone",
+        ),
+        ("ndauthd admin events find-secret", "ndauthd admin session issue ada > token"),
         ("ndauthd admin org delete", "ndauthd admin org create old"),
         (
             "ndauthd admin service rotation drop",
@@ -84,6 +90,10 @@ async fn those_of_ndcli_work() {
     }
     // It is safe without `--yes` after an hour at the earliest.
     page.replace("service rotation retire registry", "service rotation retire registry --yes");
+    page.replace(
+        "audit show 42",
+        "audit show $(ndcli audit list --limit 1 -f simple | grep -o '#[0-9]*' | tr -d '#')",
+    );
     let offer = "NDCLI_TOKEN=$(ndauthd admin session issue eve) ndcli org offer --org lab --role rw ada";
     let before = [
         ("ndcli auth token rotate github-ci --to-command", "ndcli auth token rotation drop github-ci"),
@@ -124,8 +134,10 @@ async fn those_of_ndcli_work() {
             "ndcli admin service rotation retire",
             "ndcli admin service rotate registry; ndcli admin service rotation confirm registry",
         ),
+        ("ndcli audit verify ops.jsonl", "ndcli audit export --org ops --output ops.jsonl"),
         ("ndcli offers decline", &format!("ndauthd admin member remove lab ada; {offer}")),
         ("ndcli offers accept", offer),
     ];
-    type_examples(&mut page, "ndcli ", &[create], &before);
+    // Another test follows a log, which ends with Ctrl-C.
+    type_examples(&mut page, "ndcli ", &[create, "ndcli audit tail"], &before);
 }

@@ -65,7 +65,7 @@ async fn gather(
     loop {
         let left = limit - found.events.len();
         request.page_size = i32::try_from(left).unwrap_or(LARGEST_PAGE).clamp(1, LARGEST_PAGE);
-        let page = server.ask(async |client| client.list_events(request.clone()).await).await?;
+        let page = server.ask_anew(async |client| client.list_events(request.clone()).await).await?;
         found.events.extend(page.events.into_iter().take(left));
         (found.through, found.evaluated_at) = (page.through, page.evaluated_at);
         found.next_page_token.clone_from(&page.next_page_token);
@@ -91,7 +91,7 @@ pub(super) async fn tail(common: &CommonOptions, tail: &TailArguments) -> Result
     };
     loop {
         let next = v1::ListEventsRequest { after: Some(after), ..request.clone() };
-        let page = server.ask(async |client| client.list_events(next.clone()).await).await?;
+        let page = server.ask_anew(async |client| client.list_events(next.clone()).await).await?;
         print_each(common.format, &page.events)?;
         after = page.through;
         if page.next_page_token.is_empty() {
@@ -123,7 +123,7 @@ pub(super) async fn show(
         page_size: 1,
         ..Default::default()
     };
-    let page = server.ask(async |client| client.list_events(request.clone()).await).await?;
+    let page = server.ask_anew(async |client| client.list_events(request.clone()).await).await?;
     let Some(event) = page.events.into_iter().find(|event| event.sequence == sequence) else {
         let hint = "list what there is: `ndcli audit list`";
         return Err(Failure::failed(format!("this history has no event {sequence}"), Some(hint)));

@@ -86,7 +86,7 @@ async fn write_csv(
     };
     write(out, &csv::head())?;
     loop {
-        let page = server.ask(async |client| client.list_events(request.clone()).await).await?;
+        let page = server.ask_anew(async |client| client.list_events(request.clone()).await).await?;
         for event in &page.events {
             if !write(out, &csv::row(event))? {
                 return Ok(());
@@ -116,7 +116,7 @@ pub(super) async fn records(
     after: u64,
 ) -> Result<Vec<ExportedEvent>, Failure> {
     let request = v1::ExportEventsRequest { history: Some(history), after };
-    let page = server.ask(async |client| client.export_events(request.clone()).await).await?;
+    let page = server.ask_anew(async |client| client.export_events(request.clone()).await).await?;
     page.records.into_iter().map(exported).collect()
 }
 

@@ -25,7 +25,8 @@ pub(super) async fn list(
     };
     let mut found = v1::ListRefusedAttemptsResponse::default();
     loop {
-        let page = server.ask(async |client| client.list_refused_attempts(request.clone()).await).await?;
+        let page =
+            server.ask_anew(async |client| client.list_refused_attempts(request.clone()).await).await?;
         found.attempts.extend(page.attempts);
         (found.next_page_token, found.evaluated_at) = (page.next_page_token.clone(), page.evaluated_at);
         if page.next_page_token.is_empty() || found.attempts.len() >= limit {
