@@ -201,21 +201,26 @@ impl AuditWing<'_> {
             // By its id, a token is found after its rows were removed. The reader's own condition keeps out others'.
             Some(Which::Id(id)) => subjects.push(EventSubject::Token(*id)),
             Some(which) => {
-                subjects.push(EventSubject::Token(self.0.tokens().find(read, by, whose, which).await?.id));
+                let found = self.0.tokens().find(read, by, whose, which).await.map_err(|error| match error {
+                    // What is missing is a part of the filter, and not what is listed.
+                    AuthorityError::NotFound { .. } => AuthorityError::invalid("token", error),
+                    error => error,
+                });
+                subjects.push(EventSubject::Token(found?.id));
             }
             None => {}
         }
         if let Some(handle) = &query.account {
             let found = read.find_account_by_handle(handle).await?.map(|account| account.id);
             if found.is_none() && reader == AuditReader::All {
-                return Err(AuthorityError::none("account", handle));
+                return Err(AuthorityError::invalid("account", format!("there is no account `{handle}`")));
             }
             subjects.push(EventSubject::Account(found.unwrap_or(AccountId::from_uuid(Uuid::nil()))));
         }
         if let Some(name) = &query.service {
             let found = read.find_live_service(name).await?.map(|service| service.id);
             if found.is_none() && reader == AuditReader::All {
-                return Err(AuthorityError::none("service", name));
+                return Err(AuthorityError::invalid("service", format!("there is no service `{name}`")));
             }
             subjects.push(EventSubject::Service(found.unwrap_or(ServiceId::from_uuid(Uuid::nil()))));
         }

@@ -110,10 +110,10 @@ on_both! {
         for (wrong, code) in [
             ("audit list --kind nonsense", 2),
             ("audit list --account nobody", 0),
-            ("audit list --all --account nobody", 1),
+            ("audit list --all --account nobody", 2),
             ("audit list --org ops --all", 2),
             ("audit list --since yesterday", 2),
-            ("audit list --of-token nothing", 1),
+            ("audit list --of-token nothing", 2),
             ("audit show 100000", 1),
             ("audit list --org nowhere", 1),
         ] {

@@ -118,8 +118,8 @@ class Person:
         return secrets[0]
 
     def preview(self):
-        """Returns the text of what the token of the form could do."""
-        return self.driver.find_element(By.ID, "preview").text
+        """Returns the text of what the token of the form could do, in one line."""
+        return " ".join(self.driver.find_element(By.ID, "preview").text.split())
 
     def forms(self):
         """Returns the paths to which the forms of the page are sent, but for signing out."""
