@@ -37,7 +37,10 @@ async fn those_of_the_operator_work() {
             "ndauthd admin account erase",
             "ndauthd admin account create gone --email gone@example.org; ndauthd admin account disable gone",
         ),
-        ("ndauthd admin events find-secret", "ndauthd admin session issue ada > token"),
+        (
+            "ndauthd admin events find-secret",
+            "echo ndpat_Jj8IYRumwQ9GV4nfqrymvLBbUUnY8LAkuEecJnIrk1U > token",
+        ),
         ("ndauthd admin org delete", "ndauthd admin org create old"),
         (
             "ndauthd admin service rotation drop",
