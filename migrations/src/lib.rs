@@ -22,6 +22,7 @@ mod m20261128_000013_until;
 mod m20261129_000014_catalogue;
 mod m20261129_000015_audit;
 mod m20261129_000016_org_token_ends;
+mod m20261129_000017_mail;
 
 /// The catalogue that a new database has, as JSON.
 pub const CATALOGUE: &str = m20261129_000014_catalogue::CATALOGUE;
@@ -47,6 +48,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261129_000014_catalogue::Migration),
             Box::new(m20261129_000015_audit::Migration),
             Box::new(m20261129_000016_org_token_ends::Migration),
+            Box::new(m20261129_000017_mail::Migration),
         ]
     }
 }

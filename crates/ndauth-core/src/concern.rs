@@ -83,8 +83,9 @@ impl Change {
             }
             Change::CatalogueApplied { .. } => Concern::Rules,
             Change::Restored { .. } => Concern::Everything,
-            // No decision reads links, identities, offers, or families that died long ago.
+            // No decision reads links, identities, offers, notices, or families that died long ago.
             Change::AccountInvited { .. }
+            | Change::NoticesSet { .. }
             | Change::MemberOffered { .. }
             | Change::OfferDeclined { .. }
             | Change::OfferWithdrawn { .. }

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::{
-    AccountId, AnnouncedPolicy, CatalogueDocument, Expiry, Level, Lineage, OfferId, OrgId, Owner,
+    AccountId, AnnouncedPolicy, CatalogueDocument, Expiry, Level, Lineage, NoticesOff, OfferId, OrgId, Owner,
     RevocationReason, Role, SecretHash, SecretId, ServiceId, SessionId, Timestamp, TokenId,
 };
 
@@ -57,9 +57,10 @@ pub enum Actor {
 
 impl Change {
     /// The kinds of changes, as events name them.
-    pub const KINDS: [&'static str; 43] = [
+    pub const KINDS: [&'static str; 44] = [
         "account.created",
         "account.updated",
+        "account.notices_set",
         "account.operator_set",
         "account.disabled",
         "account.signed_out",
@@ -108,6 +109,7 @@ impl Change {
         match self {
             Change::AccountCreated { .. } => "account.created",
             Change::AccountUpdated { .. } => "account.updated",
+            Change::NoticesSet { .. } => "account.notices_set",
             Change::OperatorSet { .. } => "account.operator_set",
             Change::AccountDisabled { .. } => "account.disabled",
             Change::AccountSignedOut { .. } => "account.signed_out",
@@ -185,6 +187,14 @@ pub enum Change {
     AccountUpdated {
         /// The account.
         account: AccountId,
+    },
+    /// An account's person chose the notices that are mailed to them.
+    #[serde(rename = "account.notices_set")]
+    NoticesSet {
+        /// The account.
+        account: AccountId,
+        /// The kinds that are turned off from now on; all others are on.
+        off: NoticesOff,
     },
     /// An account was made an operator, or is one no longer.
     #[serde(rename = "account.operator_set")]

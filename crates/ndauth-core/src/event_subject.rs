@@ -103,6 +103,7 @@ impl Change {
         match *self {
             Change::AccountCreated { account, .. }
             | Change::AccountUpdated { account }
+            | Change::NoticesSet { account, .. }
             | Change::OperatorSet { account, .. }
             | Change::AccountDisabled { account }
             | Change::AccountSignedOut { account }

@@ -83,6 +83,8 @@ ids! {
     SessionId
     /// The id of an offered membership.
     OfferId
+    /// The id of a mail.
+    MailId
     /// The id of a service.
     ServiceId
     /// The id of an installation: the beginning of its first event's hash, which all its copies share.

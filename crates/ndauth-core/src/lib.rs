@@ -26,6 +26,7 @@ mod login;
 mod nearest;
 mod noted;
 mod presented;
+mod notice;
 mod revocation;
 mod since;
 mod succession;
@@ -70,7 +71,9 @@ pub use expiry::{Expiry, ExpiryChoice, InvalidExpiry, Lifetime, MAX_LIFETIME};
 pub use exported::{ChainCheck, ChainFault, Coverage, ExportedEvent};
 pub use factor::Factor;
 pub use grants::{EffectiveGrants, Grant, GrantSet, Grants, InvalidGrants};
-pub use id::{AccountId, InstallationId, InvalidId, OfferId, OrgId, SecretId, ServiceId, SessionId, TokenId};
+pub use id::{
+    AccountId, InstallationId, InvalidId, MailId, OfferId, OrgId, SecretId, ServiceId, SessionId, TokenId,
+};
 pub use inputs::{DECISION_VERSION, InputOwner, InputPlace, Inputs, OrgWithPolicies, Rules, RulesVersion};
 pub use login::{
     Challenge, InvalidChallenge, InvalidPassword, InvalidUserCode, OneTime, Password, RECENT, UserCode,
@@ -80,6 +83,7 @@ pub use name::{Description, DisplayName, Email, Handle, InvalidName, Label, OrgS
 pub use nearest::nearest;
 pub use network::{InvalidNetwork, Network};
 pub use noted::{COUNTED_FOR, Counts, Noting, RecordedUses, UseTally};
+pub use notice::{EXPIRY_LEADS, InvalidNoticeKind, NoticeKind, NoticesOff, expiry_lead, expiry_leads};
 pub use own::is_own_resource_type;
 pub use permission::{Action, Actions, InvalidPermission, Permission, ResourceIds, ResourceType};
 pub use policy::{AnnouncedPolicy, DatedPolicy, OrgPolicy, Policies};

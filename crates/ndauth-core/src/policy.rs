@@ -190,6 +190,12 @@ impl Policies {
         Policies::new(self.ruling(now).into_iter().chain(self.to_come(now)).cloned())
     }
 
+    /// Returns those that were set before an instant.
+    #[must_use]
+    pub fn set_before(&self, instant: Timestamp) -> Policies {
+        Policies::new(self.0.iter().filter(|policy| policy.set_at < instant).cloned())
+    }
+
     /// Returns all of them, the one that was set last first.
     pub fn iter(&self) -> impl Iterator<Item = &DatedPolicy> {
         self.0.iter()

@@ -4,7 +4,7 @@ use ndauth_core::{SecretHash, Timestamp};
 use sea_orm::prelude::Uuid;
 use sea_orm::{ConnectionTrait, Statement};
 
-use crate::{Engine, Read, StoreError, Write};
+use crate::{Read, StoreError, Write};
 
 /// A kind of family, or of secrets alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,9 +33,6 @@ pub struct Remains {
     /// The hashes of their secrets.
     pub hashes: Vec<SecretHash>,
 }
-
-/// The key of the advisory lock that admits one janitor at a time.
-const JANITOR: i64 = 0x006e_6461_7574_686a;
 
 impl FamilyKind {
     /// Returns the queries for families of a kind that died before an instant, `$1`: one query for each way
@@ -154,19 +151,6 @@ impl Read {
 }
 
 impl Write {
-    /// Takes the janitor's lock until this change ends. Returns true if no other janitor has it.
-    pub async fn alone(&self) -> Result<bool, StoreError> {
-        if self.engine() == Engine::Sqlite {
-            return Ok(true);
-        }
-        let sql = "SELECT pg_try_advisory_xact_lock($1) AS alone";
-        let backend = self.transaction.get_database_backend();
-        let query = Statement::from_sql_and_values(backend, sql, [JANITOR.into()]);
-        let row = self.transaction.query_one_raw(query).await?;
-        let row = row.ok_or_else(|| StoreError::corrupt("pg_locks", "objid", JANITOR))?;
-        Ok(row.try_get("", "alone")?)
-    }
-
     /// Removes families with all their rows.
     pub async fn remove(&self, kind: FamilyKind, ids: &[Uuid]) -> Result<(), StoreError> {
         if ids.is_empty() {

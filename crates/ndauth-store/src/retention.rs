@@ -97,7 +97,7 @@ impl Write {
 /// The lists that one statement shortens.
 const CHUNK: usize = 500;
 /// The statements that erase what is known of an account's person.
-const ERASE: [&str; 11] = [
+const ERASE: [&str; 14] = [
     "UPDATE event SET personal_bytes = NULL, salt = NULL \
      WHERE sequence IN (SELECT sequence FROM event_subject WHERE subject = $1)",
     "DELETE FROM token_use WHERE token_id IN (SELECT id FROM token WHERE account_id = $1)",
@@ -111,4 +111,7 @@ const ERASE: [&str; 11] = [
     "DELETE FROM ticket WHERE account_id = $1",
     "DELETE FROM membership_offer WHERE handle = (SELECT handle FROM account WHERE id = $1)",
     "DELETE FROM refused_attempt WHERE account_id = $1",
+    "DELETE FROM notice WHERE account_id = $1",
+    "DELETE FROM mail WHERE account_id = $1",
+    "DELETE FROM known_device WHERE account_id = $1",
 ];

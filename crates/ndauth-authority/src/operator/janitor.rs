@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use ndauth_clock::SinceBoot;
 use ndauth_core::{Actor, Change, Personal, ServiceId, SessionId, Timestamp, TokenId};
-use ndauth_store::FamilyKind;
+use ndauth_store::{Duty, FamilyKind};
 
 use crate::access::{Operation, Whose};
 use crate::change::change_without_caller;
@@ -30,6 +30,8 @@ const TOKENS: Duration = Duration::from_secs(400 * 24 * 60 * 60);
 const UNUSED: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 /// The time for which dead sessions, what is derived from them, and offered memberships are kept.
 const SESSIONS: Duration = Duration::from_secs(24 * 60 * 60);
+/// The time for which mails are kept that were sent or given up.
+const MAILS: Duration = Duration::from_secs(60 * 24 * 60 * 60);
 /// The kinds, in the order in which they are removed. Derived things come before their origin.
 const KINDS: [(FamilyKind, Duration); 7] = [
     (FamilyKind::Token, TOKENS),
@@ -112,7 +114,7 @@ impl OperatorWing<'_> {
                 tokio::task::yield_now().await;
             }
         }
-        while self.remove_ended_offers(watched).await? > 0 {
+        while self.remove_ended_offers(watched).await? > 0 || self.remove_old_mails(watched).await? > 0 {
             tokio::task::yield_now().await;
         }
         Ok(tidied)
@@ -135,6 +137,25 @@ impl OperatorWing<'_> {
         removed.await.map(|done| done.value)
     }
 
+    /// Removes a batch of mails that were settled long ago, and the devices that nobody used for long. Returns the number
+    /// of mails. There is no event, because nobody decides by them.
+    async fn remove_old_mails(self, watched: bool) -> Result<u64, AuthorityError> {
+        let now = self.0.store.moment().await?.now;
+        let (Some(before), Some(unseen)) = (ago(now, MAILS), ago(now, TOKENS)) else { return Ok(0) };
+        if !self.0.store.read().await?.has_old_mail(before).await? {
+            return Ok(0);
+        }
+        let removed = change_without_caller(self.0, Operation::TidyUp, |callerless| async move {
+            if watched {
+                self.watch_clock(callerless.now(), SinceBoot::now())?;
+            }
+            callerless.forget_devices(unseen).await?;
+            let removed = callerless.remove_old_mails(before, BATCH).await?;
+            Ok::<_, AuthorityError>(callerless.observed(removed))
+        });
+        removed.await.map(|done| done.value)
+    }
+
     /// Removes a batch of a kind that died before the time for which it is kept. Returns the number of them.
     async fn remove_batch(
         self,
@@ -152,7 +173,7 @@ impl OperatorWing<'_> {
             if watched {
                 self.watch_clock(callerless.now(), SinceBoot::now())?;
             }
-            if !callerless.alone().await? {
+            if !callerless.alone(Duty::TidyUp).await? {
                 return Ok(callerless.observed(0));
             }
             let remains = callerless.remains(kind, before, BATCH).await?;

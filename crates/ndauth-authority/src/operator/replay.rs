@@ -113,6 +113,11 @@ async fn redo(write: &mut Write, event: &StoredEvent, entry: &Entry) -> Result<(
         }
         Change::AccountEnabled { account } => write.set_account_disabled(*account, None).await?,
         Change::AccountUpdated { account } => update_account(write, event, *account).await?,
+        Change::NoticesSet { account, off } => {
+            if write.find_account(*account).await?.is_some() {
+                write.set_notices_off(*account, off).await?;
+            }
+        }
         Change::OperatorSet { account, operator } => write.set_operator(*account, *operator).await?,
         Change::AccountSignedOut { account } => drop(write.end_sessions(*account).await?),
         // The former password must not work any more, and the event does not contain the new one.

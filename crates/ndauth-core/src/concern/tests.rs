@@ -78,6 +78,7 @@ fn changes() -> Vec<(Change, Concern)> {
         (reused(of_service), Concern::Service(service)),
         (Change::AccountCreated { account, operator: false }, Concern::NewAccount(account)),
         (Change::AccountUpdated { account }, Concern::Account(account)),
+        (Change::NoticesSet { account, off: [].into() }, Concern::Nothing),
         (Change::OperatorSet { account, operator: false }, Concern::Account(account)),
         (Change::AccountInvited { account }, Concern::Nothing),
         (Change::SignInLinkIssued { account }, Concern::Nothing),

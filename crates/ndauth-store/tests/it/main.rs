@@ -3,6 +3,7 @@
 mod log;
 mod mirror;
 mod offers;
+mod outbox;
 mod rows;
 mod schema;
 mod world;

@@ -176,6 +176,7 @@ impl Recorded {
             | Change::AccountErased { .. }
             | Change::LogPruned { .. }
             | Change::AccountUpdated { .. }
+            | Change::NoticesSet { .. }
             | Change::SignInLinkIssued { .. }
             | Change::AccountIdentified { .. }
             | Change::TokenUpdated { .. }
