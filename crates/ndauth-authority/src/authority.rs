@@ -38,6 +38,8 @@ pub struct Authority {
     pub(crate) throttle: Throttle,
     /// The last reading of the database's clock, and when it was read.
     pub(crate) clock_shown: Mutex<Option<(Timestamp, SinceBoot)>>,
+    /// True if notices are mailed.
+    pub(crate) mails: bool,
 }
 
 /// Operations on personal and org tokens, such as creating, listing, rotating and revoking them.
@@ -64,6 +66,10 @@ pub struct OperatorWing<'a>(pub(crate) &'a Authority);
 #[derive(Clone, Copy, Debug)]
 pub struct AuditWing<'a>(pub(crate) &'a Authority);
 
+/// Operations of notices: what people are told by mail.
+#[derive(Clone, Copy, Debug)]
+pub struct NoticeWing<'a>(pub(crate) &'a Authority);
+
 /// A catalogue that was read, with the hash of its document.
 type KnownCatalogue = ([u8; 32], Arc<Catalogue>);
 
@@ -85,6 +91,7 @@ impl Authority {
             passwords: Passwords::default(),
             throttle: Throttle::default(),
             clock_shown: Mutex::default(),
+            mails: false,
             store,
         }
     }
@@ -99,6 +106,12 @@ impl Authority {
     /// Replaces the default [`LoginSettings`].
     pub fn with_login_settings(mut self, settings: LoginSettings) -> Authority {
         self.login_settings = settings;
+        self
+    }
+
+    /// States whether a surface mails notices, which are not unless this is called.
+    pub fn with_mail(mut self, mails: bool) -> Authority {
+        self.mails = mails;
         self
     }
 
@@ -130,6 +143,11 @@ impl Authority {
     /// Returns the operations of the audit.
     pub fn audit(&self) -> AuditWing<'_> {
         AuditWing(self)
+    }
+
+    /// Returns the operations of notices.
+    pub fn notices(&self) -> NoticeWing<'_> {
+        NoticeWing(self)
     }
 
     /// Returns the catalogue of a view. It is read only if it differs from the cached one.

@@ -13,6 +13,7 @@ mod origin;
 mod audit;
 mod error;
 mod logins;
+mod notices;
 mod observations;
 mod opening;
 mod operator;
@@ -33,7 +34,9 @@ pub use audit::{
     ActorKind, ActorShown, AttemptPage, AttemptShown, EventPage, EventQuery, EventShown, Thing, check_kind,
     parse_export,
 };
-pub use authority::{AuditWing, Authority, LoginWing, OperatorWing, OrgWing, TokenWing, ValidationWing};
+pub use authority::{
+    AuditWing, Authority, LoginWing, NoticeWing, OperatorWing, OrgWing, TokenWing, ValidationWing,
+};
 pub use change::Changed;
 pub use error::{AuthorityError, MAX_LIVE_TOKENS, MOST_OFFERS};
 pub use logins::{
@@ -42,9 +45,11 @@ pub use logins::{
 };
 pub use ndauth_store::{
     AGES, Clock, CopyError, Cursor, DatabaseTls, DatabaseUrl, Engine, IDLE, InstallationCounts,
-    InvalidDatabaseUrl, Key, ManualClock, MemberPage, MigrationState, SOON, ServerLock, StoreError, TlsMode,
-    TokenCounts, TokenOrder, TokenPage, TokenQuery, TokenSearch, UNUSED, Use, check_folder,
+    InvalidDatabaseUrl, Key, LateTries, ManualClock, MemberPage, MigrationState, OutboxState, SOON,
+    ServerLock, StoreError, TlsMode, TokenCounts, TokenOrder, TokenPage, TokenQuery, TokenSearch, UNUSED,
+    UndeliveredMail, Use, check_folder,
 };
+pub use notices::{Delivery, Handover, Letter, NoticeContent, NoticePreferences, Told};
 pub use observations::attempts::AttemptKind;
 pub use observations::uses::ReportedUse;
 pub use operator::{

@@ -23,4 +23,5 @@ pub use inspect::{MemberView, OrgSummary, ServiceView, SessionView};
 pub use janitor::Tidied;
 pub use manage::{AccountDetails, AccountListed, AccountQuery, InstallationView, ManagedPage};
 pub use retention::{Pruned, SecretTrail};
+pub(crate) use replay::personal;
 pub use services::{NewService, RotatedService};

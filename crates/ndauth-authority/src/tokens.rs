@@ -24,6 +24,7 @@ pub use revoke_all::{MintedWhen, RevokedAll};
 pub use rotate::Rotated;
 pub use secrets::Settling;
 pub(crate) use secrets::{LockedFamily, draw, end, settle, unlocked};
+pub(crate) use show::actor_name;
 pub use show::{Shown, TokenList};
-pub(crate) use suspend::level_in;
+pub(crate) use suspend::{level_in, level_name};
 pub use which::{Which, token_search};

@@ -44,6 +44,11 @@ impl ManualClock {
         self.0.store(instant.micros(), Ordering::SeqCst);
     }
 
+    /// Returns the instant that it shows.
+    pub fn now(&self) -> Timestamp {
+        Timestamp::from_micros(self.micros()).expect("it was set to an instant")
+    }
+
     pub(crate) fn micros(&self) -> i64 {
         self.0.load(Ordering::SeqCst)
     }

@@ -251,6 +251,12 @@ operations! {
                             "POST /me/sessions/{session}/end"] {
         Mine   "end sessions"                          [No,  No,  Yes,      Login,        Login,        No]
     }
+    GetNotices Reads ["ndauth.v1.AccountService/GetNotices"] {
+        Mine   "ask which notices are mailed"          [No,  No,  Yes,      Login,        Login,        No]
+    }
+    SetNotices Changes ["ndauth.v1.AccountService/SetNotices", "POST /me/notices"] {
+        Mine   "choose which notices are mailed"       [No,  No,  Yes,      Login,        Login,        No]
+    }
     SetPassword Changes ["POST /me/password"] {
         Mine   "set a password"                        [No,  No,  RecentLogin, Login,     Login,        No]
     }
@@ -396,6 +402,9 @@ operations! {
     }
     TidyUp Changes [] {
         Anyone "remove what ended long ago"            [No,  Yes, No,       No,           No,           No]
+    }
+    Mail Changes [] {
+        Anyone "see the mails that wait"               [No,  Yes, No,       No,           No,           No]
     }
     Inspect ReadsCopies [] {
         Anyone "look into everything"                  [No,  Yes, No,       No,           No,           No]

@@ -130,6 +130,11 @@ impl Words<'_> {
             Change::AccountUpdated { account: id } => {
                 format!("changed the address or the name of {}", account(*id))
             }
+            Change::NoticesSet { off, .. } if off.is_empty() => "turned all notices on".to_owned(),
+            Change::NoticesSet { off, .. } => {
+                let kinds: Vec<String> = off.iter().map(|kind| format!("`{kind}`")).collect();
+                format!("turned off the notices {}, and all others on", kinds.join(", "))
+            }
             Change::OperatorSet { account: id, operator: true } => {
                 format!("made {} an operator", account(*id))
             }

@@ -61,17 +61,18 @@ const PAGE: u64 = 1000;
 
 impl Impact {
     /// Judges every token that may do something in an org now, as it will be judged when a policy takes hold
-    /// and the token is used from its last address. Tokens that expire before are left out.
-    pub(super) async fn of(
+    /// and the token is used from its last address. Tokens that expire before are left out. `before` are the org's
+    /// policies now.
+    pub(crate) async fn of(
         authority: &Authority,
         read: &Read,
         org: &Org,
-        policy: &OrgPolicy,
-        takes_hold_at: Timestamp,
+        (before, policy, takes_hold_at): (Policies, &OrgPolicy, Timestamp),
     ) -> Result<Impact, AuthorityError> {
         let catalogue = authority.catalogue(read).await?;
         let judging = Judging::of(read, &catalogue);
-        let mut survey = Survey::new(read, org, policy, Judging { now: takes_hold_at, ..judging }).await?;
+        let mut survey =
+            Survey::new(read, org, (before, policy), Judging { now: takes_hold_at, ..judging }).await?;
         let mut impact = Impact::default();
         let mut after = None;
         loop {
@@ -123,7 +124,7 @@ impl<'a> Survey<'a> {
     async fn new(
         read: &Read,
         org: &Org,
-        policy: &OrgPolicy,
+        (before, policy): (Policies, &OrgPolicy),
         judging: Judging<'a>,
     ) -> Result<Survey<'a>, AuthorityError> {
         let members = read.list_members(org.id).await?;
@@ -131,7 +132,7 @@ impl<'a> Survey<'a> {
         let alone = DatedPolicy { set_at: read.now(), takes_hold_at: read.now(), policy: policy.clone() };
         let ground = |policies| Ground { org: org.clone(), role: None, policies };
         Ok(Survey {
-            now: ground(read.find_policies(org.id).await?),
+            now: ground(before),
             then: ground(Policies::new([alone])),
             requirement: Requirement::Survey { org: org.slug.clone() },
             judging,

@@ -123,7 +123,7 @@ impl OrgWing<'_> {
         let AnnouncedPolicy { takes_hold_at, policy } = kept.remove(0);
         // It reads all of the org's tokens, so few are computed at a time.
         let _share = self.0.policy_impacts.take(Some(org.id), 1)?;
-        let impact = Impact::of(self.0, &read, org, &policy, takes_hold_at).await?;
+        let impact = Impact::of(self.0, &read, org, (policies.clone(), &policy, takes_hold_at)).await?;
         let value = PolicySet { takes_hold_at, impact, generation: policies.count(), kept };
         Ok(Changed { value, changed: false, sequence: read.head().sequence, now: read.now() })
     }

@@ -133,7 +133,7 @@ async fn revocation(read: &Read, token: &Token) -> Result<Option<Revocation>, Au
 }
 
 /// Returns an actor's name, for people.
-async fn actor_name(read: &Read, actor: &Actor) -> Result<String, AuthorityError> {
+pub(crate) async fn actor_name(read: &Read, actor: &Actor) -> Result<String, AuthorityError> {
     Ok(match actor {
         Actor::Console => "the operator".to_owned(),
         Actor::Authority => "ndauth".to_owned(),

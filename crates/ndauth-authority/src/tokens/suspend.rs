@@ -153,7 +153,7 @@ async fn personal_token(changing: &Changing, id: TokenId) -> Result<(Token, Leve
 }
 
 /// Returns the name of a level, for people.
-async fn level_name(read: &Read, level: Level) -> Result<String, AuthorityError> {
+pub(crate) async fn level_name(read: &Read, level: Level) -> Result<String, AuthorityError> {
     Ok(match level {
         Level::Owner => "its owner".to_owned(),
         Level::Operator => "the operator".to_owned(),

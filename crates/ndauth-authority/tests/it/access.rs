@@ -301,6 +301,12 @@ async fn call_about(
             let name = "victim".parse().expect("a name");
             admitted_if_unfit(authority.operator().rotate_service(caller, &name, Duration::ZERO).await)
         }
+        Operation::GetNotices => authority.notices().get_preferences(caller).await.map(drop),
+        Operation::SetNotices => {
+            let off = [ndauth_core::NoticeKind::Offer].into();
+            authority.notices().set_preferences(caller, &off, &[].into()).await.map(drop)
+        }
+        Operation::Mail => authority.notices().inspect(caller).await.map(drop),
         // A password that is too short: a caller that learns this was admitted.
         Operation::SetPassword => {
             match authority.logins().set_password(caller, "short", &Visitor::default()).await {
@@ -549,6 +555,8 @@ on_both! {
             ListOrgs Mine               who?   -      +      +      +      +      +      +      +      +      +      +      +      +      +      +      disab. exp.   rev.   -      -
             ListSessions Mine           who?   -      +      +      +      +      +      login  login  login  login  login  login  login  login  login  disab. exp.   rev.   -      -
             RevokeSessions Mine         who?   -      +      +      +      +      +      login  login  login  login  login  login  login  login  login  disab. exp.   rev.   -      -
+            GetNotices Mine             who?   -      +      +      +      +      +      login  login  login  login  login  login  login  login  login  disab. exp.   rev.   -      -
+            SetNotices Mine             who?   -      +      +      +      +      +      login  login  login  login  login  login  login  login  login  disab. exp.   rev.   -      -
             SetPassword Mine            who?   -      +      +      +      +      +      login  login  login  login  login  login  login  login  login  disab. exp.   rev.   -      -
             ListPermissions Mine        who?   +      +      +      +      +      +      +      +      +      +      +      +      +      +      +      disab. exp.   rev.   +      +
             ValidateToken Anyone        who?   -      -      -      -      -      -      -      -      -      -      -      -      -      -      -      disab. exp.   rev.   +      its org
@@ -596,6 +604,7 @@ on_both! {
             FindSecret Anyone           who?   +      -      -      -      -      -      -      -      -      -      -      -      -      -      -      disab. exp.   rev.   -      -
             ApplyCatalogue Anyone       who?   +      -      -      -      -      -      -      -      -      -      -      -      -      -      -      disab. exp.   rev.   -      -
             TidyUp Anyone               who?   +      -      -      -      -      -      -      -      -      -      -      -      -      -      -      disab. exp.   rev.   -      -
+            Mail Anyone                 who?   +      -      -      -      -      -      -      -      -      -      -      -      -      -      -      disab. exp.   rev.   -      -
             Inspect Anyone              who?   +      -      -      -      -      -      -      -      -      -      -      -      -      -      -      disab. exp.   rev.   -      -
             ListEvents Mine             who?   -      +      +      +      +      +      login  login  login  login  login  login  login  login  login  disab. exp.   rev.   -      -
             ListEvents Org              who?   -      role   role   +      hidden hidden grant  grant  grant  hidden grant  +      grant  grant  hidden disab. exp.   rev.   -      -

@@ -13,6 +13,7 @@ mod life;
 mod life_model;
 mod logins;
 mod mirror;
+mod notices;
 mod offers;
 mod operators;
 mod org_tokens;

@@ -1,0 +1,202 @@
+//! The outbox: notices become mails, which are claimed, sent by a surface, and settled.
+
+use std::time::Duration;
+
+use ndauth_core::{MailId, Timestamp};
+use ndauth_store::{Duty, MOST_MAILS, Mail, OutboxState, Outcome};
+use rand::rngs::SysRng;
+
+use super::facts::Letter;
+use crate::access::{Operation, Whose};
+use crate::change::change_without_caller;
+use crate::{AuthorityError, Credential, NoticeWing};
+
+/// The result of handing a mail over.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Handover {
+    /// It was taken.
+    Taken,
+    /// It was not, or there was no answer.
+    Failed {
+        /// The error, without addresses.
+        problem: String,
+        /// True if it was refused for good, so that few further attempts are made.
+        refused: bool,
+    },
+}
+
+/// A mail that was to be sent, and the result.
+#[derive(Clone, Debug)]
+pub struct Delivery {
+    /// The mail.
+    pub mail: MailId,
+    /// The instant at which it was made.
+    pub made_at: Timestamp,
+    /// The number of attempts that failed before.
+    pub attempts: u32,
+    /// The result.
+    pub handover: Handover,
+}
+
+/// The time after which a mail is given up.
+const GIVE_UP: Duration = Duration::from_secs(2 * 24 * 60 * 60);
+/// The number of refusals after which it is.
+const REFUSALS: u32 = 4;
+/// The pauses after a failure: the first, the longest, and the one after a refusal.
+const PAUSE: Duration = Duration::from_secs(60);
+const LONGEST_PAUSE: Duration = Duration::from_secs(10 * 60);
+const REFUSED_PAUSE: Duration = Duration::from_secs(30 * 60);
+/// The time for which a claim holds. A surface is done with a mail sooner.
+const CLAIM: Duration = Duration::from_secs(5 * 60);
+/// The most mails that are claimed at once, and the most accounts whose notices are put into mails at once.
+const MOST_CLAIMED: u64 = 10;
+const MOST_ACCOUNTS: u64 = 50;
+/// The most notices in one mail.
+const MOST_NOTICES: u64 = 200;
+
+impl NoticeWing<'_> {
+    /// Reads the log and the calendar, as far as they were not read yet.
+    pub async fn gather(self) -> Result<(), AuthorityError> {
+        while self.read_log().await? {
+            tokio::task::yield_now().await;
+        }
+        while self.read_calendar().await? {
+            tokio::task::yield_now().await;
+        }
+        Ok(())
+    }
+
+    /// Claims mails that are due, to be sent and settled within minutes. Returns none if there are none, or another
+    /// instance is at it.
+    pub async fn claim(self) -> Result<Vec<Letter>, AuthorityError> {
+        loop {
+            let read = self.0.store.read().await?;
+            self.0.standing.admit(Operation::Mail, read.installation())?;
+            if !read.has_mail_to_send().await? {
+                return Ok(Vec::new());
+            }
+            drop(read);
+            let mails = self.claim_mails().await?;
+            if mails.is_empty() {
+                return Ok(Vec::new());
+            }
+            let read = self.0.store.read().await?;
+            let (mut letters, mut dropped) = (Vec::new(), Vec::new());
+            for mail in mails {
+                let id = mail.id;
+                match self.letter(&read, mail).await? {
+                    Some(letter) => letters.push(letter),
+                    None => dropped.push(id),
+                }
+            }
+            drop(read);
+            self.drop_mails(&dropped).await?;
+            if !letters.is_empty() {
+                return Ok(letters);
+            }
+        }
+    }
+
+    async fn claim_mails(self) -> Result<Vec<Mail>, AuthorityError> {
+        let claimed = change_without_caller(self.0, Operation::Mail, |callerless| async move {
+            if !callerless.alone(Duty::Mail).await? {
+                return Ok(callerless.observed(Vec::new()));
+            }
+            let now = callerless.now();
+            for ready in callerless.accounts_to_mail(MOST_ACCOUNTS).await? {
+                let (mails, most) = if ready.notices + ready.sent > MOST_MAILS {
+                    (1, MOST_NOTICES)
+                } else {
+                    (ready.notices, 1)
+                };
+                for _ in 0..mails {
+                    callerless.make_mail(MailId::new(now, &mut SysRng)?, ready.account, most).await?;
+                }
+            }
+            let mails = callerless.claim_mails(later(now, CLAIM), MOST_CLAIMED).await?;
+            Ok::<_, AuthorityError>(callerless.observed(mails))
+        });
+        claimed.await.map(|done| done.value)
+    }
+
+    async fn drop_mails(self, dropped: &[MailId]) -> Result<(), AuthorityError> {
+        if dropped.is_empty() {
+            return Ok(());
+        }
+        let done = change_without_caller(self.0, Operation::Mail, |callerless| async move {
+            for id in dropped {
+                callerless.settle_mail(*id, Outcome::Dropped).await?;
+            }
+            Ok::<_, AuthorityError>(callerless.observed(()))
+        });
+        done.await.map(|done| done.value)
+    }
+
+    /// Records what became of mails. Those that failed are due again, later and later, until they are given up.
+    pub async fn settle(self, deliveries: &[Delivery]) -> Result<(), AuthorityError> {
+        let given_up = change_without_caller(self.0, Operation::Mail, |callerless| async move {
+            let now = callerless.now();
+            let mut given_up = 0;
+            for Delivery { mail, made_at, attempts, handover } in deliveries {
+                let Handover::Failed { problem, refused } = handover else {
+                    callerless.settle_mail(*mail, Outcome::Sent).await?;
+                    continue;
+                };
+                callerless.postpone_mail(*mail, later(now, pause(*attempts, *refused)), problem).await?;
+                if now.since(*made_at) >= GIVE_UP || (*refused && attempts + 1 >= REFUSALS) {
+                    callerless.settle_mail(*mail, Outcome::GivenUp).await?;
+                    given_up += 1;
+                }
+            }
+            Ok::<_, AuthorityError>(callerless.observed(given_up))
+        });
+        let given_up = given_up.await?.value;
+        for delivery in deliveries {
+            match delivery.handover {
+                Handover::Taken => metrics::counter!("ndauth_mails_sent_total").increment(1),
+                Handover::Failed { .. } => metrics::counter!("ndauth_mails_failed_total").increment(1),
+            }
+        }
+        metrics::counter!("ndauth_mails_given_up_total").increment(given_up);
+        Ok(())
+    }
+
+    /// Returns the state of the outbox, for the operator.
+    pub async fn inspect(self, credential: &Credential) -> Result<OutboxState, AuthorityError> {
+        let (read, _) = self.0.read_as(credential, Operation::Mail, &Whose::Anyone).await?;
+        Ok(read.outbox_state().await?)
+    }
+
+    /// Returns the state of the outbox, and records it as a metric.
+    pub async fn state(self) -> Result<OutboxState, AuthorityError> {
+        let state = self.0.store.read().await?.outbox_state().await?;
+        #[expect(clippy::cast_precision_loss, reason = "no outbox is that full")]
+        metrics::gauge!("ndauth_mails_waiting").set(state.waiting as f64);
+        Ok(state)
+    }
+}
+
+/// Returns the time until the next attempt, after this many failures and one more.
+fn pause(failures: u32, refused: bool) -> Duration {
+    if refused {
+        return REFUSED_PAUSE;
+    }
+    PAUSE.saturating_mul(2_u32.saturating_pow(failures)).min(LONGEST_PAUSE)
+}
+
+fn later(now: Timestamp, span: Duration) -> Timestamp {
+    now.checked_add(span).unwrap_or(Timestamp::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_grow_to_ten_minutes() {
+        let minutes = |failures, refused| pause(failures, refused).as_secs() / 60;
+        let grown: Vec<u64> = [0, 1, 2, 3, 4, 40].map(|failures| minutes(failures, false)).into();
+        assert_eq!(grown, [1, 2, 4, 8, 10, 10]);
+        assert_eq!(minutes(0, true), 30);
+    }
+}
