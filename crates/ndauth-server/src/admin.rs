@@ -5,6 +5,7 @@ mod show;
 
 mod catalogue;
 mod events;
+mod mail;
 
 use std::path::Path;
 
@@ -21,9 +22,9 @@ use serde_json::{Value, json};
 use output::{AdminError, AdminOutput, CONSOLE};
 
 use crate::arguments::{
-    AdminAccountCommand, AdminCommand, AdminEventsCommand, AdminMemberCommand, AdminMigrateCommand,
-    AdminOperatorCommand, AdminOrgCommand, AdminRotationCommand, AdminServiceCommand, AdminSessionCommand,
-    AdminTokenCommand, InstantOrNow, TextOrJson,
+    AdminAccountCommand, AdminCommand, AdminEventsCommand, AdminMailCommand, AdminMemberCommand,
+    AdminMigrateCommand, AdminOperatorCommand, AdminOrgCommand, AdminRotationCommand, AdminServiceCommand,
+    AdminSessionCommand, AdminTokenCommand, InstantOrNow, TextOrJson,
 };
 use crate::configuration::DataLocation;
 use crate::report::authority_failure;
@@ -42,6 +43,7 @@ pub(crate) async fn run(
     let output = match command {
         AdminCommand::Migrate(AdminMigrateCommand::Status) => migration_status(location).await?,
         AdminCommand::Restore { file } => restore(location, &file).await?,
+        AdminCommand::Mail(AdminMailCommand::Test { address, mail }) => mail::test(&address, &mail).await?,
         AdminCommand::Events(AdminEventsCommand::Export { after }) => return export(location, after).await,
         command => {
             let opened = match command {
@@ -75,6 +77,7 @@ async fn carry_out(
         AdminCommand::Service(command) => service(authority, command).await,
         AdminCommand::Token(command) => return token(authority, command).await,
         AdminCommand::Catalogue(command) => return catalogue::run(authority, command).await,
+        AdminCommand::Mail(_) => return mail::status(authority).await,
         AdminCommand::Check => check(authority).await,
         AdminCommand::Events(AdminEventsCommand::Prune { before, yes }) => {
             let what = format!("remove every event before {before}: export them first, if you may need them");

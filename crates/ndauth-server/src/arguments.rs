@@ -13,7 +13,9 @@ use ndauth_authority::limits::CONNECTIONS;
 use ndauth_core::{
     DisplayName, Email, ExpiryChoice, Handle, Label, Networks, OrgSlug, Orgs, Role, Timestamp,
 };
-use ndauth_server::{LogFormat, parse_log_filter, parse_public_url};
+use ndauth_server::{
+    LogFormat, MailRoute, parse_log_filter, parse_mail_from, parse_mail_route, parse_public_url,
+};
 use ndauth_terminal::environment::without_empty_variables;
 use ndauth_terminal::settings::Layer;
 use ndauth_terminal::{Shell, instant, with_help};
@@ -190,6 +192,9 @@ pub(crate) struct Serve {
     #[command(flatten)]
     pub(crate) traces: TraceOptions,
 
+    #[command(flatten)]
+    pub(crate) mail: MailOptions,
+
     /// Log filter: off, error, warn, info, debug, trace, or `target=level,…`
     #[arg(long, value_name = "FILTER", env = "NDAUTHD_LOG", default_value = "info", value_parser = parse_log_filter)]
     pub(crate) log: String,
@@ -197,6 +202,53 @@ pub(crate) struct Serve {
     /// Log format
     #[arg(long, value_name = "FORMAT", env = "NDAUTHD_LOG_FORMAT", default_value = "text")]
     pub(crate) log_format: LogLines,
+}
+
+/// The way that mail goes.
+#[derive(clap::Args)]
+pub(crate) struct MailOptions {
+    /// Mail notices to people: by `smtp://HOST:PORT`, `smtps://HOST:PORT`, `sendmail:PROGRAM` or `folder:FOLDER`
+    /// [default: none are mailed]
+    #[arg(long = "mail", value_name = "ROUTE", env = "NDAUTHD_MAIL", value_parser = parse_mail_route)]
+    pub(crate) route: Option<MailRoute>,
+
+    /// Sender of mail, such as `ndauth <ndauth@example.org>`
+    #[arg(long = "mail-from", value_name = "ADDRESS", env = "NDAUTHD_MAIL_FROM", value_parser = sender)]
+    pub(crate) from: Option<Sender>,
+
+    /// Name to log in by at the mail server
+    #[arg(
+        long = "mail-user",
+        value_name = "NAME",
+        env = "NDAUTHD_MAIL_USER",
+        requires = "mail_password_file"
+    )]
+    pub(crate) user: Option<String>,
+
+    /// File that holds the password for the mail server
+    #[arg(
+        long = "mail-password-file",
+        value_name = "FILE",
+        env = "NDAUTHD_MAIL_PASSWORD_FILE",
+        id = "mail_password_file"
+    )]
+    pub(crate) password_file: Option<PathBuf>,
+
+    /// PEM file of the authorities that may sign the mail server's certificate [default: those of the system]
+    #[arg(long = "mail-authorities", value_name = "FILE", env = "NDAUTHD_MAIL_AUTHORITIES")]
+    pub(crate) authorities: Option<PathBuf>,
+
+    /// Allow mail to cross the network unencrypted
+    #[arg(long = "mail-plaintext", env = "NDAUTHD_MAIL_PLAINTEXT", value_parser = BoolishValueParser::new())]
+    pub(crate) plaintext: bool,
+}
+
+/// The sender of mail, which was checked.
+#[derive(Clone, Debug)]
+pub(crate) struct Sender(pub(crate) String);
+
+fn sender(text: &str) -> Result<Sender, String> {
+    parse_mail_from(text).map(|_| Sender(text.to_owned()))
 }
 
 /// The operator's port.
@@ -326,6 +378,9 @@ pub(crate) enum AdminCommand {
     /// Export the event log
     #[command(subcommand)]
     Events(AdminEventsCommand),
+    /// Look at the mails that wait, or send a test
+    #[command(subcommand)]
+    Mail(AdminMailCommand),
     /// Check that the database agrees with its event log
     Check,
     /// Remove what has been dead for long, as the server does hourly
@@ -426,6 +481,20 @@ pub(crate) enum AdminAccountCommand {
     SignOut {
         /// Account
         handle: Handle,
+    },
+}
+
+#[derive(Subcommand)]
+pub(crate) enum AdminMailCommand {
+    /// Show how many mails wait or were given up, and why
+    Status,
+    /// Send a test mail, and report what the mail server says
+    Test {
+        /// Address to send it to
+        address: Email,
+
+        #[command(flatten)]
+        mail: MailOptions,
     },
 }
 

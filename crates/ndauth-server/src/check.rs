@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use ndauth_authority::{DatabaseTls, DatabaseUrl, TlsMode};
 use ndauth_terminal::ExposedFile;
 
+use crate::mail::{MailError, Mailer};
 use crate::options::ServeOptions;
 use crate::tls::{LoadedCertificate, TlsError, TlsFiles, check_certificates};
 
@@ -24,6 +25,9 @@ pub enum CheckError {
     /// A file that the database's URL names cannot be used.
     #[error(transparent)]
     Database(TlsError),
+    /// Mail cannot be sent with the settings.
+    #[error(transparent)]
+    Mail(#[from] MailError),
 }
 
 /// A summary of the settings for secrets and the database.
@@ -80,6 +84,7 @@ pub(crate) fn check_settings(options: &ServeOptions) -> Result<Option<LoadedCert
     }
     let certificate = options.tls.as_ref().map(TlsFiles::load).transpose().map_err(CheckError::Tls)?;
     check_database(&options.database)?;
+    options.mail.as_ref().map(Mailer::open).transpose()?;
     Ok(certificate)
 }
 

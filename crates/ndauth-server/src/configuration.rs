@@ -10,13 +10,13 @@ use etcetera::BaseStrategy;
 use ndauth_authority::limits::{CONNECTIONS, Limit};
 use ndauth_authority::{DatabaseUrl, Freshness, LoginSettings, check_folder};
 use ndauth_server::front::Limits;
-use ndauth_server::{ServeOptions, TlsFiles};
+use ndauth_server::{MailSettings, ServeOptions, TlsFiles, parse_mail_from};
 use ndauth_terminal::environment::variable;
 use ndauth_terminal::settings::{self, Layer, Setting, in_force, innermost, warn_of_unread};
 use ndauth_terminal::{Failure, Rows, print, print_json};
 use serde_json::{Value, json};
 
-use crate::arguments::{GlobalOptions, NdauthdArguments, Origins, Serve, TextOrJson};
+use crate::arguments::{GlobalOptions, MailOptions, NdauthdArguments, Origins, Serve, TextOrJson};
 
 /// The location of the database, and of ndauthd's own files.
 #[derive(Clone)]
@@ -198,6 +198,19 @@ fn logins(serve: &Serve) -> Result<LoginSettings, Failure> {
     Ok(LoginSettings { idle, longest, device: !no_device_login })
 }
 
+/// Combines the settings of mail, if any is sent.
+pub(crate) fn mail_settings(mail: &MailOptions) -> Result<Option<MailSettings>, Failure> {
+    let Some(route) = mail.route.clone() else { return Ok(None) };
+    let from = mail.from.as_ref().and_then(|sender| parse_mail_from(&sender.0).ok());
+    let from = from.ok_or_else(|| {
+        let hint = "set `--mail-from` to an address that your mail server sends from";
+        Failure::usage("mail has no sender", hint)
+    })?;
+    let login = mail.user.clone().zip(mail.password_file.as_deref().map(credential));
+    let (authorities, plaintext) = (mail.authorities.clone(), mail.plaintext);
+    Ok(Some(MailSettings { route, from, login, authorities, plaintext }))
+}
+
 /// Combines the settings into the options of the server.
 pub(crate) fn serve_options(
     location: DataLocation,
@@ -216,11 +229,12 @@ pub(crate) fn serve_options(
             ));
         }
     };
+    let mail_password = serve.mail.password_file.as_deref().map(credential);
     Ok(ServeOptions {
         listen: serve.listen,
         admin_listen: serve.admin.listen,
         database: location.database,
-        secret_files: location.secret_files,
+        secret_files: location.secret_files.into_iter().chain(mail_password).collect(),
         data: location.data,
         tls,
         plaintext_beyond_loopback: serve.plaintext_beyond_loopback,
@@ -241,6 +255,7 @@ pub(crate) fn serve_options(
         traces: serve.traces.settings(),
         org_token_expiry: serve.org_token_expiry.clone(),
         logins: logins(serve)?,
+        mail: mail_settings(&serve.mail)?,
     })
 }
 

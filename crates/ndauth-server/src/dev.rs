@@ -10,7 +10,10 @@ use ndauth_authority::{
 };
 use ndauth_core::{ExpiryChoice, Handle, Label, OrgSlug, Orgs, Role, Secret};
 use ndauth_server::front::Limits;
-use ndauth_server::{LogFormat, ServeOptions, Serving, log_to_stderr, serve, sign_in_url};
+use ndauth_server::{
+    LogFormat, MailRoute, MailSettings, ServeOptions, Serving, log_to_stderr, parse_mail_from, serve,
+    sign_in_url,
+};
 use ndauth_terminal::{Failure, print, quoted};
 
 use crate::arguments::{Dev, GlobalOptions};
@@ -20,6 +23,8 @@ use crate::user::refuse_foreign_database;
 
 /// The file that marks a folder as one that `dev` made.
 const MARK: &str = "made-by-ndauthd-dev";
+/// The folder of the mails, within that of the installation.
+const MAILS: &str = "mails";
 
 /// A folder with an installation in it.
 struct InstallationFolder {
@@ -64,6 +69,13 @@ pub(crate) fn run(common: &GlobalOptions, dev: &Dev) -> Result<(), Failure> {
         traces: None,
         org_token_expiry: None,
         logins: LoginSettings::default(),
+        mail: Some(MailSettings {
+            route: MailRoute::Folder(installation.folder.join(MAILS)),
+            from: parse_mail_from("ndauth <ndauth@example.org>").expect("a sender"),
+            login: None,
+            authorities: None,
+            plaintext: false,
+        }),
     };
     let served = runtime.block_on(async {
         let (session, service, link) =
@@ -181,6 +193,8 @@ impl InstallationFolder {
              \x20   NDCLI_TOKEN_FILE=service ndcli validate --secret-stdin --org acme --access rw < token\n\
              \x20   ndcli auth token revoke ci --yes\n\
              \x20   NDCLI_TOKEN_FILE=service ndcli validate --secret-stdin --org acme --access rw < token\n\
+             \n\
+             Mails to people are files in the folder `{MAILS}`, a few seconds after what they tell.\n\
              \n\
              The operator works on the database itself:\n\
              \n\

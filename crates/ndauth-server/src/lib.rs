@@ -14,6 +14,8 @@ mod cursors;
 mod headers;
 mod verdict;
 
+mod mail;
+
 pub mod front;
 
 mod options;
@@ -38,6 +40,9 @@ mod preflight;
 pub use check::{CheckError, CheckedSettings, check, check_database};
 pub use health::{NotReady, readiness};
 pub use http::links::{invitation_url, parse_public_url, sign_in_url};
+pub use mail::{
+    MailError, MailRoute, MailSettings, Mailer, SmtpEncryption, SmtpServer, parse_mail_from, parse_mail_route,
+};
 pub use options::ServeOptions;
 pub use preflight::{StartForecast, preflight};
 pub use serve::{ServeError, Serving, serve};

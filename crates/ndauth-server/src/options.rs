@@ -8,6 +8,7 @@ use ndauth_authority::{DatabaseUrl, Freshness, LoginSettings};
 use ndauth_core::{OrgSlug, Orgs};
 
 use crate::front::Limits;
+use crate::mail::MailSettings;
 use crate::telemetry::TraceSettings;
 use crate::tls::TlsFiles;
 
@@ -45,6 +46,8 @@ pub struct ServeOptions {
     pub org_token_expiry: Option<Orgs<OrgSlug>>,
     /// The lifetimes of sessions, and the ways to begin one.
     pub logins: LoginSettings,
+    /// The settings of mail, if notices are mailed.
+    pub mail: Option<MailSettings>,
 }
 
 impl ServeOptions {

@@ -7,6 +7,7 @@ use std::path::Path;
 use ndauth_authority::{Authority, DatabaseUrl, Preflight};
 use ndauth_core::Causes;
 
+use crate::mail::{MailSettings, Mailer};
 use crate::memory::available_memory;
 use crate::options::ServeOptions;
 use crate::serve::{ServeError, bind};
@@ -29,6 +30,9 @@ pub async fn preflight(options: &ServeOptions) -> Result<StartForecast, ServeErr
         listening("--listen", options.listen, &mut forecast)?,
         listening("--admin-listen", options.admin_listen, &mut forecast)?,
     ];
+    if let Some(mail) = &options.mail {
+        forecast.add_mail(mail).await;
+    }
     if is_in_new_folder(options) {
         forecast.findings.push(will_be_created(&options.database));
         return Ok(forecast);
@@ -71,6 +75,15 @@ fn will_be_created(database: &DatabaseUrl) -> String {
 }
 
 impl StartForecast {
+    /// Connects to the mail server. Its failure is a warning: mails wait.
+    async fn add_mail(&mut self, mail: &MailSettings) {
+        let Ok(mailer) = Mailer::open(mail) else { return };
+        match mailer.check().await {
+            Ok(()) => self.findings.push("notices can be mailed".to_owned()),
+            Err(error) => self.warnings.push(format!("mail would wait: {}", Causes(&error))),
+        }
+    }
+
     fn add(&mut self, found: &Preflight, database: &DatabaseUrl) {
         let Preflight { creates, pending, newer, unrecorded, running } = found;
         self.findings.push(match pending {

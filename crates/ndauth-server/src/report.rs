@@ -5,7 +5,7 @@ use std::io::ErrorKind;
 use ndauth_authority::AuthorityError;
 use ndauth_core::Class;
 use ndauth_proto::hint;
-use ndauth_server::{CheckError, NotReady, ServeError, TlsError, TraceError};
+use ndauth_server::{CheckError, MailError, NotReady, ServeError, TlsError, TraceError};
 use ndauth_terminal::{Failure, exit_code};
 
 pub(crate) fn authority_failure(error: &AuthorityError) -> Failure {
@@ -76,6 +76,10 @@ pub(crate) fn check_failure(error: &CheckError) -> Failure {
             "check this machine's clock, or wait until the certificate is valid"
         }
         CheckError::Tls(_) => "check `--tls-certificate` and `--tls-key`",
+        CheckError::Mail(MailError::Login) => {
+            "leave `--mail-user` out, or reach the mail server by `smtps://`, or by `smtp://` without `--mail-plaintext`"
+        }
+        CheckError::Mail(_) => "check `--mail`, `--mail-password-file` and `--mail-authorities`",
         CheckError::Database(_) => "check `sslrootcert`, `sslcert` and `sslkey` in `--database`",
     };
     Failure { message: Failure::whole(error), hint: Some(hint.to_owned()), code: 2 }

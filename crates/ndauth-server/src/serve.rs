@@ -25,6 +25,7 @@ use crate::first_login::first_login;
 use crate::front::{Front, Limits, Received};
 use crate::grpc;
 use crate::http::{self, Site};
+use crate::mail::{Mailer, post};
 use crate::memory::available_memory;
 use crate::ops::{Ops, Phase, router};
 use crate::options::ServeOptions;
@@ -122,6 +123,7 @@ pub async fn serve(
     warnings(options).iter().for_each(|warning| tracing::warn!("{warning}"));
     let metrics = record_metrics()?;
     let certificate = options.tls.as_ref().map(Certificate::load).transpose().map_err(CheckError::Tls)?;
+    let mailer = options.mail.as_ref().map(Mailer::open).transpose().map_err(CheckError::Mail)?;
     let database = |source| ServeError::Database { url: options.database.clone(), source };
     let mut stop_signals = StopSignals::new()?;
     let (socket, address) = bind(options.listen)?;
@@ -134,7 +136,8 @@ pub async fn serve(
         begun = begin => begun.map_err(database)?,
         () = stop_signals.next() => return Ok(()),
     };
-    let authority = Arc::new(authority.with_freshness(options.freshness).with_login_settings(options.logins));
+    let authority = authority.with_freshness(options.freshness).with_login_settings(options.logins);
+    let authority = Arc::new(authority.with_mail(mailer.is_some()));
     // This port answers from start to end, so that loading and draining can be observed.
     let (phase, phases) = watch::channel(Phase::Starting);
     let (show_ends, org_token_ends) = watch::channel(None);
@@ -181,9 +184,10 @@ pub async fn serve(
         tokio::spawn(clean(Arc::clone(&authority), Ticks::every(CLEAN, stopped.clone()))),
     ];
     if let Some(orgs) = options.org_token_expiry.clone() {
-        let ticks = Ticks::every(ORG_TOKENS, stopped);
+        let ticks = Ticks::every(ORG_TOKENS, stopped.clone());
         background.push(tokio::spawn(watch_org_tokens(Arc::clone(&authority), orgs, show_ends, ticks)));
     }
+    let posting = mailer.map(|mailer| tokio::spawn(post(Arc::clone(&authority), mailer, stopped)));
     let tls = certificate.as_ref().map(Certificate::config);
     let api = Api::new(&gate, issuer, is_secure, cors(&options.cors_origins));
     let front = Front::open(listener, tls, options.limits.clone(), move |peer| {
@@ -228,6 +232,10 @@ pub async fn serve(
             }
         };
         tokio::join!(last_spans, last_uses);
+        // A mail server that is slow does not cost the last uses.
+        if let Some(posting) = posting {
+            let _ = posting.await;
+        }
         if let Err(error) = authority.close().await {
             tracing::warn!(error = %Causes(&error), "the last uses were not saved");
         }

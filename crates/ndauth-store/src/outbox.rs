@@ -267,6 +267,14 @@ impl Write {
         Ok(())
     }
 
+    /// Gives a claimed mail back, which is due again at an instant.
+    pub async fn release_mail(&self, id: MailId, due_at: Timestamp) -> Result<(), StoreError> {
+        let sql = "UPDATE mail SET due_at = $2 WHERE id = $1 AND settled_at IS NULL";
+        let values = vec![id.uuid().into(), due_at.micros().into()];
+        self.transaction.execute_raw(self.asked(sql, values)).await?;
+        Ok(())
+    }
+
     /// Removes mails that were settled before an instant, with their notices, up to a limit. Returns their number.
     pub async fn remove_old_mails(&self, before: Timestamp, limit: u64) -> Result<u64, StoreError> {
         let sql = "SELECT id FROM mail WHERE settled_at < $1 ORDER BY settled_at LIMIT $2";

@@ -1,9 +1,9 @@
 //! Facts: what a mail tells, as it is true now. What is true no more is left out.
 
 use ndauth_core::{
-    Account, AccountId, Actor, Asker, Change, DisplayName, Entry, Expiry, Factor, Level, MailId, NoticeKind,
-    NoticesOff, OrgId, OrgSlug, Owner, Requirement, RevocationReason, Role, SessionId, Timestamp, TokenId,
-    TokenView, decide,
+    Account, AccountId, Actor, Asker, Change, Entry, Expiry, Factor, Level, MailId, NoticeKind, NoticesOff,
+    OrgId, OrgSlug, Owner, Requirement, RevocationReason, Role, SessionId, Timestamp, TokenId, TokenView,
+    decide,
 };
 use ndauth_store::{LateTries, LogPart, Mail, Notice, Read, StoredEvent};
 
@@ -135,8 +135,6 @@ pub enum NoticeContent {
     Offer {
         /// The org.
         org: OrgSlug,
-        /// The org's display name, if it has one.
-        org_name: Option<DisplayName>,
         /// The role.
         role: Role,
         /// The handle of the admin who offers it.
@@ -404,5 +402,5 @@ async fn offer(read: &Read, to: &Account, cause: &Cause) -> Result<Option<Notice
     };
     let by = cause.by(read).await?;
     let (role, ends_at) = (offer.role, offer.ends_at);
-    Ok(Some(NoticeContent::Offer { org: org.slug, org_name: org.name, role, by, ends_at }))
+    Ok(Some(NoticeContent::Offer { org: org.slug, role, by, ends_at }))
 }

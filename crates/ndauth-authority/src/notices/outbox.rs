@@ -11,18 +11,19 @@ use crate::access::{Operation, Whose};
 use crate::change::change_without_caller;
 use crate::{AuthorityError, Credential, NoticeWing};
 
-/// The result of handing a mail over.
+/// The result of handing a mail over. A problem is the error, without addresses.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Handover {
     /// It was taken.
     Taken,
-    /// It was not, or there was no answer.
-    Failed {
-        /// The error, without addresses.
-        problem: String,
-        /// True if it was refused for good, so that few further attempts are made.
-        refused: bool,
-    },
+    /// It was refused for now.
+    Deferred(String),
+    /// It was refused for good, so that few further attempts are made.
+    Refused(String),
+    /// There was no answer. No other mail would fare better.
+    Unreachable(String),
+    /// It was not tried.
+    Untried,
 }
 
 /// A mail that was to be sent, and the result.
@@ -41,11 +42,11 @@ pub struct Delivery {
 /// The time after which a mail is given up.
 const GIVE_UP: Duration = Duration::from_secs(2 * 24 * 60 * 60);
 /// The number of refusals after which it is.
-const REFUSALS: u32 = 4;
+const REFUSALS: u32 = 8;
 /// The pauses after a failure: the first, the longest, and the one after a refusal.
 const PAUSE: Duration = Duration::from_secs(60);
 const LONGEST_PAUSE: Duration = Duration::from_secs(10 * 60);
-const REFUSED_PAUSE: Duration = Duration::from_secs(30 * 60);
+const REFUSED_PAUSE: Duration = Duration::from_secs(60 * 60);
 /// The time for which a claim holds. A surface is done with a mail sooner.
 const CLAIM: Duration = Duration::from_secs(5 * 60);
 /// The most mails that are claimed at once, and the most accounts whose notices are put into mails at once.
@@ -138,12 +139,20 @@ impl NoticeWing<'_> {
             let now = callerless.now();
             let mut given_up = 0;
             for Delivery { mail, made_at, attempts, handover } in deliveries {
-                let Handover::Failed { problem, refused } = handover else {
-                    callerless.settle_mail(*mail, Outcome::Sent).await?;
-                    continue;
+                let (problem, refused) = match handover {
+                    Handover::Deferred(problem) | Handover::Unreachable(problem) => (problem, false),
+                    Handover::Refused(problem) => (problem, true),
+                    Handover::Taken => {
+                        callerless.settle_mail(*mail, Outcome::Sent).await?;
+                        continue;
+                    }
+                    Handover::Untried => {
+                        callerless.release_mail(*mail, later(now, PAUSE)).await?;
+                        continue;
+                    }
                 };
-                callerless.postpone_mail(*mail, later(now, pause(*attempts, *refused)), problem).await?;
-                if now.since(*made_at) >= GIVE_UP || (*refused && attempts + 1 >= REFUSALS) {
+                callerless.postpone_mail(*mail, later(now, pause(*attempts, refused)), problem).await?;
+                if now.since(*made_at) >= GIVE_UP || (refused && attempts + 1 >= REFUSALS) {
                     callerless.settle_mail(*mail, Outcome::GivenUp).await?;
                     given_up += 1;
                 }
@@ -154,7 +163,10 @@ impl NoticeWing<'_> {
         for delivery in deliveries {
             match delivery.handover {
                 Handover::Taken => metrics::counter!("ndauth_mails_sent_total").increment(1),
-                Handover::Failed { .. } => metrics::counter!("ndauth_mails_failed_total").increment(1),
+                Handover::Deferred(_) | Handover::Refused(_) | Handover::Unreachable(_) => {
+                    metrics::counter!("ndauth_mails_failed_total").increment(1);
+                }
+                Handover::Untried => {}
             }
         }
         metrics::counter!("ndauth_mails_given_up_total").increment(given_up);
@@ -197,6 +209,6 @@ mod tests {
         let minutes = |failures, refused| pause(failures, refused).as_secs() / 60;
         let grown: Vec<u64> = [0, 1, 2, 3, 4, 40].map(|failures| minutes(failures, false)).into();
         assert_eq!(grown, [1, 2, 4, 8, 10, 10]);
-        assert_eq!(minutes(0, true), 30);
+        assert_eq!(minutes(0, true), 60);
     }
 }

@@ -21,8 +21,12 @@ fn taken(letter: &Letter) -> Delivery {
     delivery(letter, Handover::Taken)
 }
 
-fn failed(letter: &Letter, refused: bool) -> Delivery {
-    delivery(letter, Handover::Failed { problem: "no route".to_owned(), refused })
+fn unreachable(letter: &Letter) -> Delivery {
+    delivery(letter, Handover::Unreachable("no route".to_owned()))
+}
+
+fn refused(letter: &Letter) -> Delivery {
+    delivery(letter, Handover::Refused("nobody".to_owned()))
 }
 
 fn delivery(letter: &Letter, handover: Handover) -> Delivery {
@@ -322,7 +326,7 @@ on_both! {
             }
             attempts += 1;
             ids.extend(letters.iter().map(|letter| letter.id));
-            let deliveries: Vec<Delivery> = letters.iter().map(|letter| failed(letter, false)).collect();
+            let deliveries: Vec<Delivery> = letters.iter().map(unreachable).collect();
             world.authority.notices().settle(&deliveries).await.expect("settled");
         }
         ids.dedup();
@@ -342,14 +346,14 @@ on_both! {
             for letter in claim(world).await {
                 if letter.told[0].kind == NoticeKind::Suspended {
                     refusals += 1;
-                    world.authority.notices().settle(&[failed(&letter, true)]).await.expect("settled");
+                    world.authority.notices().settle(&[refused(&letter)]).await.expect("settled");
                 } else {
                     world.authority.notices().settle(&[taken(&letter)]).await.expect("settled");
                 }
             }
             later(world, HOUR);
         }
-        assert_eq!(refusals, 4);
+        assert_eq!(refusals, 8);
     }
 
     async fn the_disabled_are_told_nothing(world: &World) {
