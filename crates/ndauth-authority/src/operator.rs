@@ -22,6 +22,6 @@ pub use expiries::OrgTokenEnds;
 pub use inspect::{MemberView, OrgSummary, ServiceView, SessionView};
 pub use janitor::Tidied;
 pub use manage::{AccountDetails, AccountListed, AccountQuery, InstallationView, ManagedPage};
-pub use retention::{Pruned, SecretTrail};
 pub(crate) use replay::personal;
+pub use retention::{Pruned, SecretTrail};
 pub use services::{NewService, RotatedService};

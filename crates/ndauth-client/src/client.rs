@@ -296,6 +296,10 @@ calls! {
     ask_list_permissions:
         PermissionServiceClient.list_permissions(ListPermissionsRequest) -> ListPermissionsResponse;
 
+    /// Returns which notices are mailed to the credential's account.
+    pub get_notices: AccountServiceClient.get_notices(GetNoticesRequest) -> GetNoticesResponse;
+    /// Turns kinds of notices off and on.
+    pub set_notices: AccountServiceClient.set_notices(SetNoticesRequest) -> SetNoticesResponse;
     /// Ends sessions of the credential's account.
     pub revoke_sessions: AccountServiceClient.revoke_sessions(RevokeSessionsRequest) -> RevokeSessionsResponse;
 

@@ -30,6 +30,7 @@ mod hint;
 
 mod catalogue;
 mod concern;
+mod notice;
 mod policy;
 mod status;
 
@@ -59,6 +60,7 @@ pub use inputs::{
     head_from_proto, head_to_proto, inputs_from_proto, inputs_to_proto, requirement_to_proto,
     rules_from_proto, rules_to_proto,
 };
+pub use notice::{notice_kind_from_proto, notice_kind_to_proto, notice_settings_to_proto};
 pub use policy::{lifetime_from_proto, lifetime_to_proto, policy_from_proto, policy_to_proto};
 pub use status::{problem_from_status, status_from_problem};
 pub use tokens::{

@@ -13,9 +13,7 @@ use ndauth_authority::limits::CONNECTIONS;
 use ndauth_core::{
     DisplayName, Email, ExpiryChoice, Handle, Label, Networks, OrgSlug, Orgs, Role, Timestamp,
 };
-use ndauth_server::{
-    LogFormat, MailRoute, parse_log_filter, parse_mail_from, parse_mail_route, parse_public_url,
-};
+use ndauth_server::{LogFormat, parse_log_filter, parse_mail_from, parse_public_url};
 use ndauth_terminal::environment::without_empty_variables;
 use ndauth_terminal::settings::Layer;
 use ndauth_terminal::{Shell, instant, with_help};
@@ -209,8 +207,8 @@ pub(crate) struct Serve {
 pub(crate) struct MailOptions {
     /// Mail notices to people: by `smtp://HOST:PORT`, `smtps://HOST:PORT`, `sendmail:PROGRAM` or `folder:FOLDER`
     /// [default: none are mailed]
-    #[arg(long = "mail", value_name = "ROUTE", env = "NDAUTHD_MAIL", value_parser = parse_mail_route)]
-    pub(crate) route: Option<MailRoute>,
+    #[arg(long = "mail", value_name = "ROUTE", env = "NDAUTHD_MAIL", hide_env_values = true)]
+    pub(crate) route: Option<String>,
 
     /// Sender of mail, such as `ndauth <ndauth@example.org>`
     #[arg(long = "mail-from", value_name = "ADDRESS", env = "NDAUTHD_MAIL_FROM", value_parser = sender)]

@@ -10,7 +10,7 @@ use etcetera::BaseStrategy;
 use ndauth_authority::limits::{CONNECTIONS, Limit};
 use ndauth_authority::{DatabaseUrl, Freshness, LoginSettings, check_folder};
 use ndauth_server::front::Limits;
-use ndauth_server::{MailSettings, ServeOptions, TlsFiles, parse_mail_from};
+use ndauth_server::{MailSettings, ServeOptions, TlsFiles, parse_mail_from, parse_mail_route};
 use ndauth_terminal::environment::variable;
 use ndauth_terminal::settings::{self, Layer, Setting, in_force, innermost, warn_of_unread};
 use ndauth_terminal::{Failure, Rows, print, print_json};
@@ -200,7 +200,14 @@ fn logins(serve: &Serve) -> Result<LoginSettings, Failure> {
 
 /// Combines the settings of mail, if any is sent.
 pub(crate) fn mail_settings(mail: &MailOptions) -> Result<Option<MailSettings>, Failure> {
-    let Some(route) = mail.route.clone() else { return Ok(None) };
+    let Some(route) = &mail.route else { return Ok(None) };
+    // A text that is no route may still hold a password, so it is not repeated.
+    let route = parse_mail_route(route).map_err(|why| {
+        Failure::usage(
+            format!("`--mail` or NDAUTHD_MAIL is no way for mail: {why}"),
+            "see `ndauthd serve --help`",
+        )
+    })?;
     let from = mail.from.as_ref().and_then(|sender| parse_mail_from(&sender.0).ok());
     let from = from.ok_or_else(|| {
         let hint = "set `--mail-from` to an address that your mail server sends from";

@@ -164,6 +164,12 @@ pub async fn serve(
         () = stop_signals.next() => return Ok(()),
     };
 
+    // From here on, everything that happens is told.
+    if mailer.is_some()
+        && let Err(error) = authority.notices().begin().await
+    {
+        tracing::warn!(error = %Causes(&error), "what happens now may not be told by mail");
+    }
     let site = Site { authority: Arc::clone(&authority), issuer, device: options.logins.device };
     let is_secure = site.is_secure();
     let issuer = site.issuer.clone();

@@ -28,7 +28,7 @@ pub struct Mail {
 
 /// The end of a mail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
+pub enum MailOutcome {
     /// It was handed over.
     Sent,
     /// It could not be handed over in time.
@@ -86,12 +86,12 @@ const READY: &str = "FROM notice WHERE mail_id IS NULL \
     AND (SELECT count(*) FROM mail WHERE mail.account_id = notice.account_id AND mail.outcome = 'SENT' \
          AND mail.settled_at > $1) < $2";
 
-impl Outcome {
+impl MailOutcome {
     fn code(self) -> &'static str {
         match self {
-            Outcome::Sent => "SENT",
-            Outcome::GivenUp => "GIVEN_UP",
-            Outcome::Dropped => "DROPPED",
+            MailOutcome::Sent => "SENT",
+            MailOutcome::GivenUp => "GIVEN_UP",
+            MailOutcome::Dropped => "DROPPED",
         }
     }
 }
@@ -246,7 +246,7 @@ impl Write {
     }
 
     /// Settles a mail, unless it is settled.
-    pub async fn settle_mail(&self, id: MailId, outcome: Outcome) -> Result<(), StoreError> {
+    pub async fn settle_mail(&self, id: MailId, outcome: MailOutcome) -> Result<(), StoreError> {
         let sql = "UPDATE mail SET settled_at = $2, outcome = $3 WHERE id = $1 AND settled_at IS NULL";
         let values = vec![id.uuid().into(), self.now().micros().into(), outcome.code().into()];
         self.transaction.execute_raw(self.asked(sql, values)).await?;

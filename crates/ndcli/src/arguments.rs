@@ -8,8 +8,8 @@ use ndauth_terminal::environment::without_empty_variables;
 use ndauth_terminal::{Shell, with_help};
 
 use crate::commands::auth::{
-    login::LoginArguments, logout::Logout, print_access_token::PrintAccessToken, sessions::SessionsCommand,
-    status::Status,
+    login::LoginArguments, logout::Logout, notices::Notices, print_access_token::PrintAccessToken,
+    sessions::SessionsCommand, status::Status,
 };
 use crate::commands::tokens::aim::{
     Mine, MineAskedIn, MineIn, NamedToken, OrgsMembersOrMine, OrgsOrMine, OwnerArguments,
@@ -109,6 +109,8 @@ pub(crate) enum AuthCommand {
     /// List and end your logins on all machines
     #[command(subcommand)]
     Sessions(SessionsCommand),
+    /// Show which notices are mailed to you, or turn some off
+    Notices(Notices),
     /// Print a short-lived token derived from the login
     PrintAccessToken(PrintAccessToken),
     /// Show the credential in use and when it ends

@@ -148,6 +148,7 @@ async fn run(arguments: &NdcliArguments) -> Result<(), Failure> {
             auth::logout::run(common, logout).await
         }
         NdcliCommand::Auth(AuthCommand::Sessions(sessions)) => auth::sessions::run(common, sessions).await,
+        NdcliCommand::Auth(AuthCommand::Notices(notices)) => auth::notices::run(common, notices).await,
         NdcliCommand::Auth(AuthCommand::PrintAccessToken(print)) => {
             auth::print_access_token::run(common, print).await
         }

@@ -19,7 +19,7 @@ use crate::{AuthorityError, NoticeWing};
 
 /// What a part of the log asks to be told.
 #[derive(Default)]
-struct Found {
+struct Noticed {
     notices: Vec<Notice>,
     /// The devices that sessions began on.
     devices: Vec<(AccountId, [u8; 32])>,
@@ -50,7 +50,7 @@ impl NoticeWing<'_> {
         let known = known.map(|at| u64::try_from(at.number).unwrap_or_default());
         // The first start tells nothing of the past. A log that was rewound goes on from its end.
         let Some(from) = known.filter(|from| *from <= head) else {
-            self.move_on(known, head, &Found::default()).await?;
+            self.move_on(known, head, &Noticed::default()).await?;
             return Ok(false);
         };
         if from == head {
@@ -58,7 +58,7 @@ impl NoticeWing<'_> {
         }
         let part = LogPart { after: from, before: None, newest_first: false, limit: BATCH };
         let events = read.history(None, &part).await?;
-        let mut found = Found::default();
+        let mut found = Noticed::default();
         let settled_at = read.installation().settled_at.unwrap_or(Timestamp::MIN);
         for logged in &events {
             let event = &logged.event;
@@ -77,7 +77,7 @@ impl NoticeWing<'_> {
     }
 
     /// Records what was found, and how far the log was read, unless another instance did.
-    async fn move_on(self, from: Option<u64>, through: u64, found: &Found) -> Result<(), AuthorityError> {
+    async fn move_on(self, from: Option<u64>, through: u64, found: &Noticed) -> Result<(), AuthorityError> {
         change_without_caller(self.0, Operation::Mail, |callerless| async move {
             let known = callerless.notice_position(LOG).await?;
             let known = known.map(|at| u64::try_from(at.number).unwrap_or_default());
@@ -100,7 +100,7 @@ impl NoticeWing<'_> {
         self,
         read: &Read,
         happened: &Happened<'_>,
-        found: &mut Found,
+        found: &mut Noticed,
     ) -> Result<(), AuthorityError> {
         let entry = happened.entry;
         let mut add = |kind, subject, accounts: Vec<AccountId>| {
@@ -164,7 +164,7 @@ impl NoticeWing<'_> {
         happened: &Happened<'_>,
         id: OrgId,
         policies: &[AnnouncedPolicy],
-        found: &mut Found,
+        found: &mut Noticed,
     ) -> Result<(), AuthorityError> {
         let Some(org) = read.find_org(id).await?.filter(|org| org.deleted_at.is_none()) else {
             return Ok(());
@@ -197,7 +197,7 @@ async fn read_session(
     happened: &Happened<'_>,
     account: AccountId,
     session: SessionId,
-    found: &mut Found,
+    found: &mut Noticed,
 ) -> Result<(), AuthorityError> {
     let address = personal(happened.event, "address").and_then(|text| text.parse().ok());
     let device = personal(happened.event, "device").unwrap_or_default();

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use ndauth_core::{MailId, Timestamp};
-use ndauth_store::{Duty, MOST_MAILS, Mail, OutboxState, Outcome};
+use ndauth_store::{Duty, MOST_MAILS, Mail, MailOutcome, OutboxState};
 use rand::rngs::SysRng;
 
 use super::facts::Letter;
@@ -56,6 +56,11 @@ const MOST_ACCOUNTS: u64 = 50;
 const MOST_NOTICES: u64 = 200;
 
 impl NoticeWing<'_> {
+    /// Begins to read the log at its end, unless that was done before.
+    pub async fn begin(self) -> Result<(), AuthorityError> {
+        self.read_log().await.map(drop)
+    }
+
     /// Reads the log and the calendar, as far as they were not read yet.
     pub async fn gather(self) -> Result<(), AuthorityError> {
         while self.read_log().await? {
@@ -126,7 +131,7 @@ impl NoticeWing<'_> {
         }
         let done = change_without_caller(self.0, Operation::Mail, |callerless| async move {
             for id in dropped {
-                callerless.settle_mail(*id, Outcome::Dropped).await?;
+                callerless.settle_mail(*id, MailOutcome::Dropped).await?;
             }
             Ok::<_, AuthorityError>(callerless.observed(()))
         });
@@ -143,7 +148,7 @@ impl NoticeWing<'_> {
                     Handover::Deferred(problem) | Handover::Unreachable(problem) => (problem, false),
                     Handover::Refused(problem) => (problem, true),
                     Handover::Taken => {
-                        callerless.settle_mail(*mail, Outcome::Sent).await?;
+                        callerless.settle_mail(*mail, MailOutcome::Sent).await?;
                         continue;
                     }
                     Handover::Untried => {
@@ -153,7 +158,7 @@ impl NoticeWing<'_> {
                 };
                 callerless.postpone_mail(*mail, later(now, pause(*attempts, refused)), problem).await?;
                 if now.since(*made_at) >= GIVE_UP || (refused && attempts + 1 >= REFUSALS) {
-                    callerless.settle_mail(*mail, Outcome::GivenUp).await?;
+                    callerless.settle_mail(*mail, MailOutcome::GivenUp).await?;
                     given_up += 1;
                 }
             }

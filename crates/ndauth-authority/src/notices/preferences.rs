@@ -1,6 +1,6 @@
 //! Preferences: the notices that an account turned off, and the mails that did not reach it.
 
-use ndauth_core::{Change, NoticeKind, NoticesOff, Personal};
+use ndauth_core::{Change, NoticeKind, NoticesOff, Personal, Timestamp};
 use ndauth_store::UndeliveredMail;
 
 use crate::access::{Operation, Whose};
@@ -16,6 +16,8 @@ pub struct NoticePreferences {
     pub undelivered: Vec<UndeliveredMail>,
     /// True if this server sends mail.
     pub mailed: bool,
+    /// The instant of the response.
+    pub now: Timestamp,
 }
 
 impl NoticeWing<'_> {
@@ -27,6 +29,7 @@ impl NoticeWing<'_> {
             off: read.notices_off(account).await?,
             undelivered: read.list_undelivered(account).await?,
             mailed: self.0.mails,
+            now: read.now(),
         })
     }
 

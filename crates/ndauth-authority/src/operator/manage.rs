@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use ndauth_core::{Account, Handle, Membership, OrgId, OrgSlug, Orgs, ServiceId, Timestamp};
-use ndauth_store::{Engine, InstallationCounts, Read};
+use ndauth_store::{Engine, InstallationCounts, OutboxState, Read};
 
 use super::inspect::{OrgSummary, ServiceView};
 use crate::access::{Operation, Whose};
@@ -77,6 +77,8 @@ pub struct InstallationView {
     pub mirror_bound: Duration,
     /// The time for which changes have been failing, if they are.
     pub changes_failing_for: Option<Duration>,
+    /// The state of the outbox, if this server mails notices.
+    pub mail: Option<OutboxState>,
     /// The instant at which a restored copy was last put into service.
     pub settled_at: Option<Timestamp>,
     /// The instant before which every minted secret is revoked.
@@ -183,6 +185,7 @@ impl OperatorWing<'_> {
     pub async fn get_installation(self, credential: &Credential) -> Result<InstallationView, AuthorityError> {
         let read = self.manage(credential, Operation::GetInstallation).await?;
         let (authority, installation) = (self.0, read.installation());
+        let mail = if authority.mails { Some(read.outbox_state().await?) } else { None };
         Ok(InstallationView {
             engine: authority.store.engine(),
             counts: read.count_installation().await?,
@@ -191,6 +194,7 @@ impl OperatorWing<'_> {
             mirror_age: authority.mirror.age(),
             mirror_bound: authority.mirror.bound(),
             changes_failing_for: authority.failing_changes().map(|(since, _)| since),
+            mail,
             settled_at: installation.settled_at,
             not_before: installation.not_before,
             now: read.now(),

@@ -23,6 +23,7 @@ mod instances;
 mod leaks;
 mod life;
 mod logins;
+mod mail;
 mod openapi;
 mod operator;
 mod operators;

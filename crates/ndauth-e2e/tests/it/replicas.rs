@@ -18,6 +18,8 @@ pub(crate) struct Server {
     folder: TempDir,
     port: u16,
     process: Option<KillOnDrop>,
+    /// The variables of its processes.
+    variables: Vec<(&'static str, String)>,
 }
 
 /// The id of Debian's user `nobody`: PostgreSQL refuses to run as root.
@@ -28,7 +30,12 @@ const TIME_LIMIT: Duration = Duration::from_secs(30);
 impl Server {
     /// Starts a new primary.
     pub(crate) async fn primary() -> Server {
-        let server = Server::with_folder();
+        Server::primary_with(&[]).await
+    }
+
+    /// Starts a new primary whose processes have these variables.
+    pub(crate) async fn primary_with(variables: &[(&'static str, String)]) -> Server {
+        let server = Server { variables: variables.to_vec(), ..Server::with_folder() };
         let data = server.data();
         let data = data.to_str().expect("text");
         server.run(
@@ -86,7 +93,7 @@ impl Server {
         }
         let port =
             TcpListener::bind("127.0.0.1:0").and_then(|at| at.local_addr()).expect("a free port").port();
-        Server { folder, port, process: None }
+        Server { folder, port, process: None, variables: Vec::new() }
     }
 
     fn data(&self) -> PathBuf {
@@ -171,6 +178,7 @@ impl Server {
     fn command(&self, program: &str) -> Command {
         let mut command = Command::new(test_path("NDAUTH_TEST_POSTGRES_PROGRAMS").join(program));
         command.current_dir(self.folder.path()).stdin(Stdio::null()).env("LC_ALL", "C");
+        command.envs(self.variables.iter().cloned());
         if is_root() {
             command.uid(NOBODY).gid(NOBODY);
         }

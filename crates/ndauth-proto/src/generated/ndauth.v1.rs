@@ -1927,6 +1927,193 @@ impl ::prost::Name for RevokeSessionsResponse {
         "/ndauth.v1.RevokeSessionsResponse".into()
     }
 }
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetNoticesRequest {}
+impl ::prost::Name for GetNoticesRequest {
+    const NAME: &'static str = "GetNoticesRequest";
+    const PACKAGE: &'static str = "ndauth.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "ndauth.v1.GetNoticesRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/ndauth.v1.GetNoticesRequest".into()
+    }
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct GetNoticesResponse {
+    /// One for each kind.
+    #[prost(message, repeated, tag = "1")]
+    pub settings: ::prost::alloc::vec::Vec<NoticeSetting>,
+    /// Mails that could not be delivered within the last 30 days, the newest first; at most 100.
+    #[prost(message, repeated, tag = "2")]
+    pub undelivered: ::prost::alloc::vec::Vec<UndeliveredMail>,
+    /// True if this server mails notices.
+    #[prost(bool, tag = "3")]
+    pub mailed: bool,
+    #[prost(message, optional, tag = "4")]
+    pub evaluated_at: ::core::option::Option<::prost_types::Timestamp>,
+}
+impl ::prost::Name for GetNoticesResponse {
+    const NAME: &'static str = "GetNoticesResponse";
+    const PACKAGE: &'static str = "ndauth.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "ndauth.v1.GetNoticesResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/ndauth.v1.GetNoticesResponse".into()
+    }
+}
+/// Whether a kind of notice is mailed.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct NoticeSetting {
+    #[prost(enumeration = "NoticeKind", tag = "1")]
+    pub kind: i32,
+    /// False if the account turned it off.
+    #[prost(bool, tag = "2")]
+    pub on: bool,
+    /// True if it is about the account's security, and cannot be turned off.
+    #[prost(bool, tag = "3")]
+    pub security: bool,
+}
+impl ::prost::Name for NoticeSetting {
+    const NAME: &'static str = "NoticeSetting";
+    const PACKAGE: &'static str = "ndauth.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "ndauth.v1.NoticeSetting".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/ndauth.v1.NoticeSetting".into()
+    }
+}
+/// A mail that was given up.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct UndeliveredMail {
+    #[prost(message, optional, tag = "1")]
+    pub made_at: ::core::option::Option<::prost_types::Timestamp>,
+    /// The number of notices in it.
+    #[prost(uint32, tag = "2")]
+    pub notices: u32,
+    /// The error of the last attempt.
+    #[prost(string, tag = "3")]
+    pub problem: ::prost::alloc::string::String,
+}
+impl ::prost::Name for UndeliveredMail {
+    const NAME: &'static str = "UndeliveredMail";
+    const PACKAGE: &'static str = "ndauth.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "ndauth.v1.UndeliveredMail".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/ndauth.v1.UndeliveredMail".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SetNoticesRequest {
+    /// The kinds to turn off. Those about security cannot be.
+    #[prost(enumeration = "NoticeKind", repeated, tag = "1")]
+    pub off: ::prost::alloc::vec::Vec<i32>,
+    /// The kinds to turn on.
+    #[prost(enumeration = "NoticeKind", repeated, tag = "2")]
+    pub on: ::prost::alloc::vec::Vec<i32>,
+}
+impl ::prost::Name for SetNoticesRequest {
+    const NAME: &'static str = "SetNoticesRequest";
+    const PACKAGE: &'static str = "ndauth.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "ndauth.v1.SetNoticesRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/ndauth.v1.SetNoticesRequest".into()
+    }
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct SetNoticesResponse {
+    /// One for each kind.
+    #[prost(message, repeated, tag = "1")]
+    pub settings: ::prost::alloc::vec::Vec<NoticeSetting>,
+    /// False if nothing had to be changed.
+    #[prost(bool, tag = "2")]
+    pub changed: bool,
+    /// The sequence of the event, or of a later one.
+    #[prost(uint64, tag = "3")]
+    pub sequence: u64,
+    #[prost(message, optional, tag = "4")]
+    pub evaluated_at: ::core::option::Option<::prost_types::Timestamp>,
+}
+impl ::prost::Name for SetNoticesResponse {
+    const NAME: &'static str = "SetNoticesResponse";
+    const PACKAGE: &'static str = "ndauth.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "ndauth.v1.SetNoticesResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/ndauth.v1.SetNoticesResponse".into()
+    }
+}
+/// A kind of notice that is mailed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum NoticeKind {
+    Unspecified = 0,
+    /// A token was created.
+    Created = 1,
+    /// A token ends soon.
+    Expiring = 2,
+    /// A token ended, and is still tried.
+    StillTried = 3,
+    /// A token was rotated.
+    Rotated = 4,
+    /// A retired secret of a token was presented.
+    Reused = 5,
+    /// A token was revoked by somebody else.
+    Revoked = 6,
+    /// A token was suspended by somebody else.
+    Suspended = 7,
+    /// A session began on a new device.
+    SignIn = 8,
+    /// A policy will refuse a token.
+    Policy = 9,
+    /// A membership was offered.
+    Offer = 10,
+}
+impl NoticeKind {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "NOTICE_KIND_UNSPECIFIED",
+            Self::Created => "NOTICE_KIND_CREATED",
+            Self::Expiring => "NOTICE_KIND_EXPIRING",
+            Self::StillTried => "NOTICE_KIND_STILL_TRIED",
+            Self::Rotated => "NOTICE_KIND_ROTATED",
+            Self::Reused => "NOTICE_KIND_REUSED",
+            Self::Revoked => "NOTICE_KIND_REVOKED",
+            Self::Suspended => "NOTICE_KIND_SUSPENDED",
+            Self::SignIn => "NOTICE_KIND_SIGN_IN",
+            Self::Policy => "NOTICE_KIND_POLICY",
+            Self::Offer => "NOTICE_KIND_OFFER",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "NOTICE_KIND_UNSPECIFIED" => Some(Self::Unspecified),
+            "NOTICE_KIND_CREATED" => Some(Self::Created),
+            "NOTICE_KIND_EXPIRING" => Some(Self::Expiring),
+            "NOTICE_KIND_STILL_TRIED" => Some(Self::StillTried),
+            "NOTICE_KIND_ROTATED" => Some(Self::Rotated),
+            "NOTICE_KIND_REUSED" => Some(Self::Reused),
+            "NOTICE_KIND_REVOKED" => Some(Self::Revoked),
+            "NOTICE_KIND_SUSPENDED" => Some(Self::Suspended),
+            "NOTICE_KIND_SIGN_IN" => Some(Self::SignIn),
+            "NOTICE_KIND_POLICY" => Some(Self::Policy),
+            "NOTICE_KIND_OFFER" => Some(Self::Offer),
+            _ => None,
+        }
+    }
+}
 /// Generated client implementations.
 pub mod account_service_client {
     #![allow(
@@ -2106,6 +2293,56 @@ pub mod account_service_client {
                 .insert(GrpcMethod::new("ndauth.v1.AccountService", "RevokeSessions"));
             self.inner.unary(req, path, codec).await
         }
+        /// Returns which notices are mailed to the caller's account, and the mails that did not arrive. Requires a session.
+        pub async fn get_notices(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GetNoticesRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetNoticesResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/ndauth.v1.AccountService/GetNotices",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("ndauth.v1.AccountService", "GetNotices"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Turns kinds of notices off and on, for the caller's account. Requires a session.
+        pub async fn set_notices(
+            &mut self,
+            request: impl tonic::IntoRequest<super::SetNoticesRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::SetNoticesResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/ndauth.v1.AccountService/SetNotices",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("ndauth.v1.AccountService", "SetNotices"));
+            self.inner.unary(req, path, codec).await
+        }
     }
 }
 /// Generated server implementations.
@@ -2149,6 +2386,22 @@ pub mod account_service_server {
             request: tonic::Request<super::RevokeSessionsRequest>,
         ) -> std::result::Result<
             tonic::Response<super::RevokeSessionsResponse>,
+            tonic::Status,
+        >;
+        /// Returns which notices are mailed to the caller's account, and the mails that did not arrive. Requires a session.
+        async fn get_notices(
+            &self,
+            request: tonic::Request<super::GetNoticesRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetNoticesResponse>,
+            tonic::Status,
+        >;
+        /// Turns kinds of notices off and on, for the caller's account. Requires a session.
+        async fn set_notices(
+            &self,
+            request: tonic::Request<super::SetNoticesRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::SetNoticesResponse>,
             tonic::Status,
         >;
     }
@@ -2395,6 +2648,96 @@ pub mod account_service_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = RevokeSessionsSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/ndauth.v1.AccountService/GetNotices" => {
+                    #[allow(non_camel_case_types)]
+                    struct GetNoticesSvc<T: AccountService>(pub Arc<T>);
+                    impl<
+                        T: AccountService,
+                    > tonic::server::UnaryService<super::GetNoticesRequest>
+                    for GetNoticesSvc<T> {
+                        type Response = super::GetNoticesResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::GetNoticesRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as AccountService>::get_notices(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = GetNoticesSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/ndauth.v1.AccountService/SetNotices" => {
+                    #[allow(non_camel_case_types)]
+                    struct SetNoticesSvc<T: AccountService>(pub Arc<T>);
+                    impl<
+                        T: AccountService,
+                    > tonic::server::UnaryService<super::SetNoticesRequest>
+                    for SetNoticesSvc<T> {
+                        type Response = super::SetNoticesResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::SetNoticesRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as AccountService>::set_notices(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = SetNoticesSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(

@@ -1,16 +1,16 @@
 //! `AccountService`.
 
-use ndauth_authority::{CallerIdentity, Changed, MySession, WhichSessions};
-use ndauth_core::{Membership, Problem};
+use ndauth_authority::{CallerIdentity, Changed, MySession, UndeliveredMail, WhichSessions};
+use ndauth_core::{Membership, NoticesOff, Problem};
 use ndauth_proto::v1::account_service_server::AccountService;
 use ndauth_proto::v1::{
-    All, ListOrgsRequest, ListOrgsResponse, ListSessionsRequest, ListSessionsResponse, RevokeSessionsRequest,
-    RevokeSessionsResponse, Session, WhoAmIRequest, WhoAmIResponse, revoke_sessions_request,
-    who_am_i_response,
+    self, All, GetNoticesRequest, GetNoticesResponse, ListOrgsRequest, ListOrgsResponse, ListSessionsRequest,
+    ListSessionsResponse, RevokeSessionsRequest, RevokeSessionsResponse, Session, SetNoticesRequest,
+    SetNoticesResponse, WhoAmIRequest, WhoAmIResponse, revoke_sessions_request, who_am_i_response,
 };
 use ndauth_proto::{
-    account_to_proto, membership_to_proto, service_to_proto, session_to_proto, timestamp_to_proto,
-    token_to_proto,
+    account_to_proto, membership_to_proto, notice_kind_from_proto, notice_settings_to_proto,
+    service_to_proto, session_to_proto, timestamp_to_proto, token_to_proto,
 };
 use tonic::{Request, Response, Status, async_trait};
 
@@ -103,6 +103,50 @@ impl AccountService for GrpcService {
                 self.authority.logins().revoke_sessions(&credential, &which).await?;
             Ok(RevokeSessionsResponse {
                 ended: u32::try_from(ended).unwrap_or(u32::MAX),
+                changed,
+                sequence,
+                evaluated_at: Some(timestamp_to_proto(now)),
+            })
+        })
+        .await
+    }
+
+    async fn get_notices(
+        &self,
+        request: Request<GetNoticesRequest>,
+    ) -> Result<Response<GetNoticesResponse>, Status> {
+        answer(async {
+            let (credential, _) = taken(request)?;
+            let notices = self.authority.notices().get_preferences(&credential).await?;
+            let undelivered = |mail: &UndeliveredMail| v1::UndeliveredMail {
+                made_at: Some(timestamp_to_proto(mail.made_at)),
+                notices: u32::try_from(mail.notices).unwrap_or(u32::MAX),
+                problem: mail.problem.clone(),
+            };
+            Ok(GetNoticesResponse {
+                settings: notice_settings_to_proto(&notices.off),
+                undelivered: notices.undelivered.iter().map(undelivered).collect(),
+                mailed: notices.mailed,
+                evaluated_at: Some(timestamp_to_proto(notices.now)),
+            })
+        })
+        .await
+    }
+
+    async fn set_notices(
+        &self,
+        request: Request<SetNoticesRequest>,
+    ) -> Result<Response<SetNoticesResponse>, Status> {
+        answer(async {
+            let (credential, request) = taken(request)?;
+            let kinds = |field: &str, kinds: &[i32]| -> Result<NoticesOff, Problem> {
+                kinds.iter().map(|kind| notice_kind_from_proto(field, *kind)).collect()
+            };
+            let (off, on) = (kinds("off", &request.off)?, kinds("on", &request.on)?);
+            let Changed { value, changed, sequence, now } =
+                self.authority.notices().set_preferences(&credential, &off, &on).await?;
+            Ok(SetNoticesResponse {
+                settings: notice_settings_to_proto(&value),
                 changed,
                 sequence,
                 evaluated_at: Some(timestamp_to_proto(now)),

@@ -18,6 +18,7 @@ use tokio::time::timeout;
 use super::plain::problem;
 use super::settings::{MailRoute, MailSettings, SmtpEncryption, SmtpServer};
 use super::text::{body, subject};
+use crate::tls::check_certificates;
 
 /// Hands mails over.
 pub struct Mailer {
@@ -179,7 +180,8 @@ impl Mailer {
             .message_id(Some(format!("<{id}@{}>", self.from.email.domain())))
             .raw_header(HeaderValue::new(generated, "auto-generated".to_owned()))
             .header(ContentType::TEXT_PLAIN)
-            .body(body.to_owned())
+            // The protocol ends the last line.
+            .body(body.trim_end().to_owned())
             .map_err(|error| problem(&error.to_string()))
     }
 }
@@ -210,8 +212,9 @@ fn smtp(
 fn parameters(settings: &MailSettings, server: &SmtpServer) -> Result<TlsParameters, MailError> {
     let mut parameters = TlsParameters::builder(server.host.clone());
     if let Some(file) = &settings.authorities {
-        let certificate = Certificate::from_pem(&read(file)?);
-        let certificate = certificate.map_err(|_| MailError::Authorities(file.clone()))?;
+        let none = || MailError::Authorities(file.clone());
+        let certificate = Certificate::from_pem(&read(file)?).map_err(|_| none())?;
+        check_certificates(file).map_err(|_| none())?;
         parameters = parameters.certificate_store(CertificateStore::None).add_root_certificate(certificate);
     }
     parameters.build_rustls().map_err(MailError::Tls)

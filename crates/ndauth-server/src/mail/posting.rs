@@ -6,12 +6,15 @@ use std::time::Duration;
 use ndauth_authority::{Authority, AuthorityError, Delivery, Handover, Letter};
 use ndauth_core::Causes;
 use tokio::sync::watch;
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use super::mailer::Mailer;
 
 /// The interval of looking for something to tell.
 const LOOK: Duration = Duration::from_secs(2);
+/// The longest time after which another of the claimed mails is begun. A mail takes 90 s at most, and the claim holds for
+/// 5 minutes.
+const LONGEST_BATCH: Duration = Duration::from_secs(2 * 60);
 
 /// Mails that were handed over, while the database could not be told.
 struct Post {
@@ -52,17 +55,18 @@ impl Post {
             if letters.is_empty() {
                 break;
             }
+            let claimed = Instant::now();
             let mut letters = letters.into_iter();
             for letter in letters.by_ref() {
                 let handover = self.mailer.send(&letter).await;
                 let is_outage = self.log(&letter, &handover);
                 self.unsettled.push(delivery(&letter, handover));
                 self.settle().await?;
-                if is_outage || *stopped.borrow() {
+                if is_outage || *stopped.borrow() || claimed.elapsed() > LONGEST_BATCH {
                     break;
                 }
             }
-            // Another attempt now would fail as well, or the server stops.
+            // Another attempt now would fail as well, or the server stops, or the claim ends.
             let left: Vec<Delivery> = letters.map(|letter| delivery(&letter, Handover::Untried)).collect();
             if !left.is_empty() {
                 authority.notices().settle(&left).await?;

@@ -334,7 +334,7 @@ fn left(token: &TokenView, now: Timestamp) -> String {
         Expiry::At(end) => end.since(now),
         Expiry::Never => Duration::MAX,
     };
-    let hours = left.as_secs().div_ceil(HOUR);
+    let hours = (left.as_secs() + HOUR / 2) / HOUR;
     match hours {
         0..=1 => "within an hour".to_owned(),
         2..=35 => format!("in {hours} hours"),

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use ndauth_core::{Account, AccountId, Expiry, Lifetime, MailId, NoticeKind, Token};
 use ndauth_store::testing::execute;
-use ndauth_store::{Duty, Engine, Mail, Notice, Outcome, Position, SPAN, Store, Write};
+use ndauth_store::{Duty, Engine, Mail, MailOutcome, Notice, Position, SPAN, Store, Write};
 use rand::rngs::ChaCha20Rng;
 use uuid::Uuid;
 
@@ -69,7 +69,7 @@ on_both! {
         clock.set(at(MINUTE));
         observe(&store, async |write| {
             let again = write.claim_mails(at(2 * MINUTE), 10).await.expect("claimed");
-            assert_eq!(again, [mail.clone()], "a claim ends, and the mail is the same");
+            assert_eq!(again, std::slice::from_ref(&mail), "a claim ends, and the mail is the same");
             write.postpone_mail(mail.id, at(5 * MINUTE), "no route").await.expect("postponed");
         }).await;
         let read = store.read().await.expect("a view");
@@ -81,9 +81,9 @@ on_both! {
         observe(&store, async |write| {
             let again = write.claim_mails(at(6 * MINUTE), 10).await.expect("claimed");
             assert_eq!((again[0].attempts, subjects(&again[0])), (1, vec![1, 2]));
-            write.settle_mail(mail.id, Outcome::Sent).await.expect("settled");
+            write.settle_mail(mail.id, MailOutcome::Sent).await.expect("settled");
             // A late answer changes nothing.
-            write.settle_mail(mail.id, Outcome::GivenUp).await.expect("settled");
+            write.settle_mail(mail.id, MailOutcome::GivenUp).await.expect("settled");
             write.postpone_mail(mail.id, at(7 * MINUTE), "late").await.expect("postponed");
         }).await;
         observe(&store, async |write| {
@@ -105,7 +105,7 @@ on_both! {
             for n in 1..=5 {
                 let mail = mail_of(write, &mut rng, ada.id, 1).await;
                 assert_eq!(write.claim_mails(at(MINUTE), 10).await.expect("claimed").len(), 1, "{n}");
-                write.settle_mail(mail, Outcome::Sent).await.expect("settled");
+                write.settle_mail(mail, MailOutcome::Sent).await.expect("settled");
             }
             assert!(write.accounts_to_mail(10).await.expect("read").is_empty(), "five went");
         }).await;
@@ -120,7 +120,7 @@ on_both! {
             write.insert_notices(&[notice(&ada, 1), notice(&ada, 2)]).await.expect("noted");
             let mail = mail_of(write, &mut rng, ada.id, 9).await;
             write.postpone_mail(mail, at(1), "refused").await.expect("postponed");
-            write.settle_mail(mail, Outcome::GivenUp).await.expect("settled");
+            write.settle_mail(mail, MailOutcome::GivenUp).await.expect("settled");
         }).await;
         let read = store.read().await.expect("a view");
         let lost = read.list_undelivered(ada.id).await.expect("listed");

@@ -1,5 +1,7 @@
 //! Commands about who the caller is, and about logins.
 
+pub(crate) mod notices;
+
 pub(crate) mod whoami;
 
 pub(crate) mod status;

@@ -6,13 +6,15 @@ use askama::Template;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::routing::{get, post};
-use ndauth_authority::{AuthorityError, Changed, MySession, OfferShown, WhichSessions, Whose};
-use ndauth_core::{DisplayName, Timestamp};
+use ndauth_authority::{
+    AuthorityError, Changed, MySession, OfferShown, UndeliveredMail, WhichSessions, Whose,
+};
+use ndauth_core::{DisplayName, InvalidNoticeKind, NoticeKind, NoticesOff, Timestamp};
 
 use crate::http::layout::{go, go_with, page};
 use crate::http::links::sign_in;
 use crate::http::pages::browser::{PagePath as _, PageRequest, Submission};
-use crate::http::pages::parts::{Badge, Fact, Frame, Instant, done_text};
+use crate::http::pages::parts::{Badge, Choice, Fact, Frame, Instant, done_text};
 use crate::http::problem::{PageFailure, PageResult, sentence};
 use crate::http::route::{HttpRoute, person};
 use crate::http::site::Site;
@@ -23,6 +25,7 @@ pub(super) const ROUTES: &[HttpRoute] = &[
     person("POST /me/sessions/end",            || post(end_all)),
     person("POST /me/sessions/{session}/end",  || post(end_one)),
     person("POST /me/password",                || post(set_password)),
+    person("POST /me/notices",                 || post(set_notices)),
 ];
 
 #[derive(Template)]
@@ -36,8 +39,19 @@ struct MePage {
     sessions_effect: String,
     facts: Vec<Fact>,
     has_devices: bool,
+    /// Whether this server mails notices, in a sentence.
+    mail: String,
+    undelivered: Vec<UndeliveredNote>,
+    /// The kinds of notices that can be turned off.
+    off: Vec<Choice>,
     password_error: String,
     password_again_error: String,
+}
+
+/// A mail that did not arrive.
+struct UndeliveredNote {
+    at: Instant,
+    text: String,
 }
 
 /// An offer, as the person sees it first.
@@ -58,6 +72,8 @@ struct SessionRow {
     is_current: bool,
 }
 
+/// The most mails that did not arrive that are shown, the newest first.
+const MOST_UNDELIVERED: usize = 5;
 /// The most sessions that are shown, the newest first.
 const MOST_SESSIONS: usize = 50;
 
@@ -66,6 +82,7 @@ const DONE: &[(&str, &str)] = &[
     ("ended", "The session was ended."),
     ("password", "The password was set. All other sessions ended."),
     ("declined", "The offer was declined."),
+    ("notices", "Your choice of notices is kept."),
 ];
 
 /// The errors in the form of the password.
@@ -83,6 +100,7 @@ async fn shown(site: &Site, request: &PageRequest, errors: PasswordErrors, statu
     let credential = request.credential();
     let listed = site.authority.logins().list_my_sessions(&credential).await?;
     let offers = site.authority.orgs().list_offers(&credential, &Whose::Mine).await?;
+    let notices = site.authority.notices().get_preferences(&credential).await?;
     let mut frame = Frame::new(&request.visit, "me");
     frame.done = done_text(DONE, &request.query);
     if !errors.password.is_empty() || !errors.again.is_empty() {
@@ -116,6 +134,23 @@ async fn shown(site: &Site, request: &PageRequest, errors: PasswordErrors, statu
         ),
         facts,
         has_devices: site.device,
+        mail: match notices.mailed {
+            true => {
+                format!("They go to {}. Those about the security of your account always do.", account.email)
+            }
+            false => "This server mails no notices.".to_owned(),
+        },
+        undelivered: notices.undelivered.iter().take(MOST_UNDELIVERED).map(undelivered).collect(),
+        off: NoticeKind::ALL
+            .into_iter()
+            .filter(|kind| !kind.is_about_security())
+            .map(|kind| Choice {
+                value: kind.to_string(),
+                label: format!("Not when {}", kind.description()),
+                is_chosen: notices.off.contains(&kind),
+                ..Choice::default()
+            })
+            .collect(),
         password_error: errors.password,
         password_again_error: errors.again,
     };
@@ -133,6 +168,23 @@ async fn end_one(State(site): State<Arc<Site>>, submission: Submission) -> PageR
 async fn end_all(State(site): State<Arc<Site>>, submission: Submission) -> PageResult {
     match site.authority.logins().revoke_sessions(&submission.credential(), &WhichSessions::All).await {
         Ok(Changed { .. }) => Ok(go_with("/signed-out?everywhere=true", site.set_cookie(None))),
+        Err(error) => Err(submission.failed(&site, error).await),
+    }
+}
+
+async fn set_notices(State(site): State<Arc<Site>>, submission: Submission) -> PageResult {
+    let off: Result<NoticesOff, _> = submission.form.all("off").map(str::parse).collect();
+    let off =
+        off.map_err(|why: InvalidNoticeKind| AuthorityError::Invalid { field: "off", why: why.to_string() });
+    let set = match off {
+        Ok(off) => {
+            let on = NoticeKind::ALL.into_iter().filter(|kind| !off.contains(kind)).collect();
+            site.authority.notices().set_preferences(&submission.credential(), &off, &on).await
+        }
+        Err(error) => Err(error),
+    };
+    match set {
+        Ok(Changed { .. }) => Ok(go("/me?done=notices")),
         Err(error) => Err(submission.failed(&site, error).await),
     }
 }
@@ -176,6 +228,14 @@ impl OfferNote {
             by: offer.made_by.to_string(),
             ends: Instant::at(offer.ends_at),
         }
+    }
+}
+
+fn undelivered(mail: &UndeliveredMail) -> UndeliveredNote {
+    let notices = if mail.notices == 1 { "notice".to_owned() } else { format!("{} notices", mail.notices) };
+    UndeliveredNote {
+        at: Instant::at(mail.made_at),
+        text: format!("A mail with {notices} could not be delivered: {}", mail.problem),
     }
 }
 

@@ -7,6 +7,7 @@ use ndauth_terminal::environment::variable;
 use ndauth_terminal::{Failure, detailed, minute, print, print_json, shown, warn};
 use serde_json::json;
 
+use super::notices::{undelivered, warn_of_undelivered};
 use super::whoami::{CallerShown, KnownBy, ask};
 use crate::login::logins::KeptIn;
 use crate::settings::values::span;
@@ -28,8 +29,8 @@ pub(crate) struct Status {
 pub(crate) async fn run(common: &CommonOptions, status: &Status) -> Result<(), Failure> {
     let asked = ask(common).await;
     let read =
-        asked.and_then(|(answers, credential)| Ok((CallerShown::read(&answers)?, answers, credential)));
-    let (who, answers, credential) = match read {
+        asked.and_then(|(answers, connection)| Ok((CallerShown::read(&answers)?, answers, connection)));
+    let (who, answers, connection) = match read {
         Ok(known) => known,
         Err(failure) if status.strict => {
             annotate(&failure.message);
@@ -37,6 +38,12 @@ pub(crate) async fn run(common: &CommonOptions, status: &Status) -> Result<(), F
         }
         Err(failure) => return Err(failure),
     };
+    // Mails go to accounts, and only a login asks about them.
+    let notices = match &who.known {
+        KnownBy::Session { .. } => Some(undelivered(&connection).await?),
+        KnownBy::Token(_) | KnownBy::Service { .. } => None,
+    };
+    let credential = connection.credential;
     let server = common.server.to_string();
     let kept_in = credential.login.as_ref().map(|stored| stored.kept_in);
     let file = credential.path.map(|path| path.display().to_string());
@@ -78,12 +85,16 @@ pub(crate) async fn run(common: &CommonOptions, status: &Status) -> Result<(), F
                 "file": file,
                 "kept_in": kept_in.map(KeptIn::as_str),
                 "seconds_left": left.map(|left| left.as_secs()),
+                "undelivered_mails": notices.as_ref().map(|notices| notices.undelivered.len()),
             });
             for (rpc, answer) in answers.json()? {
                 status[rpc] = answer;
             }
             print_json(&status)?;
         }
+    }
+    if let Some(notices) = &notices {
+        warn_of_undelivered(notices)?;
     }
     match left.filter(|left| status.strict && *left <= status.fail_within) {
         None => Ok(()),

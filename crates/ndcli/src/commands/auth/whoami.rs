@@ -9,8 +9,7 @@ use ndauth_terminal::{
 };
 use serde_json::{Map, Value};
 
-use crate::connection::connect;
-use crate::login::credentials::ResolvedCredential;
+use crate::connection::{ServerConnection, connect};
 use crate::settings::{CommonOptions, Format};
 
 /// The responses about the identity behind a credential.
@@ -55,14 +54,14 @@ pub(crate) async fn run(common: &CommonOptions) -> Result<(), Failure> {
 }
 
 /// Asks the server for the identity behind the current credential, and its orgs.
-pub(crate) async fn ask(common: &CommonOptions) -> Result<(CallerAnswers, ResolvedCredential), Failure> {
+pub(crate) async fn ask(common: &CommonOptions) -> Result<(CallerAnswers, ServerConnection), Failure> {
     let server = connect(common).await?;
     let who = server.ask(async |client| client.who_am_i().await).await?;
     let orgs = match who.credential {
         Some(Known::Service(_)) => None,
         _ => Some(server.ask(async |client| client.list_orgs().await).await?),
     };
-    Ok((CallerAnswers { who, orgs }, server.credential))
+    Ok((CallerAnswers { who, orgs }, server))
 }
 
 impl CallerAnswers {

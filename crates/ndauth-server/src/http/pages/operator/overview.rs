@@ -39,6 +39,9 @@ struct HealthRow {
     text: String,
 }
 
+/// A mail that waits for longer needs the operator.
+const LATE: Duration = Duration::from_secs(10 * 60);
+
 pub(super) async fn show(State(site): State<Arc<Site>>, request: PageRequest) -> PageResult {
     let view = match site.authority.operator().get_installation(&request.credential()).await {
         Ok(view) => view,
@@ -113,11 +116,37 @@ fn health(view: &InstallationView) -> Vec<HealthRow> {
             text: format!("{} events.", view.sequence),
         },
     ];
+    rows.push(mail(view));
     if let Some(at) = view.settled_at {
         let text = format!("Restored from a copy, and put into service on {}.", at.minute());
         rows.push(HealthRow { part: "Restore", badges: vec![Badge::new("info", "Settled")], text });
     }
     rows
+}
+
+fn mail(view: &InstallationView) -> HealthRow {
+    let Some(mail) = &view.mail else {
+        let badges = vec![Badge::new("idle", "Off")];
+        return HealthRow { part: "Mail", badges, text: "No notices are mailed.".to_owned() };
+    };
+    let lost = match mail.given_up {
+        0 => String::new(),
+        given_up => format!(" {given_up} could not be delivered within the last day."),
+    };
+    let late = mail.oldest.is_some_and(|oldest| view.now.since(oldest) > LATE);
+    let (tone, word) = match (late, mail.given_up) {
+        (true, _) => ("bad", "Waiting"),
+        (false, 0) => ("good", "Good"),
+        (false, _) => ("warn", "Not all delivered"),
+    };
+    let text = match (mail.oldest, &mail.problem) {
+        (Some(oldest), Some(problem)) => {
+            format!("{} mails wait, since {}: {problem}.{lost}", mail.waiting, oldest.minute())
+        }
+        (Some(_), None) => format!("{} mails are being sent.{lost}", mail.waiting),
+        (None, _) => format!("No mail waits.{lost}"),
+    };
+    HealthRow { part: "Mail", badges: vec![Badge::new(tone, word)], text }
 }
 
 fn milliseconds(duration: Duration) -> String {
