@@ -82,7 +82,9 @@ pub use mirror::{Listener, Page, Partitioned, Person, Place, RowCounts, WithSecr
 pub use notices::{Duty, EndingToken, LateTries, Notice, Position};
 pub use offers::Offer;
 pub use orgs::{Member, MemberPage};
-pub use outbox::{AccountToMail, MOST_MAILS, Mail, OutboxState, Outcome, SHOWN_FOR, SPAN, UndeliveredMail};
+pub use outbox::{
+    AccountToMail, MOST_MAILS, Mail, MailOutcome, OutboxState, SHOWN_FOR, SPAN, UndeliveredMail,
+};
 pub use remains::{FamilyKind, Remains};
 pub use secrets::{Family, FoundSecret, MintCounts};
 pub use server_lock::ServerLock;
