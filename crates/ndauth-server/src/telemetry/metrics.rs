@@ -54,7 +54,7 @@ use MetricKind::{Counter, Gauge, Histogram};
 const ORG_TOKENS: &str = "ndauth_org_token_seconds_to_expiry";
 
 #[rustfmt::skip]
-const METRICS: [Metric; 30] = [
+const METRICS: [Metric; 34] = [
     row("ndauth_rpcs_total", Counter, &["rpc", "code"],
         "RPCs answered, over HTTP too, by RPC and gRPC code.",
         AtZeroFor("of each RPC, code 0", rpcs)),
@@ -126,6 +126,18 @@ const METRICS: [Metric; 30] = [
         With("a change")),
     row("ndauth_uses_dropped_total", Counter, &[],
         "Uses of tokens dropped because too many were waiting to be written.",
+        AtZero),
+    row("ndauth_mails_waiting", Gauge, &[],
+        "Mails to people that were not handed over yet.",
+        With("`--mail`")),
+    row("ndauth_mails_sent_total", Counter, &[],
+        "Mails to people that were handed over.",
+        AtZero),
+    row("ndauth_mails_failed_total", Counter, &[],
+        "Attempts to hand a mail over that failed.",
+        AtZero),
+    row("ndauth_mails_given_up_total", Counter, &[],
+        "Mails to people that could not be handed over in time.",
         AtZero),
     row("ndauth_tls_certificate_expiry_timestamp_seconds", Gauge, &[],
         "Expiry of the certificate in force, in seconds since 1970.",
