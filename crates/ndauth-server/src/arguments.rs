@@ -215,28 +215,18 @@ pub(crate) struct MailOptions {
     pub(crate) from: Option<Sender>,
 
     /// Name to log in by at the mail server
-    #[arg(
-        long = "mail-user",
-        value_name = "NAME",
-        env = "NDAUTHD_MAIL_USER",
-        requires = "mail_password_file"
-    )]
+    #[arg(long = "mail-user", value_name = "NAME", env = "NDAUTHD_MAIL_USER")]
     pub(crate) user: Option<String>,
 
     /// File that holds the password for the mail server
-    #[arg(
-        long = "mail-password-file",
-        value_name = "FILE",
-        env = "NDAUTHD_MAIL_PASSWORD_FILE",
-        id = "mail_password_file"
-    )]
+    #[arg(long = "mail-password-file", value_name = "FILE", env = "NDAUTHD_MAIL_PASSWORD_FILE")]
     pub(crate) password_file: Option<PathBuf>,
 
-    /// PEM file of the authorities that may sign the mail server's certificate [default: those of the system]
+    /// PEM file of the authorities for the mail server's certificate [default: the system's]
     #[arg(long = "mail-authorities", value_name = "FILE", env = "NDAUTHD_MAIL_AUTHORITIES")]
     pub(crate) authorities: Option<PathBuf>,
 
-    /// Allow mail to cross the network unencrypted
+    /// Allow unencrypted mail beyond this machine
     #[arg(long = "mail-plaintext", env = "NDAUTHD_MAIL_PLAINTEXT", value_parser = BoolishValueParser::new())]
     pub(crate) plaintext: bool,
 }

@@ -213,7 +213,16 @@ pub(crate) fn mail_settings(mail: &MailOptions) -> Result<Option<MailSettings>, 
         let hint = "set `--mail-from` to an address that your mail server sends from";
         Failure::usage("mail has no sender", hint)
     })?;
-    let login = mail.user.clone().zip(mail.password_file.as_deref().map(credential));
+    let login = match (&mail.user, &mail.password_file) {
+        (None, None) => None,
+        (Some(user), Some(file)) => Some((user.clone(), credential(file))),
+        _ => {
+            return Err(Failure::usage(
+                "a name at the mail server and its password must be given together",
+                "give both `--mail-user` and `--mail-password-file`",
+            ));
+        }
+    };
     let (authorities, plaintext) = (mail.authorities.clone(), mail.plaintext);
     Ok(Some(MailSettings { route, from, login, authorities, plaintext }))
 }

@@ -48,6 +48,8 @@ pub(crate) const HELP: &[CommandHelp] = &[
     help("events prune", "", &["{} --before 2026-01-01 --yes"]),
     help("events find-secret", "", &["{} < token"]),
     help("admin check", "", &["{}"]),
+    help("admin mail status", "", &["{}"]),
+    help("admin mail test", "<ADDRESS> [OPTIONS]", &["{} ada@example.org"]),
     help("admin tidy", "", &["{}"]),
     help("admin backup", "", &["{} copy.db"]),
     help("admin restore", "", &["{} copy.db"]),

@@ -47,6 +47,7 @@ pub(crate) const HELP: &[CommandHelp] = &[
     help("auth sessions list", "", &["{}"]),
     help("auth sessions revoke", "<SESSION> [OPTIONS]", &["{} 019f2a61", "{} --all"]),
     help("auth print-access-token", "", &["{} --org acme --scope ro"]),
+    help("auth notices", "", &["{}", "{} --off rotated"]),
     help("auth status", "", &["{}", "{} --strict --fail-within 14d"]),
     help("ndcli whoami", "", &["{}"]),
     help("ndcli validate", "--secret-stdin [OPTIONS]", &["{} --secret-stdin --org acme --permission write:assets < token"]),

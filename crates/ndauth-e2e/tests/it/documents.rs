@@ -47,7 +47,7 @@ async fn the_references_are_fresh() {
 }
 
 /// The pages with commands or code, and the languages of their blocks. A test below plays each page.
-const PLAYED: [(&str, &[&str]); 32] = [
+const PLAYED: [(&str, &[&str]); 34] = [
     ("CONTRIBUTING.md", &["sh"]),
     ("README.md", &["sh", "yaml"]),
     ("crates/ndauth-client/examples/asset-registry/README.md", &["sh"]),
@@ -64,6 +64,7 @@ const PLAYED: [(&str, &[&str]); 32] = [
     ("docs/leaks.md", &["sh", "yaml"]),
     ("docs/life.md", &["console"]),
     ("docs/logins.md", &["sh"]),
+    ("docs/mail.md", &["sh", "toml"]),
     ("docs/operations.md", &["sh"]),
     ("docs/permissions.md", &["console"]),
     // Those of clients are played with the clients.
@@ -77,6 +78,7 @@ const PLAYED: [(&str, &[&str]); 32] = [
     ("docs/runbooks/leaver.md", &["sh"]),
     ("docs/runbooks/limits.md", &["sh"]),
     ("docs/runbooks/lost-operator.md", &["sh"]),
+    ("docs/runbooks/mail.md", &["sh"]),
     ("docs/runbooks/refused-sign-ins.md", &["sh"]),
     ("docs/runbooks/restore.md", &["sh"]),
     ("docs/scripts.md", &["console"]),

@@ -15,6 +15,7 @@ use rustix::process::Signal;
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::documents::{Page, blocks, read};
 use crate::installation::{Installation, KillOnDrop, Running, run, test_path};
 use crate::on_both;
 use crate::replicas::Server;
@@ -331,6 +332,7 @@ async fn settings_of_mail_are_checked() {
     for (more, why) in [
         (vec!["--mail", &route], "mail has no sender"),
         (vec!["--mail", "smtp://ada:secret@mail", "--mail-from", FROM], "--mail-password-file"),
+        (vec!["--mail", &route, "--mail-from", FROM, "--mail-user", "x"], "must be given together"),
         (vec!["--mail", "mail.example.org", "--mail-from", FROM], "expected `smtp://HOST:PORT`"),
         (vec!["--mail", &route, "--mail-from", "a@b\r\nBcc: c@d"], "expected an address"),
         (
@@ -390,6 +392,37 @@ async fn mail_goes_by_sendmail_and_to_a_folder() {
     assert_eq!(files.len(), 1, "{files:?}");
     assert!(files[0].extension().is_some_and(|extension| extension == "eml"), "{files:?}");
     assert!(fs::read_to_string(&files[0]).expect("read").contains("Your token `cd` was created"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_page_and_the_runbook_of_mail_are_as_they_are_written() {
+    let mut page = Page::open("docs/mail.md").await;
+    page.at.people();
+    let home = page.at.home().to_owned();
+    let sink = Sink::start(&home.join("taken"), 0, &["--user", "ndauth", "--password", "x"]);
+    fs::write(home.join("mail-password"), "x\n").expect("written");
+    let text = read("docs/mail.md");
+    let (_, settings) = blocks(&text).find(|(language, _)| *language == "toml").expect("the settings");
+    let settings = settings
+        .replace("smtp://mail.example.org:587", &sink.route())
+        .replace("/etc/ndauth/mail-password", home.join("mail-password").to_str().expect("text"));
+    fs::write(home.join("nd.toml"), settings).expect("written");
+    page.replace("/etc/ndauth/ndauthd.toml", "nd.toml");
+    let config = home.join("nd.toml").display().to_string();
+    page.serve(&["--config", &config]);
+    page.log_in();
+    let shown = page.play();
+    assert!(shown.contains("│ rotated") && shown.contains("│ always │ a token was created"), "{shown}");
+    let shown = page.play();
+    assert!(shown.contains("✓ notices can be mailed") && shown.contains("was taken"), "{shown}");
+    assert!(page.play().contains("no mail waits"));
+
+    let mut runbook = Page::open("docs/runbooks/mail.md").await;
+    runbook.set("NDAUTHD_CONFIG", &config);
+    assert!(runbook.play().contains("the mail to `you@example.org` was taken"));
+    assert!(sink.mails().iter().filter(|mail| mail["to"][0] == "you@example.org").count() == 2);
+    runbook.close();
+    page.close();
 }
 
 /// A relay that refuses, one that defers, and one whose answer is lost: only the last gives a mail twice, and then it is the

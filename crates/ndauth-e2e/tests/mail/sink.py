@@ -81,7 +81,7 @@ async def main():
     options = {"enable_SMTPUTF8": False, "hostname": "localhost"}
     if arguments.user:
         options |= {"authenticator": authenticate, "auth_required": True}
-        options |= {"auth_require_tls": not arguments.implicit}
+        options |= {"auth_require_tls": context is not None and not arguments.implicit}
     if context and not arguments.implicit:
         options |= {"tls_context": context, "require_starttls": True}
     serving = await loop.create_server(

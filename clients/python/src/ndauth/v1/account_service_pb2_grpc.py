@@ -55,6 +55,16 @@ class AccountServiceStub:
                 request_serializer=ndauth_dot_v1_dot_account__service__pb2.RevokeSessionsRequest.SerializeToString,
                 response_deserializer=ndauth_dot_v1_dot_account__service__pb2.RevokeSessionsResponse.FromString,
                 _registered_method=True)
+        self.GetNotices = channel.unary_unary(
+                '/ndauth.v1.AccountService/GetNotices',
+                request_serializer=ndauth_dot_v1_dot_account__service__pb2.GetNoticesRequest.SerializeToString,
+                response_deserializer=ndauth_dot_v1_dot_account__service__pb2.GetNoticesResponse.FromString,
+                _registered_method=True)
+        self.SetNotices = channel.unary_unary(
+                '/ndauth.v1.AccountService/SetNotices',
+                request_serializer=ndauth_dot_v1_dot_account__service__pb2.SetNoticesRequest.SerializeToString,
+                response_deserializer=ndauth_dot_v1_dot_account__service__pb2.SetNoticesResponse.FromString,
+                _registered_method=True)
 
 
 class AccountServiceServicer:
@@ -90,6 +100,20 @@ class AccountServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetNotices(self, request, context):
+        """Returns which notices are mailed to the caller's account, and the mails that did not arrive. Requires a session.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SetNotices(self, request, context):
+        """Turns kinds of notices off and on, for the caller's account. Requires a session.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_AccountServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -112,6 +136,16 @@ def add_AccountServiceServicer_to_server(servicer, server):
                     servicer.RevokeSessions,
                     request_deserializer=ndauth_dot_v1_dot_account__service__pb2.RevokeSessionsRequest.FromString,
                     response_serializer=ndauth_dot_v1_dot_account__service__pb2.RevokeSessionsResponse.SerializeToString,
+            ),
+            'GetNotices': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetNotices,
+                    request_deserializer=ndauth_dot_v1_dot_account__service__pb2.GetNoticesRequest.FromString,
+                    response_serializer=ndauth_dot_v1_dot_account__service__pb2.GetNoticesResponse.SerializeToString,
+            ),
+            'SetNotices': grpc.unary_unary_rpc_method_handler(
+                    servicer.SetNotices,
+                    request_deserializer=ndauth_dot_v1_dot_account__service__pb2.SetNoticesRequest.FromString,
+                    response_serializer=ndauth_dot_v1_dot_account__service__pb2.SetNoticesResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -223,6 +257,60 @@ class AccountService:
             '/ndauth.v1.AccountService/RevokeSessions',
             ndauth_dot_v1_dot_account__service__pb2.RevokeSessionsRequest.SerializeToString,
             ndauth_dot_v1_dot_account__service__pb2.RevokeSessionsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetNotices(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/ndauth.v1.AccountService/GetNotices',
+            ndauth_dot_v1_dot_account__service__pb2.GetNoticesRequest.SerializeToString,
+            ndauth_dot_v1_dot_account__service__pb2.GetNoticesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SetNotices(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/ndauth.v1.AccountService/SetNotices',
+            ndauth_dot_v1_dot_account__service__pb2.SetNoticesRequest.SerializeToString,
+            ndauth_dot_v1_dot_account__service__pb2.SetNoticesResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -86,7 +86,7 @@ on_both! {
         at.run_admin("operator grant ada");
         let server = at.serve();
         at.log_in(&server);
-        let steps: [(&str, Judge); 39] = [
+        let steps: [(&str, Judge); 41] = [
             ("org create lab", is::<v1::CreateOrgResponse>),
             ("org list", is::<v1::ListOrgsResponse>),
             ("org show lab", is::<v1::GetOrgResponse>),
@@ -125,6 +125,8 @@ on_both! {
             ("auth token revoke ci --yes", is::<v1::RevokeTokenResponse>),
             ("org offer bob --role rw --org lab", is::<v1::OfferMembershipResponse>),
             ("auth sessions list", is::<v1::ListSessionsResponse>),
+            ("auth notices", is::<v1::GetNoticesResponse>),
+            ("auth notices --off rotated", is::<v1::SetNoticesResponse>),
             ("auth sessions revoke --all", is::<v1::RevokeSessionsResponse>),
         ];
         for (line, is_the_response) in steps {

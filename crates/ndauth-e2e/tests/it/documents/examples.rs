@@ -25,6 +25,8 @@ fn type_examples(page: &mut Page, binary: &str, but: &[&str], before: &[(&str, &
 async fn those_of_the_operator_work() {
     let mut page = Page::open("docs/cli.md").await;
     page.serve(&[]);
+    page.set("NDAUTHD_MAIL", "folder:mails");
+    page.set("NDAUTHD_MAIL_FROM", "ndauth@example.org");
     let health = format!("ndauthd health --admin-listen {}", page.server().admin);
     page.replace("ndauthd health", health);
     // The slug of a deleted org is never free again, and later examples use the org.

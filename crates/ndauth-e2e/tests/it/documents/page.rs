@@ -75,7 +75,7 @@ impl Page {
         Page { at, text, blocks, server: None, samples: BTreeMap::new(), variables }
     }
 
-    pub(super) fn set(&mut self, variable: &'static str, value: impl Into<String>) {
+    pub(crate) fn set(&mut self, variable: &'static str, value: impl Into<String>) {
         self.variables.insert(variable, value.into());
     }
 
@@ -108,7 +108,7 @@ impl Page {
     }
 
     /// Plays the next block. Returns what the terminal shows.
-    pub(super) fn play(&mut self) -> String {
+    pub(crate) fn play(&mut self) -> String {
         let mut lines = self.lines();
         lines.retain(|line| !line.split(' ').any(|word| EXEMPT.contains(&word)));
         // A server runs until the page ends, so it is the last of its block.
@@ -180,7 +180,7 @@ impl Page {
     }
 
     /// Logs `ada` in, if she has no session.
-    pub(super) fn log_in(&self) {
+    pub(crate) fn log_in(&self) {
         if self.at.ndcli(self.server(), &["auth", "sessions", "list"]).code != 0 {
             self.at.log_in(self.server());
         }

@@ -95,6 +95,8 @@ const CALLS: &[Call] = &[
     ("WhoAmI",                   Ada,     &[], ""),
     ("ListOrgs",                 Ada,     &[], ""),
     ("ListSessions",             Ada,     &[], ""),
+    ("GetNotices",               Ada,     &[], ""),
+    ("SetNotices",               Ada,     &[], r#"{ "off": ["ROTATED"], "on": ["OFFER"] }"#),
     ("ListPermissions",          Ada,     &[], ""),
     ("CreateOrg",                Ada,     &[], r#"{ "slug": "lab", "name": "Lab" }"#),
     ("GetOrg",                   Ada,     &[], ""),
