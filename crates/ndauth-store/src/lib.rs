@@ -79,7 +79,7 @@ pub use history::{EventNames, LogPart, LoggedEvent};
 pub use installation::InstallationCounts;
 pub use log::StoredEvent;
 pub use mirror::{Listener, Page, Partitioned, Person, Place, RowCounts, WithSecrets};
-pub use notices::{Duty, EndingToken, LateTries, Notice, Position};
+pub use notices::{Duty, EndingToken, LateTries, Notice, NoticePosition};
 pub use offers::Offer;
 pub use orgs::{Member, MemberPage};
 pub use outbox::{

@@ -29,7 +29,7 @@ pub struct Notice {
 
 /// A place in the log, or among the ends of tokens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Position {
+pub struct NoticePosition {
     /// The sequence of an event, or an instant in microseconds since 1970.
     pub number: i64,
     /// The last token that was read of those that end at that instant.
@@ -70,10 +70,10 @@ pub enum Duty {
 /// The rows that one statement inserts.
 const CHUNK: usize = 100;
 
-impl Position {
+impl NoticePosition {
     /// Returns the place behind everything up to a number.
-    pub fn behind(number: i64) -> Position {
-        Position { number, id: Uuid::max() }
+    pub fn behind(number: i64) -> NoticePosition {
+        NoticePosition { number, id: Uuid::max() }
     }
 }
 
@@ -89,11 +89,11 @@ impl Duty {
 
 impl Read {
     /// Returns how far something was read.
-    pub async fn notice_position(&self, name: &str) -> Result<Option<Position>, StoreError> {
+    pub async fn notice_position(&self, name: &str) -> Result<Option<NoticePosition>, StoreError> {
         let sql = "SELECT position, id FROM notice_cursor WHERE name = $1";
         let row = self.transaction.query_one_raw(self.asked(sql, vec![name.into()])).await?;
-        let position = |row: QueryResult| -> Result<Position, StoreError> {
-            Ok(Position { number: row.try_get("", "position")?, id: row.try_get("", "id")? })
+        let position = |row: QueryResult| -> Result<NoticePosition, StoreError> {
+            Ok(NoticePosition { number: row.try_get("", "position")?, id: row.try_get("", "id")? })
         };
         row.map(position).transpose()
     }
@@ -102,7 +102,7 @@ impl Read {
     /// from sessions are left out.
     pub async fn tokens_ending(
         &self,
-        after: Position,
+        after: NoticePosition,
         through: Timestamp,
         limit: u64,
     ) -> Result<Vec<EndingToken>, StoreError> {
@@ -232,7 +232,7 @@ impl Write {
     }
 
     /// Records how far something was read.
-    pub async fn set_notice_position(&self, name: &str, position: Position) -> Result<(), StoreError> {
+    pub async fn set_notice_position(&self, name: &str, position: NoticePosition) -> Result<(), StoreError> {
         let sql = "INSERT INTO notice_cursor (name, position, id) VALUES ($1, $2, $3) \
                    ON CONFLICT (name) DO UPDATE SET position = excluded.position, id = excluded.id";
         let values = vec![name.into(), position.number.into(), position.id.into()];

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use ndauth_core::{AccountId, EXPIRY_LEADS, Lifetime, NoticeKind, Timestamp, TokenView, expiry_lead};
-use ndauth_store::{Duty, EndingToken, Notice, Position, Read, UNUSED};
+use ndauth_store::{Duty, EndingToken, Notice, NoticePosition, Read, UNUSED};
 
 use super::log::people;
 use crate::access::Operation;
@@ -72,10 +72,10 @@ impl NoticeWing<'_> {
         self.0.standing.admit(Operation::Mail, read.installation())?;
         let (name, now) = (line.name(), read.now());
         let known = read.notice_position(&name).await?;
-        let from = known.unwrap_or(Position::behind(line.begin(now).micros()));
+        let from = known.unwrap_or(NoticePosition::behind(line.begin(now).micros()));
         let ending = read.tokens_ending(from, line.through(now), BATCH).await?;
         let through = match ending.last() {
-            Some(last) => Position { number: last.ends_at.micros(), id: last.id.uuid() },
+            Some(last) => NoticePosition { number: last.ends_at.micros(), id: last.id.uuid() },
             None if known.is_none() => from,
             // No row is written while nothing ends.
             None => return Ok(false),

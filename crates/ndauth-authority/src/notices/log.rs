@@ -7,7 +7,7 @@ use ndauth_core::{
     AccountId, Actor, AnnouncedPolicy, Change, Entry, Lineage, NoticeKind, OrgId, Owner, Role, SessionId,
     Timestamp,
 };
-use ndauth_store::{Duty, LogPart, Notice, Position, Read, StoredEvent, TokenPage};
+use ndauth_store::{Duty, LogPart, Notice, NoticePosition, Read, StoredEvent, TokenPage};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
@@ -89,7 +89,7 @@ impl NoticeWing<'_> {
                 callerless.remember_device(*account, hash).await?;
             }
             let number = i64::try_from(through).unwrap_or(i64::MAX);
-            callerless.set_notice_position(LOG, Position::behind(number)).await?;
+            callerless.set_notice_position(LOG, NoticePosition::behind(number)).await?;
             Ok::<_, AuthorityError>(callerless.observed(()))
         })
         .await

@@ -512,7 +512,7 @@ async fn flt_15_forty_days_bring_the_mails_of_the_table() {
         used(&instances[n % 3], &service, &secrets).await;
         for life in LIVES {
             client.revoke_token(revoke(&format!("revoked-{life}"))).await.expect("revoked");
-            let which = Some(v1::Which::name(&format!("renewed-{life}")));
+            let which = Some(v1::Which::name(format!("renewed-{life}")));
             let owner = Some(v1::Whose::mine());
             let renew = v1::RenewTokenRequest { owner, which, ..Default::default() };
             client.renew_token(renew).await.expect("renewed");

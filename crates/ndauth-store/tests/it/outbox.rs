@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use ndauth_core::{Account, AccountId, Expiry, Lifetime, MailId, NoticeKind, Token};
 use ndauth_store::testing::execute;
-use ndauth_store::{Duty, Engine, Mail, MailOutcome, Notice, Position, SPAN, Store, Write};
+use ndauth_store::{Duty, Engine, Mail, MailOutcome, Notice, NoticePosition, SPAN, Store, Write};
 use rand::rngs::ChaCha20Rng;
 use uuid::Uuid;
 
@@ -164,17 +164,17 @@ on_both! {
         write.commit(&any_event(&mut rng)).await.expect("committed");
         execute(&store, "UPDATE token SET revoked_at = 5, live_name = NULL WHERE name = 'e'").await;
         let read = store.read().await.expect("a view");
-        let begin = Position { number: at(10).micros() - 1, id: Uuid::max() };
+        let begin = NoticePosition { number: at(10).micros() - 1, id: Uuid::max() };
         let (mut after, mut seen) = (begin, Vec::new());
         loop {
             let page = read.tokens_ending(after, at(30), 1).await.expect("read");
             let Some(last) = page.last() else { break };
             seen.push(last.id);
-            after = Position { number: last.ends_at.micros(), id: last.id.uuid() };
+            after = NoticePosition { number: last.ends_at.micros(), id: last.id.uuid() };
         }
         ids[1..3].sort_unstable();
         assert_eq!(seen, [ids[1], ids[2], ids[0]], "a page at a time, also of those that end together");
-        assert!(read.tokens_ending(Position::behind(at(30).micros()), at(30), 9).await.expect("read").is_empty());
+        assert!(read.tokens_ending(NoticePosition::behind(at(30).micros()), at(30), 9).await.expect("read").is_empty());
     }
 
     async fn preferences_and_devices_are_kept(scratch: &Scratch) {
@@ -186,14 +186,14 @@ on_both! {
             write.set_notices_off(ada.id, &off).await.expect("set");
             write.remember_device(ada.id, &[5; 32]).await.expect("kept");
             write.remember_device(ada.id, &[5; 32]).await.expect("kept");
-            write.set_notice_position("log", Position::behind(4)).await.expect("set");
-            write.set_notice_position("log", Position::behind(6)).await.expect("set");
+            write.set_notice_position("log", NoticePosition::behind(4)).await.expect("set");
+            write.set_notice_position("log", NoticePosition::behind(6)).await.expect("set");
         }).await;
         let read = store.read().await.expect("a view");
         assert_eq!(read.notices_off(ada.id).await.expect("read"), off);
         assert!(read.knows_device(ada.id, &[5; 32]).await.expect("read"));
         assert!(!read.knows_device(ada.id, &[6; 32]).await.expect("read"));
-        assert_eq!(read.notice_position("log").await.expect("read"), Some(Position::behind(6)));
+        assert_eq!(read.notice_position("log").await.expect("read"), Some(NoticePosition::behind(6)));
         assert_eq!(read.notice_position("other").await.expect("read"), None);
         drop(read);
         observe(&store, async |write| assert_eq!(write.forget_devices(at(1)).await.expect("done"), 1)).await;
