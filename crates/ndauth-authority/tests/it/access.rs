@@ -92,7 +92,48 @@ fn number() -> u32 {
 
 /// Calls an operation in its most harmless form, on what was prepared for it.
 async fn call(world: &World, caller: &Credential, row: &Row, asked: &Minted) -> Result<(), AuthorityError> {
-    call_about(world, caller, row, asked, "ops").await
+    // One future holds the state of every operation. It would not fit on a test's stack.
+    Box::pin(call_about(world, caller, row, asked, "ops")).await
+}
+
+/// Calls an operation of the audit or of notices. They have a function of their own, since one with all operations fills
+/// a test's stack.
+async fn call_about_history(
+    authority: &Authority,
+    caller: &Credential,
+    whose: &Whose,
+    operation: Operation,
+) -> Result<(), AuthorityError> {
+    match operation {
+        Operation::GetNotices => authority.notices().get_preferences(caller).await.map(drop),
+        Operation::SetNotices => {
+            let off = [ndauth_core::NoticeKind::Offer].into();
+            authority.notices().set_preferences(caller, &off, &[].into()).await.map(drop)
+        }
+        Operation::EraseAccount => {
+            let erased = authority.operator().erase_account(caller, &"eve".parse().expect("a handle")).await;
+            // She is not disabled, which is found out once the caller is admitted.
+            match erased {
+                Err(AuthorityError::Invalid { field: "handle", .. }) => Ok(()),
+                other => other.map(drop),
+            }
+        }
+        Operation::PruneEvents => authority.operator().prune_events(caller, Timestamp::MIN).await.map(drop),
+        Operation::FindSecret => {
+            let secret = Secret::mint(SecretKind::Personal, &mut rand::rngs::SysRng).expect("drawn");
+            authority.operator().find_secret(caller, &secret).await.map(drop)
+        }
+        Operation::ExportEvents => authority.audit().export(caller, whose, 0).await.map(drop),
+        Operation::ListEvents => authority
+            .audit()
+            .list(caller, whose, &ndauth_authority::EventQuery { limit: 10, ..Default::default() })
+            .await
+            .map(drop),
+        Operation::ListRefusedAttempts => {
+            authority.audit().attempts(caller, whose, None, None, 10).await.map(drop)
+        }
+        _ => authority.notices().inspect(caller).await.map(drop),
+    }
 }
 
 /// Calls an operation as [`call`] does, on an org.
@@ -254,19 +295,6 @@ async fn call_about(
         Operation::RevokeService => {
             authority.operator().revoke_service(caller, &"victim".parse().expect("a name")).await.map(drop)
         }
-        Operation::EraseAccount => {
-            let erased = authority.operator().erase_account(caller, &"eve".parse().expect("a handle")).await;
-            // She is not disabled, which is found out once the caller is admitted.
-            match erased {
-                Err(AuthorityError::Invalid { field: "handle", .. }) => Ok(()),
-                other => other.map(drop),
-            }
-        }
-        Operation::PruneEvents => authority.operator().prune_events(caller, Timestamp::MIN).await.map(drop),
-        Operation::FindSecret => {
-            let secret = Secret::mint(SecretKind::Personal, &mut rand::rngs::SysRng).expect("drawn");
-            authority.operator().find_secret(caller, &secret).await.map(drop)
-        }
         Operation::ApplyCatalogue => {
             let present = authority.list_permissions(&CONSOLE).await.expect("listed").document();
             authority
@@ -276,15 +304,6 @@ async fn call_about(
                 .map(drop)
         }
         Operation::Inspect => authority.operator().list_accounts(caller).await.map(drop),
-        Operation::ExportEvents => authority.audit().export(caller, whose, 0).await.map(drop),
-        Operation::ListEvents => authority
-            .audit()
-            .list(caller, whose, &ndauth_authority::EventQuery { limit: 10, ..Default::default() })
-            .await
-            .map(drop),
-        Operation::ListRefusedAttempts => {
-            authority.audit().attempts(caller, whose, None, None, 10).await.map(drop)
-        }
         // A caller that learns that PostgreSQL cannot do this was admitted.
         Operation::Backup => {
             match authority.operator().back_up(caller, Path::new("/nonexistent/copy.db")).await {
@@ -301,12 +320,17 @@ async fn call_about(
             let name = "victim".parse().expect("a name");
             admitted_if_unfit(authority.operator().rotate_service(caller, &name, Duration::ZERO).await)
         }
-        Operation::GetNotices => authority.notices().get_preferences(caller).await.map(drop),
-        Operation::SetNotices => {
-            let off = [ndauth_core::NoticeKind::Offer].into();
-            authority.notices().set_preferences(caller, &off, &[].into()).await.map(drop)
+        Operation::GetNotices
+        | Operation::SetNotices
+        | Operation::Mail
+        | Operation::EraseAccount
+        | Operation::PruneEvents
+        | Operation::FindSecret
+        | Operation::ExportEvents
+        | Operation::ListEvents
+        | Operation::ListRefusedAttempts => {
+            Box::pin(call_about_history(authority, caller, whose, row.operation)).await
         }
-        Operation::Mail => authority.notices().inspect(caller).await.map(drop),
         // A password that is too short: a caller that learns this was admitted.
         Operation::SetPassword => {
             match authority.logins().set_password(caller, "short", &Visitor::default()).await {
@@ -658,7 +682,7 @@ on_both! {
             for row in TABLE.iter().filter(about_orgs).filter(others) {
                 let mut outcomes = Vec::new();
                 for slug in slugs {
-                    outcomes.push(call_about(world, caller, row, &asked, slug).await);
+                    outcomes.push(Box::pin(call_about(world, caller, row, &asked, slug)).await);
                 }
                 let outcomes = outcomes.try_into().expect("three");
                 alike(&format!("{:?} {:?} by {name}", row.operation, row.kind), outcomes, slugs);
