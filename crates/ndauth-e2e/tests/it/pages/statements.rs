@@ -12,7 +12,8 @@ use crate::on_both;
 /// The most statements that a page takes. The one that opens its view counts.
 const MOST: u64 = 5;
 /// The pages that take more, and why.
-const MORE: [(&str, u64, &str); 5] = [
+const MORE: [(&str, u64, &str); 6] = [
+    ("/me", 6, "sessions, offers, what is mailed, and the mails that did not arrive"),
     (
         "/tokens/{token}/explain",
         6,
