@@ -67,7 +67,8 @@ fn refused_attempt() -> TableCreateStatement {
     table.col(ColumnDef::new("count").big_integer().not_null()).primary_key(&mut key).to_owned()
 }
 
-const INDEXES: [&str; 2] = [
+const INDEXES: [&str; 3] = [
     "CREATE INDEX refused_attempt_by_account ON refused_attempt (account_id, minute)",
+    "CREATE INDEX refused_attempt_by_token ON refused_attempt (token_id, minute)",
     "CREATE INDEX refused_attempt_by_org ON refused_attempt (org_id, minute)",
 ];
