@@ -56,7 +56,12 @@ pub enum NoticeContent {
         address: Option<String>,
     },
     /// A token ends soon.
-    Expiring(Box<TokenView>),
+    Expiring {
+        /// The token.
+        token: Box<TokenView>,
+        /// The end that a renewal would give it, if it can be renewed.
+        renewed: Option<Timestamp>,
+    },
     /// A token ended, and is still tried.
     StillTried {
         /// The token.
@@ -222,8 +227,9 @@ impl NoticeWing<'_> {
         let is_that_end = end.is_some_and(|end| end.micros() == notice.occasion);
         let token = Box::new(view);
         Ok(match (kind, cause.map(|cause| (cause, &cause.entry.change))) {
-            (NoticeKind::Expiring, None) => {
-                Some(NoticeContent::Expiring(token)).filter(|_| is_that_end && !is_dead)
+            (NoticeKind::Expiring, None) if is_that_end && !is_dead => {
+                let renewed = self.renewed(read, &token).await?;
+                Some(NoticeContent::Expiring { token, renewed })
             }
             (NoticeKind::StillTried, None) if is_that_end && token.token.revoked_at.is_none() => {
                 let since = end.unwrap_or(now);
@@ -272,6 +278,15 @@ impl NoticeWing<'_> {
             }
             _ => None,
         })
+    }
+
+    /// Returns the end that a renewal would give a token, if it can be renewed.
+    async fn renewed(self, read: &Read, view: &TokenView) -> Result<Option<Timestamp>, AuthorityError> {
+        match self.0.tokens().renewed_end(read, view, false).await {
+            Ok(Ok(Expiry::At(end))) => Ok(Some(end)),
+            Ok(Ok(Expiry::Never) | Err(_)) | Err(AuthorityError::RotationPending { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     /// Returns the policy that was set at an instant, if it refuses the token now, or will.

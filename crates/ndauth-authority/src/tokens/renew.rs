@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use ndauth_core::{Change, Expiry, Lifetime, NotRenewable, SecretState, Timestamp, Token, TokenView};
+use ndauth_store::Read;
 
 use super::secrets::end;
 use super::which::Which;
 use crate::access::{Operation, Whose};
-use crate::change::{Changed, Changing, change};
+use crate::change::{Changed, change};
 use crate::{AuthorityError, Credential, TokenWing};
 
 /// The way in which a token is renewed.
@@ -50,15 +51,15 @@ impl TokenWing<'_> {
     }
 
     /// Returns a token's end once it is renewed, automatically or by a person.
-    async fn renewed_end(
+    pub(crate) async fn renewed_end(
         self,
-        changing: &Changing,
+        read: &Read,
         view: &TokenView,
         by_itself: bool,
     ) -> Result<Result<Expiry, NotRenewable>, AuthorityError> {
-        let now = changing.now();
+        let now = read.now();
         refuse_pending(view, now)?;
-        let admitted = self.admitted(changing, view).await?;
+        let admitted = self.admitted(read, view).await?;
         let longest = admitted.map_or(Lifetime::Endless, |(_, longest)| longest);
         let minted_at = view.shown(now).record.minted_at;
         Ok(if by_itself {

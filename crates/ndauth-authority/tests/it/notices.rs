@@ -43,7 +43,7 @@ fn line(letter: &Letter) -> String {
 fn thing(content: &NoticeContent) -> String {
     match content {
         NoticeContent::Created { token, .. }
-        | NoticeContent::Expiring(token)
+        | NoticeContent::Expiring { token, .. }
         | NoticeContent::StillTried { token, .. }
         | NoticeContent::Rotated { token, .. }
         | NoticeContent::Reused { token, .. } => token.token.name.to_string(),

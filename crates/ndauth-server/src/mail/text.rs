@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use ndauth_authority::{Letter, NoticeContent, Told};
-use ndauth_core::{Among, Expiry, LastUse, NoticeKind, Timestamp, TokenType, TokenView};
+use ndauth_core::{Among, Expiry, LastUse, NoticeKind, Timestamp, TokenView};
 
 use super::plain::{name, words, wrapped};
 
@@ -106,24 +106,26 @@ fn section(told: &Told, now: Timestamp) -> Section {
                 commands: vec![command(token, "revoke", now), END_SESSIONS.to_owned()],
             }
         }
-        NoticeContent::Expiring(token) => Section {
-            headline: format!("{} ends {}.", of(token), left(token, now)),
-            facts: facts(token, now),
-            quoted: None,
-            advice: match token.token.token_type() {
-                TokenType::Standard => {
-                    "What uses it fails from then on. A renewal keeps its secret and adds 30 days; a rotation gives it \
-                     a new secret for a new lifetime:"
-                }
-                TokenType::ReadOnly | TokenType::LongLived => {
-                    "What uses it fails from then on. A rotation gives it a new secret for a new lifetime:"
-                }
-            },
-            commands: match token.token.token_type() {
-                TokenType::Standard => vec![command(token, "renew", now), command(token, "rotate", now)],
-                TokenType::ReadOnly | TokenType::LongLived => vec![command(token, "rotate", now)],
-            },
-        },
+        NoticeContent::Expiring { token, renewed } => {
+            let mut facts = facts(token, now);
+            facts.extend(renewed.map(|end| ("Renewal", format!("until {}", end.minute()))));
+            let renew = renewed.map(|_| command(token, "renew", now));
+            Section {
+                headline: format!("{} ends {}.", of(token), left(token, now)),
+                facts,
+                quoted: None,
+                advice: match renewed {
+                    Some(_) => {
+                        "What uses it fails from then on. A renewal keeps its secret and moves its end; a rotation \
+                         gives it a new secret for a new lifetime:"
+                    }
+                    None => {
+                        "What uses it fails from then on. A rotation gives it a new secret for a new lifetime:"
+                    }
+                },
+                commands: renew.into_iter().chain([command(token, "rotate", now)]).collect(),
+            }
+        }
         NoticeContent::StillTried { token, tries } => {
             let mut facts = facts(token, now);
             let times = if tries.count == 1 { "once".to_owned() } else { format!("{} times", tries.count) };

@@ -176,7 +176,38 @@ fn an_orgs_token_that_was_created() {
 fn a_token_that_ends_soon() {
     check(
         NoticeKind::Expiring,
-        NoticeContent::Expiring(token("ci")),
+        NoticeContent::Expiring { token: token("ci"), renewed: Some(at("2027-03-02T12:00:00Z")) },
+        &expect![[r#"
+            Subject: ndauth: Your token `ci` ends in 7 days
+
+            Your token `ci` ends in 7 days.
+
+              Token:      ci
+              Prefix:     ndpat_Jj8IYR
+              Ends:       2027-01-31 12:00 UTC
+              Last use:   2027-01-23 08:11 UTC, from 192.0.2.7
+              Renewal:    until 2027-03-02 12:00 UTC
+
+            What uses it fails from then on. A renewal keeps its secret and moves
+            its end; a rotation gives it a new secret for a new lifetime:
+
+              ndcli auth token renew ndpat_Jj8IYR
+              ndcli auth token rotate ndpat_Jj8IYR
+
+            --
+            From ndauth to `ada`. No mail of ndauth has links: type the commands
+            yourself. To get no more of these:
+
+              ndcli auth notices --off expiring
+        "#]],
+    );
+}
+
+#[test]
+fn a_token_that_ends_soon_and_cannot_be_renewed() {
+    check(
+        NoticeKind::Expiring,
+        NoticeContent::Expiring { token: token("ci"), renewed: None },
         &expect![[r#"
         Subject: ndauth: Your token `ci` ends in 7 days
 
@@ -187,10 +218,9 @@ fn a_token_that_ends_soon() {
           Ends:       2027-01-31 12:00 UTC
           Last use:   2027-01-23 08:11 UTC, from 192.0.2.7
 
-        What uses it fails from then on. A renewal keeps its secret and adds 30
-        days; a rotation gives it a new secret for a new lifetime:
+        What uses it fails from then on. A rotation gives it a new secret for a
+        new lifetime:
 
-          ndcli auth token renew ndpat_Jj8IYR
           ndcli auth token rotate ndpat_Jj8IYR
 
         --
@@ -508,7 +538,7 @@ fn an_offered_membership() {
 #[test]
 fn many_things_in_one_mail() {
     let mail = letter(vec![
-        (NoticeKind::Expiring, NoticeContent::Expiring(token("ci"))),
+        (NoticeKind::Expiring, NoticeContent::Expiring { token: token("ci"), renewed: None }),
         (NoticeKind::Rotated, NoticeContent::Rotated { token: token("cd"), others_end_at: now() }),
         (
             NoticeKind::Revoked,
@@ -527,7 +557,7 @@ fn many_things_in_one_mail() {
 
         * 2027-01-24 12:00 UTC: Your token `ci` ends in 7 days.
           prefix: ndpat_Jj8IYR; last use: 2027-01-23 08:11 UTC, from 192.0.2.7
-            ndcli auth token renew ndpat_Jj8IYR
+            ndcli auth token rotate ndpat_Jj8IYR
 
         * 2027-01-24 12:00 UTC: Your token `cd` was rotated.
           prefix: ndpat_Jj8IYR; last use: 2027-01-23 08:11 UTC, from 192.0.2.7
