@@ -105,11 +105,11 @@ def descriptions_and_clients_are_texts(person):
     admin = at.account(acme="ADMIN")
     person.join(admin)
     secret = person.create_token("hostile", scope="RW", description=HOSTILE)
-    assert at.allows(secret, "acme", client="asked by " + HOSTILE)
+    assert at.allows(secret, "acme", client="by-<script>document.title='run'</script>")
     person.token("hostile")
     person.submit("/describe", description=HOSTILE + "x" * 60)
     page = person.path().split("?")[0]
-    person.shows_soon(page, "asked by <script>")
+    person.shows_soon(page, "by-<script>")
     for path in [page, "/tokens?show=all", f"{page}/explain"]:
         person.open(path)
         assert person.driver.title != "run" and not person.browser.all("main script, main img"), path

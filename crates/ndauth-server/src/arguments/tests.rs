@@ -26,7 +26,7 @@ fn every_command_has_examples_that_parse() {
         let lines = help_of(HELP, &path).map(|of| of.lines(&path)).unwrap_or_default();
         assert!(!lines.is_empty(), "`{path}` has no example");
         for line in lines {
-            let words = line.split(" > ").next().unwrap_or_default().split(' ');
+            let words = line.split(['<', '>']).next().unwrap_or_default().trim_end().split(' ');
             if let Err(error) = command(&Layer::default()).try_get_matches_from(words) {
                 panic!("`{line}`: {error}");
             }
