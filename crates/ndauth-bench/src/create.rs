@@ -35,19 +35,13 @@ const TOKEN: &str = "token.id, token.account_id, token.org_id, token.name, token
 /// Returns the statements of `CreateToken`, as PostgreSQL's log shows them. Values that differ each time are
 /// named parameters.
 fn statements(engine: Engine) -> Vec<String> {
-    let (now, locked, begin, moved) = match engine {
-        Engine::Sqlite => {
-            ("", "", "BEGIN IMMEDIATE", "UPDATE head SET sequence = sequence + 1, hash = :event WHERE id = 1")
+    let (now, locked, begin) = match engine {
+        Engine::Sqlite => ("", "", "BEGIN IMMEDIATE"),
+        Engine::Postgres => {
+            (", (extract(epoch FROM clock_timestamp()) * 1000000)::bigint AS now", " FOR UPDATE", "BEGIN")
         }
-        Engine::Postgres => (
-            ", (extract(epoch FROM clock_timestamp()) * 1000000)::bigint AS now",
-            " FOR UPDATE",
-            "BEGIN",
-            "WITH moved AS (UPDATE head SET sequence = sequence + 1, hash = :event WHERE id = 1 RETURNING id) \
-             SELECT pg_notify('ndauth_head', '') FROM moved",
-        ),
     };
-    vec![
+    let asked = [
         begin.to_owned(),
         format!(
             "SELECT sequence, head.hash, not_before, restored_at, catalogue.hash AS catalogue{now} \
@@ -74,12 +68,25 @@ fn statements(engine: Engine) -> Vec<String> {
             .to_owned(),
         format!("SELECT {SECRET} FROM secret WHERE secret.token_id IN (:token)"),
         format!("SELECT sequence, hash FROM head WHERE id = 1{locked}"),
-        "INSERT INTO event (sequence, public_bytes, personal_bytes, salt, personal_hash, hash) \
-         SELECT sequence + 1, :public, :salt, :salt, :salt, :event FROM head WHERE id = 1"
-            .to_owned(),
-        moved.to_owned(),
-        "COMMIT".to_owned(),
-    ]
+    ];
+    asked.into_iter().chain(append(engine)).chain(["COMMIT".to_owned()]).collect()
+}
+
+/// Returns the statements that append an event, list it under its two subjects, and move the head.
+fn append(engine: Engine) -> Vec<String> {
+    const EVENT: &str = "INSERT INTO event (sequence, public_bytes, personal_bytes, salt, personal_hash, hash) \
+         SELECT sequence + 1, :public, :salt, :salt, :salt, :event FROM head WHERE id = 1";
+    const LIST: &str = "INSERT INTO event_subject (subject, sequence) \
+         SELECT :account, sequence + 1 FROM head WHERE id = 1 \
+         UNION ALL SELECT :token, sequence + 1 FROM head WHERE id = 1 ON CONFLICT DO NOTHING";
+    const MOVE: &str = "UPDATE head SET sequence = sequence + 1, hash = :event WHERE id = 1";
+    match engine {
+        Engine::Sqlite => [EVENT, LIST, MOVE].map(str::to_owned).into(),
+        Engine::Postgres => vec![format!(
+            "WITH appended AS ({EVENT}), listed AS ({LIST}), moved AS ({MOVE} RETURNING id) \
+             SELECT pg_notify('ndauth_head', '') FROM moved"
+        )],
+    }
 }
 
 /// The stored content of an event, about as large as a real one.
