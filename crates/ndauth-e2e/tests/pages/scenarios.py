@@ -29,6 +29,7 @@ PLAYS = {
         sessions.a_session_is_ended_from_another_browser,
         sessions.all_sessions_are_ended_at_once,
         sessions.a_password_is_changed,
+        sessions.notices_are_chosen,
         tokens.a_token_lives_from_its_creation_to_its_end,
         tokens.a_rotation_can_be_dropped,
         tokens.a_secret_is_shown_once,

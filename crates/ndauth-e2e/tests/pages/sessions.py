@@ -143,3 +143,19 @@ def a_password_is_changed(person):
     assert person.code() == 403, "the old one no longer works"
     person.submit("/sign-in", name=handle, password="another walk in the woods")
     assert person.path().startswith("/tokens"), person.path()
+
+
+def notices_are_chosen(person):
+    handle = person.installation.account()
+    person.join(handle)
+    person.open("/me")
+    assert len(person.values("on")["on"]) == 5, "all that can be turned off are on"
+    person.submit("/me/notices", on=["expiring", "policy"])
+    assert person.values("on") == {"on": ["expiring", "policy"]}
+    person.submit("/me/notices", on=[])
+    assert person.values("on") == {}
+    session = person.installation.admin(f"session issue {handle}").strip()
+    status, answer = person.installation.api("GET /v1/notices", session)
+    assert status == 200, answer
+    mailed = [setting["kind"] for setting in answer["settings"] if setting.get("on")]
+    assert mailed == ["CREATED", "REUSED", "REVOKED", "SUSPENDED", "SIGN_IN"], answer

@@ -36,7 +36,7 @@ pub(super) struct Submission {
 }
 
 /// The fields that may be repeated: those of lists.
-const REPEATABLE: [&str; 5] = ["permission", "org", "network", "service", "off"];
+const REPEATABLE: [&str; 5] = ["permission", "org", "network", "service", "on"];
 
 /// The fields of the page that asks for a login in mid-act. The others are those of the act.
 const AGAIN_FOR: &str = "sign_in_for";

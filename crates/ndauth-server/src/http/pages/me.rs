@@ -1,5 +1,6 @@
 //! The page of the person: sessions, password, and the memberships that orgs offer.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use askama::Template;
@@ -9,7 +10,7 @@ use axum::routing::{get, post};
 use ndauth_authority::{
     AuthorityError, Changed, MySession, OfferShown, UndeliveredMail, WhichSessions, Whose,
 };
-use ndauth_core::{DisplayName, InvalidNoticeKind, NoticeKind, NoticesOff, Timestamp};
+use ndauth_core::{DisplayName, InvalidNoticeKind, NoticeKind, Timestamp};
 
 use crate::http::layout::{go, go_with, page};
 use crate::http::links::sign_in;
@@ -42,8 +43,8 @@ struct MePage {
     /// Whether this server mails notices, in a sentence.
     mail: String,
     undelivered: Vec<UndeliveredNote>,
-    /// The kinds of notices that can be turned off.
-    off: Vec<Choice>,
+    /// The kinds of notices that can be turned off. Those that are on are chosen.
+    on: Vec<Choice>,
     password_error: String,
     password_again_error: String,
 }
@@ -141,13 +142,13 @@ async fn shown(site: &Site, request: &PageRequest, errors: PasswordErrors, statu
             false => "This server mails no notices.".to_owned(),
         },
         undelivered: notices.undelivered.iter().take(MOST_UNDELIVERED).map(undelivered).collect(),
-        off: NoticeKind::ALL
+        on: NoticeKind::ALL
             .into_iter()
             .filter(|kind| !kind.is_about_security())
             .map(|kind| Choice {
                 value: kind.to_string(),
-                label: format!("Not when {}", kind.description()),
-                is_chosen: notices.off.contains(&kind),
+                label: kind.description().to_owned(),
+                is_chosen: !notices.off.contains(&kind),
                 ..Choice::default()
             })
             .collect(),
@@ -173,12 +174,14 @@ async fn end_all(State(site): State<Arc<Site>>, submission: Submission) -> PageR
 }
 
 async fn set_notices(State(site): State<Arc<Site>>, submission: Submission) -> PageResult {
-    let off: Result<NoticesOff, _> = submission.form.all("off").map(str::parse).collect();
-    let off =
-        off.map_err(|why: InvalidNoticeKind| AuthorityError::Invalid { field: "off", why: why.to_string() });
-    let set = match off {
-        Ok(off) => {
-            let on = NoticeKind::ALL.into_iter().filter(|kind| !off.contains(kind)).collect();
+    let on: Result<BTreeSet<NoticeKind>, _> = submission.form.all("on").map(str::parse).collect();
+    let on =
+        on.map_err(|why: InvalidNoticeKind| AuthorityError::Invalid { field: "on", why: why.to_string() });
+    let set = match on {
+        Ok(on) => {
+            let off =
+                NoticeKind::ALL.into_iter().filter(|kind| !kind.is_about_security() && !on.contains(kind));
+            let off = off.collect();
             site.authority.notices().set_preferences(&submission.credential(), &off, &on).await
         }
         Err(error) => Err(error),
