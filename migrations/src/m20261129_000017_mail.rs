@@ -37,6 +37,7 @@ fn mail() -> TableCreateStatement {
         .col(ColumnDef::new("made_at").big_integer().not_null())
         .col(ColumnDef::new("due_at").big_integer().not_null())
         .col(ColumnDef::new("attempts").integer().not_null())
+        .col(ColumnDef::new("refusals").integer().not_null())
         .col(ColumnDef::new("problem").text())
         .col(ColumnDef::new("settled_at").big_integer())
         .col(ColumnDef::new("outcome").text())

@@ -9,6 +9,7 @@ mod policies;
 
 pub use impact::{BrokenToken, Impact};
 pub use members::{MemberList, MemberShown, MemberWithTokens};
+pub(crate) use offers::OFFERED_TO;
 pub use offers::{Acceptance, OfferShown};
 pub use org::{NewOrg, OrgShown};
 pub(crate) use org::{live_org, unfrozen};

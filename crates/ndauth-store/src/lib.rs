@@ -75,11 +75,11 @@ pub use connect::{MigrationState, Store};
 pub use copy::CopyError;
 pub use error::{StoreError, Taken};
 pub use folder::check_folder;
-pub use history::{EventNames, LogPart, LoggedEvent};
+pub use history::{EventNames, LARGEST_READ, LogChunk, LogPart, LoggedEvent};
 pub use installation::InstallationCounts;
 pub use log::StoredEvent;
 pub use mirror::{Listener, Page, Partitioned, Person, Place, RowCounts, WithSecrets};
-pub use notices::{Duty, EndingToken, LateTries, Notice, NoticePosition};
+pub use notices::{Duty, EndingToken, LateTries, MOST_UNMAILED, Notice, NoticePosition};
 pub use offers::Offer;
 pub use orgs::{Member, MemberPage};
 pub use outbox::{

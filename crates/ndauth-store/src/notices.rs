@@ -67,6 +67,8 @@ pub enum Duty {
     Mail,
 }
 
+/// The most notices of an account that are in no mail.
+pub const MOST_UNMAILED: u64 = 200;
 /// The rows that one statement inserts.
 const CHUNK: usize = 100;
 
@@ -172,8 +174,8 @@ impl Read {
                 places.join(", ")
             );
             for row in self.transaction.query_all_raw(self.asked(&sql, accounts.to_vec())).await? {
-                let id: Uuid = row.try_get("", "account_id")?;
-                off.insert((AccountId::from_uuid(id), kind_of(&row, "notice_off", &id)?));
+                let account = AccountId::from_uuid(row.try_get("", "account_id")?);
+                off.extend(kind_of(&row)?.map(|kind| (account, kind)));
             }
         }
         Ok(off)
@@ -203,9 +205,13 @@ impl Write {
         Ok(row.try_get("", "alone")?)
     }
 
-    /// Adds notices, except those that are there.
-    pub async fn insert_notices(&self, notices: &[Notice]) -> Result<(), StoreError> {
+    /// Adds notices, except those that are there. Each takes the place of one of the same kind about the same thing that is
+    /// in no mail yet: the newest is the one to tell. An account has at most [`MOST_UNMAILED`] in no mail: those about
+    /// its security stay, and the newest of the others. Returns the number of those that were left out for that.
+    pub async fn insert_notices(&self, notices: &[Notice]) -> Result<u64, StoreError> {
+        let mut left_out = 0;
         for notices in notices.chunks(CHUNK) {
+            self.remove_unmailed_like(notices).await?;
             let mut values: Vec<Value> = Vec::with_capacity(notices.len() * 6);
             let mut rows = Vec::with_capacity(notices.len());
             for notice in notices {
@@ -227,8 +233,49 @@ impl Write {
                 rows.join(", ")
             );
             self.transaction.execute_raw(self.asked(&sql, values)).await?;
+            left_out += self.remove_excess_of(notices).await?;
         }
+        Ok(left_out)
+    }
+
+    async fn remove_unmailed_like(&self, notices: &[Notice]) -> Result<(), StoreError> {
+        let mut values: Vec<Value> = Vec::with_capacity(notices.len() * 3);
+        let mut same = Vec::with_capacity(notices.len());
+        for notice in notices {
+            let next = values.len() + 1;
+            let (account, kind, subject) = (next, next + 1, next + 2);
+            same.push(format!("(account_id = ${account} AND kind = ${kind} AND subject = ${subject})"));
+            values.extend([notice.account.uuid().into(), notice.kind.code().into(), notice.subject.into()]);
+        }
+        let sql = format!("DELETE FROM notice WHERE mail_id IS NULL AND ({})", same.join(" OR "));
+        self.transaction.execute_raw(self.asked(&sql, values)).await?;
         Ok(())
+    }
+
+    async fn remove_excess_of(&self, notices: &[Notice]) -> Result<u64, StoreError> {
+        let accounts: BTreeSet<AccountId> = notices.iter().map(|notice| notice.account).collect();
+        let most = i64::try_from(MOST_UNMAILED).unwrap_or(i64::MAX);
+        let places: Vec<String> = (2..2 + accounts.len()).map(|place| format!("${place}")).collect();
+        let sql = format!(
+            "SELECT account_id FROM notice WHERE mail_id IS NULL AND account_id IN ({}) \
+             GROUP BY account_id HAVING count(*) > $1",
+            places.join(", ")
+        );
+        let ids = accounts.into_iter().map(|account| account.uuid().into());
+        let values = std::iter::once(most.into()).chain(ids).collect();
+        let mut removed = 0;
+        for row in self.transaction.query_all_raw(self.asked(&sql, values)).await? {
+            let account: Uuid = row.try_get("", "account_id")?;
+            let first = first_to_tell();
+            let sql = format!(
+                "DELETE FROM notice WHERE account_id = $1 AND mail_id IS NULL \
+                 AND (kind, subject, occasion, lead) NOT IN (SELECT kind, subject, occasion, lead FROM notice \
+                 WHERE account_id = $1 AND mail_id IS NULL ORDER BY {first}, noticed_at DESC LIMIT $2)"
+            );
+            let excess = self.asked(&sql, vec![account.into(), most.into()]);
+            removed += self.transaction.execute_raw(excess).await?.rows_affected();
+        }
+        Ok(removed)
     }
 
     /// Records how far something was read.
@@ -268,22 +315,31 @@ impl Write {
     }
 }
 
-pub(crate) fn kind_of(row: &QueryResult, table: &'static str, id: &Uuid) -> Result<NoticeKind, StoreError> {
-    let code: String = row.try_get("", "kind")?;
-    NoticeKind::from_code(&code).ok_or_else(|| StoreError::corrupt(table, "kind", id))
+/// Returns what rows are ordered by so that those about security come first.
+pub(crate) fn first_to_tell() -> String {
+    let security = NoticeKind::ALL.into_iter().filter(|kind| kind.is_about_security());
+    let codes: Vec<String> = security.map(|kind| format!("'{}'", kind.code())).collect();
+    format!("CASE WHEN kind IN ({}) THEN 0 ELSE 1 END", codes.join(", "))
 }
 
-pub(crate) fn notice_of(row: &QueryResult) -> Result<(MailId, Notice), StoreError> {
+/// Returns the kind of a row; none if a later version wrote it.
+fn kind_of(row: &QueryResult) -> Result<Option<NoticeKind>, StoreError> {
+    Ok(NoticeKind::from_code(&row.try_get::<String>("", "kind")?))
+}
+
+/// Returns a notice and its mail; none if a later version wrote it.
+pub(crate) fn notice_of(row: &QueryResult) -> Result<Option<(MailId, Notice)>, StoreError> {
     let subject: Uuid = row.try_get("", "subject")?;
     let columns = Columns { table: "notice", id: subject };
+    let Some(kind) = kind_of(row)? else { return Ok(None) };
     let lead: i64 = row.try_get("", "lead")?;
     let notice = Notice {
         account: AccountId::from_uuid(row.try_get("", "account_id")?),
-        kind: kind_of(row, "notice", &subject)?,
+        kind,
         subject,
         occasion: row.try_get("", "occasion")?,
         lead: Duration::from_secs(u64::try_from(lead).map_err(|_| columns.corrupt("lead"))?),
         noticed_at: columns.instant("noticed_at", row.try_get("", "noticed_at")?)?,
     };
-    Ok((MailId::from_uuid(row.try_get("", "mail_id")?), notice))
+    Ok(Some((MailId::from_uuid(row.try_get("", "mail_id")?), notice)))
 }

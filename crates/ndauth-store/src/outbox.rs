@@ -8,7 +8,7 @@ use sea_orm::prelude::Uuid;
 use sea_orm::{ConnectionTrait, QueryResult, Value};
 
 use crate::columns::Columns;
-use crate::notices::{Notice, notice_of};
+use crate::notices::{Notice, first_to_tell, notice_of};
 use crate::{Read, StoreError, Write};
 
 /// A mail to an account.
@@ -20,8 +20,10 @@ pub struct Mail {
     pub account: AccountId,
     /// The instant at which it was made.
     pub made_at: Timestamp,
-    /// The number of attempts to send it that failed.
+    /// The number of attempts to send it that failed, but for refusals.
     pub attempts: u32,
+    /// The number of times that it was refused for good.
+    pub refusals: u32,
     /// What it tells, in the order in which it was noticed.
     pub notices: Vec<Notice>,
 }
@@ -68,7 +70,7 @@ pub struct AccountToMail {
     pub account: AccountId,
     /// The number of its notices that are in no mail.
     pub notices: u64,
-    /// The number of mails that it was sent within [`SPAN`].
+    /// The number of mails that it was sent within [`SPAN`], or is to be sent.
     pub sent: u64,
 }
 
@@ -79,12 +81,13 @@ pub const SPAN: Duration = Duration::from_secs(60 * 60);
 /// The time for which a mail that was given up is shown.
 pub const SHOWN_FOR: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
-/// Selects the accounts with notices in no mail yet, to which no mail is due and that were not sent as many within the
-/// span as they are sent at most.
-const READY: &str = "FROM notice WHERE mail_id IS NULL \
-    AND NOT EXISTS (SELECT 1 FROM mail WHERE mail.account_id = notice.account_id AND mail.settled_at IS NULL) \
-    AND (SELECT count(*) FROM mail WHERE mail.account_id = notice.account_id AND mail.outcome = 'SENT' \
-         AND mail.settled_at > $1) < $2";
+/// Selects the accounts with notices in no mail yet, with the number of those, and the number of mails that they were sent
+/// within the span or are to be sent, if it is less than the most. Mails that wait count: in an outage notices gather.
+const READY: &str = "FROM (SELECT account_id, notices, \
+    (SELECT count(*) FROM mail WHERE mail.account_id = unmailed.account_id AND (mail.settled_at IS NULL \
+     OR (mail.outcome = 'SENT' AND mail.settled_at > $1))) AS sent \
+    FROM (SELECT account_id, count(*) AS notices FROM notice WHERE mail_id IS NULL GROUP BY account_id) AS unmailed) \
+    AS ready WHERE sent < $2";
 
 impl MailOutcome {
     fn code(self) -> &'static str {
@@ -152,10 +155,14 @@ impl Read {
         rows.iter().map(mail).collect()
     }
 
-    /// Returns true if a mail was settled before an instant, or a notice was never put into one.
-    pub async fn has_old_mail(&self, before: Timestamp) -> Result<bool, StoreError> {
-        let sql = "SELECT id FROM mail WHERE settled_at < $1 LIMIT 1";
-        Ok(self.transaction.query_one_raw(self.asked(sql, vec![before.micros().into()])).await?.is_some())
+    /// Returns true if a mail was settled before an instant, a notice that is in none was noticed before it, or a device was
+    /// seen last before another.
+    pub async fn has_old_mail(&self, before: Timestamp, unseen: Timestamp) -> Result<bool, StoreError> {
+        let sql = "SELECT 1 AS one FROM mail WHERE settled_at < $1 \
+                   UNION ALL SELECT 1 FROM notice WHERE mail_id IS NULL AND noticed_at < $1 \
+                   UNION ALL SELECT 1 FROM known_device WHERE seen_at < $2 LIMIT 1";
+        let values = vec![before.micros().into(), unseen.micros().into()];
+        Ok(self.transaction.query_one_raw(self.asked(sql, values)).await?.is_some())
     }
 
     /// Returns the values of [`READY`].
@@ -168,11 +175,7 @@ impl Read {
 impl Write {
     /// Returns accounts with notices that can be put into mails now.
     pub async fn accounts_to_mail(&self, limit: u64) -> Result<Vec<AccountToMail>, StoreError> {
-        let sql = format!(
-            "SELECT account_id, count(*) AS notices, (SELECT count(*) FROM mail WHERE mail.account_id = \
-             notice.account_id AND mail.outcome = 'SENT' AND mail.settled_at > $1) AS sent {READY} \
-             GROUP BY account_id ORDER BY account_id LIMIT $3"
-        );
+        let sql = format!("SELECT account_id, notices, sent {READY} ORDER BY account_id LIMIT $3");
         let mut values = self.lately();
         values.push(i64::try_from(limit).unwrap_or(i64::MAX).into());
         let rows = self.transaction.query_all_raw(self.asked(&sql, values)).await?;
@@ -186,42 +189,49 @@ impl Write {
         rows.iter().map(account).collect()
     }
 
-    /// Makes a mail of an account's oldest notices that are in none, up to a number of them.
+    /// Makes a mail of an account's notices that are in none, up to a number of them: those about its security first, and the
+    /// oldest.
     pub async fn make_mail(&self, id: MailId, account: AccountId, most: u64) -> Result<(), StoreError> {
         let (id, account): (Value, Value) = (id.uuid().into(), account.uuid().into());
         let make = self.asked(
-            "INSERT INTO mail (id, account_id, made_at, due_at, attempts) VALUES ($1, $2, $3, $3, 0)",
+            "INSERT INTO mail (id, account_id, made_at, due_at, attempts, refusals) VALUES ($1, $2, $3, $3, 0, 0)",
             vec![id.clone(), account.clone(), self.now().micros().into()],
         );
         self.transaction.execute_raw(make).await?;
-        let fill = self.asked(
+        let sql = format!(
             "UPDATE notice SET mail_id = $1 WHERE account_id = $2 AND mail_id IS NULL \
              AND (kind, subject, occasion, lead) IN (SELECT kind, subject, occasion, lead FROM notice \
              WHERE account_id = $2 AND mail_id IS NULL \
-             ORDER BY noticed_at, occasion, kind, subject, lead LIMIT $3)",
-            vec![id, account, i64::try_from(most).unwrap_or(i64::MAX).into()],
+             ORDER BY {}, noticed_at, occasion, kind, subject, lead LIMIT $3)",
+            first_to_tell()
         );
-        self.transaction.execute_raw(fill).await?;
+        let values = vec![id, account, i64::try_from(most).unwrap_or(i64::MAX).into()];
+        self.transaction.execute_raw(self.asked(&sql, values)).await?;
         Ok(())
     }
 
     /// Takes mails that are due, which are due again at an instant if they are not settled by then.
     pub async fn claim_mails(&self, until: Timestamp, limit: u64) -> Result<Vec<Mail>, StoreError> {
-        let sql = "UPDATE mail SET due_at = $1 WHERE id IN (SELECT id FROM mail WHERE settled_at IS NULL \
+        // The condition is there twice: another transaction may have settled one of them meanwhile.
+        let sql = "UPDATE mail SET due_at = $1 WHERE settled_at IS NULL AND due_at <= $2 \
+                   AND id IN (SELECT id FROM mail WHERE settled_at IS NULL \
                    AND due_at <= $2 ORDER BY due_at, id LIMIT $3) \
-                   RETURNING id, account_id, made_at, attempts";
+                   RETURNING id, account_id, made_at, attempts, refusals";
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         let values = vec![until.micros().into(), self.now().micros().into(), limit.into()];
         let mut mails = BTreeMap::new();
         for row in self.transaction.query_all_raw(self.asked(sql, values)).await? {
             let id: Uuid = row.try_get("", "id")?;
             let columns = Columns { table: "mail", id };
-            let attempts: i32 = row.try_get("", "attempts")?;
+            let number = |column: &'static str| -> Result<u32, StoreError> {
+                u32::try_from(row.try_get::<i32>("", column)?).map_err(|_| columns.corrupt(column))
+            };
             let mail = Mail {
                 id: MailId::from_uuid(id),
                 account: AccountId::from_uuid(row.try_get("", "account_id")?),
                 made_at: columns.instant("made_at", row.try_get("", "made_at")?)?,
-                attempts: u32::try_from(attempts).map_err(|_| columns.corrupt("attempts"))?,
+                attempts: number("attempts")?,
+                refusals: number("refusals")?,
                 notices: Vec::new(),
             };
             mails.insert(mail.id, mail);
@@ -237,8 +247,9 @@ impl Write {
         );
         let values = mails.keys().map(|id| id.uuid().into()).collect();
         for row in self.transaction.query_all_raw(self.asked(&sql, values)).await? {
-            let (id, notice) = notice_of(&row)?;
-            if let Some(mail) = mails.get_mut(&id) {
+            if let Some((id, notice)) = notice_of(&row)?
+                && let Some(mail) = mails.get_mut(&id)
+            {
                 mail.notices.push(notice);
             }
         }
@@ -259,11 +270,15 @@ impl Write {
         id: MailId,
         due_at: Timestamp,
         problem: &str,
+        is_refusal: bool,
     ) -> Result<(), StoreError> {
-        let sql = "UPDATE mail SET due_at = $2, problem = $3, attempts = attempts + 1 \
-                   WHERE id = $1 AND settled_at IS NULL";
+        let counted = if is_refusal { "refusals" } else { "attempts" };
+        let sql = format!(
+            "UPDATE mail SET due_at = $2, problem = $3, {counted} = {counted} + 1 \
+             WHERE id = $1 AND settled_at IS NULL"
+        );
         let values = vec![id.uuid().into(), due_at.micros().into(), problem.into()];
-        self.transaction.execute_raw(self.asked(sql, values)).await?;
+        self.transaction.execute_raw(self.asked(&sql, values)).await?;
         Ok(())
     }
 
@@ -275,8 +290,11 @@ impl Write {
         Ok(())
     }
 
-    /// Removes mails that were settled before an instant, with their notices, up to a limit. Returns their number.
+    /// Removes mails that were settled before an instant, with their notices, up to a limit, and the notices of before that
+    /// are in no mail. Returns the number of mails.
     pub async fn remove_old_mails(&self, before: Timestamp, limit: u64) -> Result<u64, StoreError> {
+        let untold = "DELETE FROM notice WHERE mail_id IS NULL AND noticed_at < $1";
+        self.transaction.execute_raw(self.asked(untold, vec![before.micros().into()])).await?;
         let sql = "SELECT id FROM mail WHERE settled_at < $1 ORDER BY settled_at LIMIT $2";
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         let values = vec![before.micros().into(), limit.into()];

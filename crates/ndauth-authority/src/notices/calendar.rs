@@ -3,11 +3,10 @@
 use std::time::Duration;
 
 use ndauth_core::{AccountId, EXPIRY_LEADS, Lifetime, NoticeKind, Timestamp, TokenView, expiry_lead};
-use ndauth_store::{Duty, EndingToken, Notice, NoticePosition, Read, UNUSED};
+use ndauth_store::{EndingToken, Notice, NoticePosition, Read, UNUSED};
 
-use super::log::people;
+use super::log::{MOST_AT_ONCE, Noticed, people};
 use crate::access::Operation;
-use crate::change::change_without_caller;
 use crate::{AuthorityError, NoticeWing};
 
 /// A line on the calendar that tokens' ends cross as time passes.
@@ -74,37 +73,29 @@ impl NoticeWing<'_> {
         let known = read.notice_position(&name).await?;
         let from = known.unwrap_or(NoticePosition::behind(line.begin(now).micros()));
         let ending = read.tokens_ending(from, line.through(now), BATCH).await?;
-        let through = match ending.last() {
-            Some(last) => NoticePosition { number: last.ends_at.micros(), id: last.id.uuid() },
-            None if known.is_none() => from,
-            // No row is written while nothing ends.
-            None => return Ok(false),
-        };
-        let mut notices = Vec::new();
+        let (mut found, mut through, mut looked_at) = (Noticed::default(), from, 0);
         for token in &ending {
             let wanted = match line {
                 Line::Before(lead) => self.ends_soon(&read, token, lead).await?,
                 Line::After => is_still_tried(&read, token).await?,
             };
             if wanted {
-                for account in people(&read, token.owner).await? {
-                    notices.push(line.notice(token, account, now));
-                }
+                let people = people(&read, token.owner).await?.into_iter();
+                found.notices.extend(people.map(|account| line.notice(token, account, now)));
+            }
+            through = NoticePosition { number: token.ends_at.micros(), id: token.id.uuid() };
+            looked_at += 1;
+            if found.notices.len() >= MOST_AT_ONCE {
+                break;
             }
         }
-        let off = read.notices_off_by(notices.iter().map(|notice| notice.account)).await?;
-        notices.retain(|notice| !off.contains(&(notice.account, notice.kind)));
         drop(read);
-        let (name, notices) = (&name, &notices);
-        change_without_caller(self.0, Operation::Mail, |callerless| async move {
-            if callerless.alone(Duty::Mail).await? && callerless.notice_position(name).await? == known {
-                callerless.insert_notices(notices).await?;
-                callerless.set_notice_position(name, through).await?;
-            }
-            Ok::<_, AuthorityError>(callerless.observed(()))
-        })
-        .await?;
-        Ok(ending.len() as u64 == BATCH)
+        // No row is written while nothing ends.
+        if ending.is_empty() && known.is_some() {
+            return Ok(false);
+        }
+        let recorded = self.record(&name, known, through, &found).await?;
+        Ok(recorded && (looked_at < ending.len() || ending.len() as u64 == BATCH))
     }
 
     /// Returns true if the owner of a token is told of its end now.

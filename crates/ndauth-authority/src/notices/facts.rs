@@ -26,8 +26,10 @@ pub struct Letter {
     pub told: Vec<Told>,
     /// The instant at which it was made.
     pub made_at: Timestamp,
-    /// The number of attempts to send it that failed.
+    /// The number of attempts to send it that failed, but for refusals.
     pub attempts: u32,
+    /// The number of times that it was refused for good.
+    pub refusals: u32,
     /// The instant as of which it is true.
     pub now: Timestamp,
 }
@@ -80,6 +82,10 @@ pub enum NoticeContent {
     Reused {
         /// The token.
         token: Box<TokenView>,
+        /// The first characters of the secret, if they were not erased.
+        prefix: Option<String>,
+        /// True if it was reported as leaked, and not used.
+        reported: bool,
         /// The address from which it was presented, if known.
         address: Option<String>,
         /// The names of those at whose level it was suspended for that.
@@ -165,8 +171,9 @@ impl NoticeWing<'_> {
         for notice in &mail.notices {
             told.extend(self.told(read, &to, &off, notice).await?);
         }
-        let Mail { id, made_at, attempts, .. } = mail;
-        Ok((!told.is_empty()).then(|| Letter { id, to, told, made_at, attempts, now: read.now() }))
+        let Mail { id, made_at, attempts, refusals, .. } = mail;
+        let now = read.now();
+        Ok((!told.is_empty()).then_some(Letter { id, to, told, made_at, attempts, refusals, now }))
     }
 
     async fn told(
@@ -253,12 +260,18 @@ impl NoticeWing<'_> {
                 let others_end_at = *others_end_at;
                 Some(NoticeContent::Rotated { token, others_end_at }).filter(|_| is_rotated && !is_dead)
             }
-            (NoticeKind::Reused, Some((cause, Change::SecretReused { suspended, .. }))) => {
+            (NoticeKind::Reused, Some((cause, Change::SecretReused { suspended, reported, .. }))) => {
                 let mut levels = Vec::new();
                 for level in suspended {
                     levels.push(level_name(read, *level).await?);
                 }
-                Some(NoticeContent::Reused { token, address: cause.personal(ADDRESS), suspended: levels })
+                Some(NoticeContent::Reused {
+                    token,
+                    prefix: cause.personal("prefix"),
+                    reported: *reported,
+                    address: cause.personal(ADDRESS),
+                    suspended: levels,
+                })
             }
             (NoticeKind::Revoked, Some((cause, Change::TokenRevoked { reason, .. }))) => {
                 let (by, note) = (cause.by(read).await?, cause.personal(NOTE));
@@ -273,8 +286,8 @@ impl NoticeWing<'_> {
                 let by = cause.by(read).await?;
                 Some(NoticeContent::Suspended { token, by, only_in }).filter(|_| is_still && !is_dead)
             }
-            (NoticeKind::Policy, Some((cause, Change::PolicySet { org, .. }))) if !is_dead => {
-                self.policy(read, token, *org, cause.entry.at).await?
+            (NoticeKind::Policy, Some((_, Change::PolicySet { org, .. }))) if !is_dead => {
+                self.policy(read, token, *org).await?
             }
             _ => None,
         })
@@ -289,21 +302,19 @@ impl NoticeWing<'_> {
         }
     }
 
-    /// Returns the policy that was set at an instant, if it refuses the token now, or will.
+    /// Returns the policy that refuses the token now, or the first that will. One set later may have taken the place of the one
+    /// that was noticed.
     async fn policy(
         self,
         read: &Read,
         view: Box<TokenView>,
         org: OrgId,
-        set_at: Timestamp,
     ) -> Result<Option<NoticeContent>, AuthorityError> {
         let Some(org) = read.find_org(org).await?.filter(|org| org.deleted_at.is_none()) else {
             return Ok(None);
         };
         let policies = read.find_policies(org.id).await?;
         let now = read.now();
-        let dated = policies.ruling(now).into_iter().chain(policies.to_come(now));
-        let Some(dated) = dated.into_iter().find(|dated| dated.set_at == set_at) else { return Ok(None) };
         let catalogue = self.0.catalogue(read).await?;
         let record = view.shown(now).record.clone();
         let held = Held { record, token: view.token.clone(), owner: owner_of(read, &view.token).await? };
@@ -316,14 +327,15 @@ impl NoticeWing<'_> {
             address: view.last_use().and_then(|last| last.address),
         };
         let case = held.case(Some(&ground), &question);
-        let why = if dated.takes_hold_at > now {
-            case.policy_warning().map(|warning| warning.message)
-        } else {
-            let refusal = decide(&case).err().filter(|refusal| refusal.factor() == Factor::Policy);
-            refusal.map(|refusal| refusal.to_string())
+        let refused = match decide(&case) {
+            Err(refusal) if refusal.factor() == Factor::Policy => {
+                policies.ruling(now).map(|dated| (dated.takes_hold_at, refusal.to_string()))
+            }
+            Err(_) => None,
+            Ok(_) => case.policy_warning().map(|warning| (warning.takes_hold_at, warning.message)),
         };
-        let takes_hold_at = dated.takes_hold_at;
-        Ok(why.map(|why| NoticeContent::Policy { token: view, org: org.slug.clone(), takes_hold_at, why }))
+        let org = org.slug;
+        Ok(refused.map(|(takes_hold_at, why)| NoticeContent::Policy { token: view, org, takes_hold_at, why }))
     }
 }
 
@@ -342,7 +354,7 @@ async fn cause(read: &Read, sequence: i64) -> Result<Option<Cause>, AuthorityErr
     let sequence = u64::try_from(sequence).unwrap_or_default();
     let before = Some(sequence.saturating_add(1));
     let part = LogPart { after: sequence.saturating_sub(1), before, newest_first: false, limit: 1 };
-    let Some(logged) = read.history(None, &part).await?.pop() else { return Ok(None) };
+    let Some(logged) = read.history(None, &part).await?.events.pop() else { return Ok(None) };
     let entry = Entry::read(&logged.event.public);
     Ok(entry.map(|entry| Cause { event: logged.event, entry }))
 }

@@ -17,10 +17,10 @@ use crate::operator::personal;
 use crate::orgs::{Impact, NETWORKS, name_networks};
 use crate::{AuthorityError, NoticeWing};
 
-/// What a part of the log asks to be told.
+/// What a part of the log, or of the calendar, asks to be told.
 #[derive(Default)]
-struct Noticed {
-    notices: Vec<Notice>,
+pub(super) struct Noticed {
+    pub(super) notices: Vec<Notice>,
     /// The devices that sessions began on.
     devices: Vec<(AccountId, [u8; 32])>,
 }
@@ -36,7 +36,10 @@ const LOG: &str = "log";
 /// The most events that are read at once.
 const BATCH: u64 = 500;
 /// Events older than this are passed over, as after a time without mail.
-const STALE: Duration = Duration::from_secs(2 * 24 * 60 * 60);
+pub(super) const STALE: Duration = Duration::from_secs(2 * 24 * 60 * 60);
+/// The notices after which no more are looked for before they are recorded, and the most of one change: a database adds
+/// them well within its timeout.
+pub(super) const MOST_AT_ONCE: usize = 2000;
 /// The number of an org's tokens that are read at once.
 const PAGE: u64 = 1000;
 
@@ -47,53 +50,76 @@ impl NoticeWing<'_> {
         self.0.standing.admit(Operation::Mail, read.installation())?;
         let head = read.head().sequence;
         let known = read.notice_position(LOG).await?;
-        let known = known.map(|at| u64::try_from(at.number).unwrap_or_default());
+        let at = |sequence: u64| NoticePosition::behind(i64::try_from(sequence).unwrap_or(i64::MAX));
         // The first start tells nothing of the past. A log that was rewound goes on from its end.
-        let Some(from) = known.filter(|from| *from <= head) else {
-            self.move_on(known, head, &Noticed::default()).await?;
+        let from = known.map(|known| u64::try_from(known.number).unwrap_or_default());
+        let Some(from) = from.filter(|from| *from <= head) else {
+            self.record(LOG, known, at(head), &Noticed::default()).await?;
             return Ok(false);
         };
         if from == head {
             return Ok(false);
         }
         let part = LogPart { after: from, before: None, newest_first: false, limit: BATCH };
-        let events = read.history(None, &part).await?;
-        let mut found = Noticed::default();
+        let events = read.history(None, &part).await?.events;
+        let (mut found, mut through) = (Noticed::default(), from);
         let settled_at = read.installation().settled_at.unwrap_or(Timestamp::MIN);
         for logged in &events {
             let event = &logged.event;
+            through = event.sequence;
             // What this version cannot read, it cannot tell. What a restored copy replayed was told before.
             let Some(entry) = Entry::read(&event.public) else { continue };
             if read.now().since(entry.at) <= STALE && entry.at > settled_at {
                 self.read_event(&read, &Happened { event, entry: &entry }, &mut found).await?;
             }
+            if found.notices.len() >= MOST_AT_ONCE {
+                break;
+            }
         }
-        let off = read.notices_off_by(found.notices.iter().map(|notice| notice.account)).await?;
-        found.notices.retain(|notice| !off.contains(&(notice.account, notice.kind)));
-        let through = events.last().map_or(head, |last| last.event.sequence);
         drop(read);
-        self.move_on(known, through, &found).await?;
-        Ok(through < head)
+        let recorded = self.record(LOG, known, at(through), &found).await?;
+        Ok(recorded && through < head)
     }
 
-    /// Records what was found, and how far the log was read, unless another instance did.
-    async fn move_on(self, from: Option<u64>, through: u64, found: &Noticed) -> Result<(), AuthorityError> {
-        change_without_caller(self.0, Operation::Mail, |callerless| async move {
-            let known = callerless.notice_position(LOG).await?;
-            let known = known.map(|at| u64::try_from(at.number).unwrap_or_default());
-            if !callerless.alone(Duty::Mail).await? || known != from {
-                return Ok(callerless.observed(()));
+    /// Records what was found, and how far it was looked for, unless another instance did. Returns true if it was
+    /// recorded. What is too much for one change is recorded in several, of which the last moves the cursor.
+    pub(super) async fn record(
+        self,
+        cursor: &str,
+        from: Option<NoticePosition>,
+        through: NoticePosition,
+        found: &Noticed,
+    ) -> Result<bool, AuthorityError> {
+        let mut parts = found.notices.chunks(MOST_AT_ONCE).peekable();
+        loop {
+            let part = parts.next().unwrap_or_default();
+            let is_last = parts.peek().is_none();
+            let recorded = change_without_caller(self.0, Operation::Mail, |callerless| async move {
+                if !callerless.alone(Duty::Mail).await? || callerless.notice_position(cursor).await? != from {
+                    return Ok(callerless.observed(None));
+                }
+                let off = callerless.notices_off_by(part.iter().map(|notice| notice.account)).await?;
+                let told = part.iter().filter(|notice| !off.contains(&(notice.account, notice.kind)));
+                let left_out = callerless.insert_notices(&told.cloned().collect::<Vec<_>>()).await?;
+                if is_last {
+                    for (account, hash) in &found.devices {
+                        callerless.remember_device(*account, hash).await?;
+                    }
+                    callerless.set_notice_position(cursor, through).await?;
+                }
+                Ok::<_, AuthorityError>(callerless.observed(Some(left_out)))
+            });
+            let Some(left_out) = recorded.await?.value else { return Ok(false) };
+            if left_out > 0 {
+                tracing::warn!(
+                    left_out,
+                    "more is to be told to an account than a mail holds: the oldest is left out"
+                );
             }
-            callerless.insert_notices(&found.notices).await?;
-            for (account, hash) in &found.devices {
-                callerless.remember_device(*account, hash).await?;
+            if is_last {
+                return Ok(true);
             }
-            let number = i64::try_from(through).unwrap_or(i64::MAX);
-            callerless.set_notice_position(LOG, NoticePosition::behind(number)).await?;
-            Ok::<_, AuthorityError>(callerless.observed(()))
-        })
-        .await
-        .map(|done| done.value)
+        }
     }
 
     async fn read_event(

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use ndauth_core::{MailId, Timestamp};
-use ndauth_store::{Duty, MOST_MAILS, Mail, MailOutcome, OutboxState};
+use ndauth_core::{Causes, MailId, Reason, Timestamp};
+use ndauth_store::{Duty, MOST_MAILS, MOST_UNMAILED, Mail, MailOutcome, OutboxState};
 use rand::rngs::SysRng;
 
 use super::facts::Letter;
+use super::log::STALE;
 use crate::access::{Operation, Whose};
 use crate::change::change_without_caller;
 use crate::{AuthorityError, Credential, NoticeWing};
@@ -33,8 +34,10 @@ pub struct Delivery {
     pub mail: MailId,
     /// The instant at which it was made.
     pub made_at: Timestamp,
-    /// The number of attempts that failed before.
+    /// The number of attempts that failed before, but for refusals.
     pub attempts: u32,
+    /// The number of times that it was refused before.
+    pub refusals: u32,
     /// The result.
     pub handover: Handover,
 }
@@ -43,6 +46,8 @@ pub struct Delivery {
 const GIVE_UP: Duration = Duration::from_secs(2 * 24 * 60 * 60);
 /// The number of refusals after which it is.
 const REFUSALS: u32 = 8;
+/// The time after which a notice is not told: it waited while no mail was set up.
+const TOLD_WITHIN: Duration = STALE.saturating_add(GIVE_UP);
 /// The pauses after a failure: the first, the longest, and the one after a refusal.
 const PAUSE: Duration = Duration::from_secs(60);
 const LONGEST_PAUSE: Duration = Duration::from_secs(10 * 60);
@@ -52,8 +57,6 @@ const CLAIM: Duration = Duration::from_secs(5 * 60);
 /// The most mails that are claimed at once, and the most accounts whose notices are put into mails at once.
 const MOST_CLAIMED: u64 = 10;
 const MOST_ACCOUNTS: u64 = 50;
-/// The most notices in one mail.
-const MOST_NOTICES: u64 = 200;
 
 impl NoticeWing<'_> {
     /// Begins to read the log at its end, unless that was done before.
@@ -87,16 +90,27 @@ impl NoticeWing<'_> {
                 return Ok(Vec::new());
             }
             let read = self.0.store.read().await?;
-            let (mut letters, mut dropped) = (Vec::new(), Vec::new());
-            for mail in mails {
-                let id = mail.id;
-                match self.letter(&read, mail).await? {
-                    Some(letter) => letters.push(letter),
-                    None => dropped.push(id),
+            let (mut letters, mut dropped, mut broken) = (Vec::new(), Vec::new(), Vec::new());
+            for mut mail in mails {
+                mail.notices.retain(|notice| read.now().since(notice.noticed_at) <= TOLD_WITHIN);
+                let Mail { id, made_at, attempts, refusals, .. } = mail;
+                match self.letter(&read, mail).await {
+                    Ok(Some(letter)) => letters.push(letter),
+                    Ok(None) => dropped.push(id),
+                    // One that cannot be read does not hold up the others.
+                    Err(error) if error.reason() == Reason::Internal => {
+                        tracing::error!(mail = %id, error = %Causes(&error), "a mail cannot be written");
+                        let handover = Handover::Refused("the server failed to write it".to_owned());
+                        broken.push(Delivery { mail: id, made_at, attempts, refusals, handover });
+                    }
+                    Err(error) => return Err(error),
                 }
             }
             drop(read);
             self.drop_mails(&dropped).await?;
+            if !broken.is_empty() {
+                self.settle(&broken).await?;
+            }
             if !letters.is_empty() {
                 return Ok(letters);
             }
@@ -111,7 +125,7 @@ impl NoticeWing<'_> {
             let now = callerless.now();
             for ready in callerless.accounts_to_mail(MOST_ACCOUNTS).await? {
                 let (mails, most) = if ready.notices + ready.sent > MOST_MAILS {
-                    (1, MOST_NOTICES)
+                    (1, MOST_UNMAILED)
                 } else {
                     (ready.notices, 1)
                 };
@@ -143,7 +157,7 @@ impl NoticeWing<'_> {
         let given_up = change_without_caller(self.0, Operation::Mail, |callerless| async move {
             let now = callerless.now();
             let mut given_up = 0;
-            for Delivery { mail, made_at, attempts, handover } in deliveries {
+            for Delivery { mail, made_at, attempts, refusals, handover } in deliveries {
                 let (problem, refused) = match handover {
                     Handover::Deferred(problem) | Handover::Unreachable(problem) => (problem, false),
                     Handover::Refused(problem) => (problem, true),
@@ -156,8 +170,9 @@ impl NoticeWing<'_> {
                         continue;
                     }
                 };
-                callerless.postpone_mail(*mail, later(now, pause(*attempts, refused)), problem).await?;
-                if now.since(*made_at) >= GIVE_UP || (refused && attempts + 1 >= REFUSALS) {
+                let due_at = later(now, pause(*attempts, refused));
+                callerless.postpone_mail(*mail, due_at, problem, refused).await?;
+                if now.since(*made_at) >= GIVE_UP || (refused && refusals + 1 >= REFUSALS) {
                     callerless.settle_mail(*mail, MailOutcome::GivenUp).await?;
                     given_up += 1;
                 }

@@ -142,7 +142,7 @@ impl OperatorWing<'_> {
     async fn remove_old_mails(self, watched: bool) -> Result<u64, AuthorityError> {
         let now = self.0.store.moment().await?.now;
         let (Some(before), Some(unseen)) = (ago(now, MAILS), ago(now, TOKENS)) else { return Ok(0) };
-        if !self.0.store.read().await?.has_old_mail(before).await? {
+        if !self.0.store.read().await?.has_old_mail(before, unseen).await? {
             return Ok(0);
         }
         let removed = change_without_caller(self.0, Operation::TidyUp, |callerless| async move {

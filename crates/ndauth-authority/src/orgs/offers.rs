@@ -21,6 +21,9 @@ use crate::error::MOST_OFFERS;
 use crate::reading::AsOf;
 use crate::{AuthorityError, Credential, OrgWing};
 
+/// The key of the handle that an offer is made to, in the personal bytes of its event.
+pub(crate) const OFFERED_TO: &str = "handle";
+
 /// An offered membership, as the org's admins and its account see it.
 #[derive(Debug)]
 pub struct OfferShown {
@@ -74,6 +77,10 @@ impl OrgWing<'_> {
             }
             let now = changing.now();
             let id = match changing.find_offer(org.id, handle).await? {
+                // The same again would only be told again.
+                Some(same) if same.is_open(now) && (same.role, same.made_by) == (role, maker.id) => {
+                    return Ok(changing.unchanged(shown(same, &org, &maker)));
+                }
                 Some(before) => before.id,
                 None => OfferId::new(now, &mut SysRng)?,
             };
@@ -82,7 +89,7 @@ impl OrgWing<'_> {
             let offer = Offer { id, org: org.id, handle, role, made_by, made_at: now, ends_at };
             changing.put_offer(&offer).await?;
             let change = Change::MemberOffered { org: org.id, offer: id, role, ends_at };
-            let personal = Personal::from([("handle", offer.handle.to_string())]);
+            let personal = Personal::from([(OFFERED_TO, offer.handle.to_string())]);
             let shown = shown(offer, &org, &maker);
             Ok(changing.done(change, personal, shown))
         })

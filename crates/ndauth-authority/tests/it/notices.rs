@@ -30,8 +30,8 @@ fn refused(letter: &Letter) -> Delivery {
 }
 
 fn delivery(letter: &Letter, handover: Handover) -> Delivery {
-    let Letter { id, made_at, attempts, .. } = letter;
-    Delivery { mail: *id, made_at: *made_at, attempts: *attempts, handover }
+    let Letter { id, made_at, attempts, refusals, .. } = letter;
+    Delivery { mail: *id, made_at: *made_at, attempts: *attempts, refusals: *refusals, handover }
 }
 
 /// Returns a mail as `to: kind thing, kind thing`.
@@ -246,7 +246,18 @@ on_both! {
         let told = of_policies().await;
         assert_eq!(told.len(), 2, "{told:?}");
         assert!(told[1].starts_with("ada: policy short in ops: "), "{told:?}");
+        // Another that refuses the token too takes its place before its mail goes.
+        set(policy(0, 365)).await;
+        later(world, HOUR);
+        set(policy(86400, 30)).await;
+        gather(world).await;
+        later(world, 1);
+        set(policy(86400, 29)).await;
+        let told = of_policies().await;
+        assert_eq!(told.len(), 1, "{told:?}");
+        assert!(told[0].contains("policy ci in ops: "), "{told:?}");
         // Withdrawn before its mail goes.
+        later(world, HOUR);
         set(policy(0, 365)).await;
         later(world, HOUR);
         set(policy(86400, 5)).await;

@@ -144,6 +144,8 @@ impl Mailer {
                     match error.status().map(|status| status.to_string()) {
                         Some(code) if !of_login(&code) && error.is_permanent() => Handover::Refused(why),
                         Some(code) if !of_login(&code) => Handover::Deferred(why),
+                        // This server cannot be sent this mail, such as one to an address that is not ASCII.
+                        None if error.is_client() && !to.as_str().is_ascii() => Handover::Refused(why),
                         _ => Handover::Unreachable(why),
                     }
                 }
@@ -227,7 +229,7 @@ fn read(file: &Path) -> Result<Vec<u8>, MailError> {
 /// Writes a mail to a file whose name begins with its id. The file is there whole or not at all.
 fn write(folder: &Path, id: &str, mail: &[u8]) -> io::Result<()> {
     let file = tempfile::NamedTempFile::new_in(folder)?;
-    fs::write(file.path(), mail)?;
+    fs::write(file.path(), [mail, b"\n"].concat())?;
     file.persist(folder.join(format!("{id}.eml")))?;
     Ok(())
 }

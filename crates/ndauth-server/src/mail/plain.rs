@@ -75,20 +75,24 @@ fn cleaned(text: &str) -> String {
     }
 }
 
-/// Returns true for a word that a reader of mail makes a link of.
+/// Returns true for a word that a reader of mail makes a link of: one with a scheme, an address, or anything in it that may
+/// be a domain.
 fn is_link(word: &str) -> bool {
     let word = word.to_lowercase();
-    let dotted = word.split(['/', '?', '#', ':']).next().unwrap_or_default();
-    let labels: Vec<&str> = dotted.split('.').collect();
-    let last = labels.last().copied().unwrap_or_default();
-    let ends_like_domain = last.chars().take_while(|c| c.is_alphabetic()).count() >= 2;
-    let is_domain =
-        labels.len() > 1 && ends_like_domain && labels.iter().rev().nth(1).is_some_and(|l| !l.is_empty());
+    let is_part_of_domain = |c: char| c.is_alphanumeric() || c == '-' || c == '.';
     word.contains("://")
         || word.starts_with("www.")
         || word.contains('@')
         || word.contains("mailto:")
-        || is_domain
+        || word.split(|c| !is_part_of_domain(c)).any(is_domain)
+}
+
+/// Returns true for two labels or more, the last of which begins with two letters.
+fn is_domain(text: &str) -> bool {
+    let mut labels = text.trim_matches('.').rsplit('.');
+    let last = labels.next().unwrap_or_default();
+    last.chars().take_while(|c| c.is_alphabetic()).count() >= 2
+        && labels.next().is_some_and(|label| !label.is_empty())
 }
 
 #[cfg(test)]
@@ -118,6 +122,12 @@ mod tests {
             ("www.evil", "[link removed]"),
             ("evil.example/login?x", "[link removed]"),
             ("(evil.example)", "[link removed]"),
+            ("sign in at evil.example.", "sign in at [link removed]"),
+            ("evil.example./login", "[link removed]"),
+            ("(evil.example.)", "[link removed]"),
+            ("see:evil.example", "[link removed]"),
+            ("/evil.example", "[link removed]"),
+            ("1,evil.example", "[link removed]"),
             ("mail bob@evil.example.", "mail [link removed]"),
             ("version 1.2 of 2026.11", "version 1.2 of 2026.11"),
             ("it leaked. Sorry.", "it leaked. Sorry."),

@@ -49,13 +49,14 @@ impl Post {
     async fn round(&mut self, stopped: &watch::Receiver<bool>) -> Result<(), AuthorityError> {
         self.settle().await?;
         let authority = Arc::clone(&self.authority);
-        authority.notices().gather().await?;
+        // What is noticed already is mailed, whether or not more can be.
+        let gathered = authority.notices().gather().await;
         loop {
+            let claimed = Instant::now();
             let letters = authority.notices().claim().await?;
             if letters.is_empty() {
                 break;
             }
-            let claimed = Instant::now();
             let mut letters = letters.into_iter();
             for letter in letters.by_ref() {
                 let handover = self.mailer.send(&letter).await;
@@ -74,7 +75,7 @@ impl Post {
             }
         }
         authority.notices().state().await?;
-        Ok(())
+        gathered
     }
 
     /// Records what became of mails.
@@ -125,5 +126,6 @@ impl Post {
 }
 
 fn delivery(letter: &Letter, handover: Handover) -> Delivery {
-    Delivery { mail: letter.id, made_at: letter.made_at, attempts: letter.attempts, handover }
+    let Letter { id, made_at, attempts, refusals, .. } = letter;
+    Delivery { mail: *id, made_at: *made_at, attempts: *attempts, refusals: *refusals, handover }
 }

@@ -135,7 +135,7 @@ fn section(told: &Told, now: Timestamp) -> Section {
                 facts,
                 quoted: None,
                 advice: "Find what still has it, and give it a new token:",
-                commands: vec![create(token)],
+                commands: vec![create(token, now)],
             }
         }
         NoticeContent::Rotated { token, others_end_at } => {
@@ -154,14 +154,16 @@ fn section(told: &Told, now: Timestamp) -> Section {
                 commands: vec![command(token, "revoke", now), END_SESSIONS.to_owned()],
             }
         }
-        NoticeContent::Reused { token, address, suspended } => {
+        NoticeContent::Reused { token, prefix, reported, address, suspended } => {
             let mut facts = facts(token, now);
+            facts.extend(prefix.clone().map(|prefix| ("Retired", prefix)));
             facts.push(("From", known(address.as_deref())));
             if !suspended.is_empty() {
                 facts.push(("Suspended", format!("by {}", suspended.join(", "))));
             }
+            let how = if *reported { "reported as leaked" } else { "presented" };
             Section {
-                headline: format!("A retired secret of {} was presented.", lower(&of(token))),
+                headline: format!("A retired secret of {} was {how}.", lower(&of(token))),
                 facts,
                 quoted: None,
                 advice: "Either something never got the new secret, or somebody else has the old one. Look where the \
@@ -177,7 +179,7 @@ fn section(told: &Told, now: Timestamp) -> Section {
                 facts,
                 quoted: note.as_deref().map(words),
                 advice: "It can do nothing any more. If something still needs a token, make another:",
-                commands: vec![create(token)],
+                commands: vec![create(token, now)],
             }
         }
         NoticeContent::AllRevoked { org, by, reason, not_before } => Section {
@@ -318,14 +320,16 @@ fn command(token: &TokenView, verb: &str, now: Timestamp) -> String {
     }
 }
 
-/// Returns the command that makes another token.
-fn create(token: &TokenView) -> String {
-    let text = token.token.name.as_str();
+/// Returns the command that makes another token with the same settings.
+fn create(token: &TokenView, now: Timestamp) -> String {
+    let (prefix, name) = (token.shown(now).record.prefix, token.token.name.as_str());
     let is_plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
-    let named = if text.chars().all(is_plain) { text } else { "NAME" };
+    // A revocation frees the name.
+    let is_free = token.token.revoked_at.is_some() && name.chars().all(is_plain);
+    let name = if is_free { name } else { "NAME" };
     match &token.owner_org {
-        Some(org) => format!("ndcli token create --name {named} --org {org}"),
-        None => format!("ndcli auth token create --name {named}"),
+        Some(org) => format!("ndcli token create --name {name} --like {prefix} --org {org}"),
+        None => format!("ndcli auth token create --name {name} --like {prefix}"),
     }
 }
 

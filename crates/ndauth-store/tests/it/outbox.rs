@@ -2,7 +2,9 @@ use std::time::Duration;
 
 use ndauth_core::{Account, AccountId, Expiry, Lifetime, MailId, NoticeKind, Token};
 use ndauth_store::testing::execute;
-use ndauth_store::{Duty, Engine, Mail, MailOutcome, Notice, NoticePosition, SPAN, Store, Write};
+use ndauth_store::{
+    Duty, Engine, MOST_UNMAILED, Mail, MailOutcome, Notice, NoticePosition, SPAN, Store, Write,
+};
 use rand::rngs::ChaCha20Rng;
 use uuid::Uuid;
 
@@ -55,8 +57,8 @@ on_both! {
             let ready = write.accounts_to_mail(10).await.expect("read");
             assert_eq!((ready.len(), ready[0].notices, ready[0].sent), (1, 3, 0));
             let first = mail_of(write, &mut rng, ada.id, 2).await;
-            // No other mail is made before this one is settled.
-            assert!(write.accounts_to_mail(10).await.expect("read").is_empty());
+            let ready = write.accounts_to_mail(10).await.expect("read");
+            assert_eq!((ready[0].notices, ready[0].sent), (1, 1), "one that waits counts");
             let claimed = write.claim_mails(at(MINUTE), 10).await.expect("claimed");
             assert_eq!((claimed.len(), claimed[0].id), (1, first));
             claimed.into_iter().next().expect("one")
@@ -70,12 +72,12 @@ on_both! {
         observe(&store, async |write| {
             let again = write.claim_mails(at(2 * MINUTE), 10).await.expect("claimed");
             assert_eq!(again, std::slice::from_ref(&mail), "a claim ends, and the mail is the same");
-            write.postpone_mail(mail.id, at(5 * MINUTE), "no route").await.expect("postponed");
+            write.postpone_mail(mail.id, at(5 * MINUTE), "no route", false).await.expect("postponed");
         }).await;
         let read = store.read().await.expect("a view");
         let state = read.outbox_state().await.expect("read");
         assert_eq!((state.waiting, state.oldest, state.problem.as_deref(), state.given_up), (1, Some(at(0)), Some("no route"), 0));
-        assert!(!read.has_mail_to_send().await.expect("read"));
+        assert!(read.has_mail_to_send().await.expect("read"), "the third notice");
         drop(read);
         clock.set(at(5 * MINUTE));
         observe(&store, async |write| {
@@ -84,7 +86,7 @@ on_both! {
             write.settle_mail(mail.id, MailOutcome::Sent).await.expect("settled");
             // A late answer changes nothing.
             write.settle_mail(mail.id, MailOutcome::GivenUp).await.expect("settled");
-            write.postpone_mail(mail.id, at(7 * MINUTE), "late").await.expect("postponed");
+            write.postpone_mail(mail.id, at(7 * MINUTE), "late", false).await.expect("postponed");
         }).await;
         observe(&store, async |write| {
             let ready = write.accounts_to_mail(10).await.expect("read");
@@ -113,20 +115,44 @@ on_both! {
         assert!(store.read().await.expect("a view").has_mail_to_send().await.expect("read"));
     }
 
+    /// What happens again and again takes one place, and what does not fit leaves out the oldest that is not about security.
+    async fn a_flood_of_notices_leaves_out_the_least(scratch: &Scratch) {
+        let (store, _, mut rng) = open(scratch).await;
+        let (ada, _) = member(&store, &mut rng).await;
+        let of = |kind, subject: u128, occasion| Notice { kind, occasion, ..notice(&ada, subject) };
+        observe(&store, async |write| {
+            for occasion in 1..=3 {
+                let left_out = write.insert_notices(&[of(NoticeKind::Offer, 1, occasion)]).await.expect("noted");
+                assert_eq!(left_out, 0);
+            }
+            assert_eq!(write.accounts_to_mail(10).await.expect("read")[0].notices, 1, "the newest is told");
+            write.insert_notices(&[of(NoticeKind::Revoked, 2, 4)]).await.expect("noted");
+            let most = u128::from(MOST_UNMAILED);
+            let many: Vec<Notice> = (3..most + 2).map(|n| of(NoticeKind::Rotated, n, 5)).collect();
+            assert_eq!(write.insert_notices(&many).await.expect("noted"), 1);
+            let mail = mail_of(write, &mut rng, ada.id, MOST_UNMAILED).await;
+            let claimed = write.claim_mails(at(MINUTE), 10).await.expect("claimed");
+            assert_eq!((claimed[0].id, claimed[0].notices.len() as u64), (mail, MOST_UNMAILED));
+            let has = |kind| claimed[0].notices.iter().any(|notice| notice.kind == kind);
+            assert!(has(NoticeKind::Revoked) && !has(NoticeKind::Offer), "what is about security stays");
+        }).await;
+    }
+
     async fn what_is_given_up_is_shown_and_what_is_old_is_removed(scratch: &Scratch) {
         let (store, clock, mut rng) = open(scratch).await;
         let (ada, _) = member(&store, &mut rng).await;
         observe(&store, async |write| {
             write.insert_notices(&[notice(&ada, 1), notice(&ada, 2)]).await.expect("noted");
             let mail = mail_of(write, &mut rng, ada.id, 9).await;
-            write.postpone_mail(mail, at(1), "refused").await.expect("postponed");
+            write.postpone_mail(mail, at(1), "refused", true).await.expect("postponed");
             write.settle_mail(mail, MailOutcome::GivenUp).await.expect("settled");
         }).await;
         let read = store.read().await.expect("a view");
         let lost = read.list_undelivered(ada.id).await.expect("listed");
         assert_eq!((lost.len(), lost[0].notices, lost[0].problem.as_str()), (1, 2, "refused"));
         assert_eq!(read.outbox_state().await.expect("read").given_up, 1);
-        assert!(!read.has_old_mail(at(0)).await.expect("read") && read.has_old_mail(at(1)).await.expect("read"));
+        let has_old = async |before| read.has_old_mail(before, at(0)).await.expect("read");
+        assert!(!has_old(at(0)).await && has_old(at(1)).await);
         drop(read);
         clock.set(at(1));
         observe(&store, async |write| {

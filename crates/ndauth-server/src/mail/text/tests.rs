@@ -87,6 +87,7 @@ fn letter(contents: Vec<(NoticeKind, NoticeContent)>) -> Letter {
         told: contents.into_iter().map(|(kind, content)| Told { kind, at: now(), content }).collect(),
         made_at: now(),
         attempts: 0,
+        refusals: 0,
         now: now(),
     }
 }
@@ -253,7 +254,7 @@ fn a_token_that_ended_and_is_still_tried() {
 
             Find what still has it, and give it a new token:
 
-              ndcli auth token create --name ci
+              ndcli auth token create --name NAME --like ndpat_Jj8IYR
 
             --
             From ndauth to `ada`. No mail of ndauth has links: type the commands
@@ -301,6 +302,8 @@ fn a_retired_secret_that_was_presented() {
         NoticeKind::Reused,
         NoticeContent::Reused {
             token: token("ci"),
+            prefix: Some("ndpat_9GV4nf".to_owned()),
+            reported: false,
             address: Some("198.51.100.7".to_owned()),
             suspended: vec!["the org `ops`".to_owned()],
         },
@@ -313,6 +316,7 @@ fn a_retired_secret_that_was_presented() {
               Prefix:     ndpat_Jj8IYR
               Ends:       2027-01-31 12:00 UTC
               Last use:   2027-01-23 08:11 UTC, from 192.0.2.7
+              Retired:    ndpat_9GV4nf
               From:       198.51.100.7
               Suspended:  by the org `ops`
 
@@ -333,10 +337,12 @@ fn a_retired_secret_that_was_presented() {
 
 #[test]
 fn a_token_that_was_revoked() {
+    let mut revoked = token("ci");
+    revoked.token.revoked_at = Some(now());
     check(
         NoticeKind::Revoked,
         NoticeContent::Revoked {
-            token: token("ci"),
+            token: revoked,
             by: "eve".to_owned(),
             reason: RevocationReason::Leaked,
             note: Some(
@@ -361,7 +367,7 @@ fn a_token_that_was_revoked() {
             It can do nothing any more. If something still needs a token, make
             another:
 
-              ndcli auth token create --name ci
+              ndcli auth token create --name ci --like ndpat_Jj8IYR
 
             --
             From ndauth to `ada`. No mail of ndauth has links: type the commands
@@ -567,7 +573,7 @@ fn many_things_in_one_mail() {
           prefix: ndpat_Jj8IYR; last use: 2027-01-23 08:11 UTC, from 192.0.2.7;
           by: eve
           > bob left
-            ndcli token create --name deploy --org ops
+            ndcli token create --name NAME --like ndpat_Jj8IYR --org ops
 
         --
         From ndauth to `ada`. No mail of ndauth has links: type the commands
