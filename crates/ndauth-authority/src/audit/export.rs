@@ -8,29 +8,37 @@ use crate::access::{Operation, Whose};
 use crate::authority::AuditWing;
 use crate::{AuthorityError, Credential};
 
+/// A page of the exported log.
+#[derive(Debug)]
+pub struct ExportPage {
+    /// The events, oldest first; none at the end of the log.
+    pub events: Vec<ExportedEvent>,
+    /// The last event that was pruned; 0 if none was.
+    pub pruned: u64,
+}
+
 /// The most events of a page.
 const PAGE: u64 = 1000;
 
 impl AuditWing<'_> {
-    /// Returns the events of a history after a sequence, oldest first, up to a page of them. None at the end of the log.
+    /// Returns a page of the events of a history after a sequence.
     pub async fn export(
         self,
         credential: &Credential,
         whose: &Whose,
         after: u64,
-    ) -> Result<Vec<ExportedEvent>, AuthorityError> {
-        // The console is not looked up in the database, whose schema may be an old one.
-        if let (Credential::Console, Whose::Anyone) = (credential, whose) {
-            return self.export_at_console(after).await;
-        }
+    ) -> Result<ExportPage, AuthorityError> {
         let (read, by) = self.0.read_as(credential, Operation::ExportEvents, whose).await?;
         let reader = AuditReader::of(&by)?;
         let part = LogPart { after, before: None, newest_first: false, limit: PAGE };
-        let events = read.history(reader.subject(), &part).await?;
-        Ok(events.iter().map(|logged| exported(logged, reader)).collect())
+        let chunk = read.history(reader.subject(), &part).await?;
+        let events = chunk.events.iter().map(|logged| exported(logged, reader)).collect();
+        Ok(ExportPage { events, pruned: read.start_of_log().await?.sequence })
     }
 
-    async fn export_at_console(self, after: u64) -> Result<Vec<ExportedEvent>, AuthorityError> {
+    /// Returns a page of all events after a sequence to the console, which nobody admits: the schema of the database may be
+    /// an old one. None at the end of the log.
+    pub async fn export_at_console(self, after: u64) -> Result<Vec<ExportedEvent>, AuthorityError> {
         // The event before the first one has the hash that the first one was chained to.
         let mut events = self.0.store.events_after(after.saturating_sub(1), PAGE + 1).await?;
         let mut previous = match events.first() {

@@ -58,7 +58,7 @@ fn a_line_is_read_as_it_was_written() {
 #[test]
 fn the_first_tampered_event_is_named() {
     type Tamper = fn(&mut Vec<ExportedEvent>);
-    let rows: [(&str, Tamper, Result<u64, ChainFault>); 15] = [
+    let rows: [(&str, Tamper, Result<u64, ChainFault>); 17] = [
         ("nothing", |_| {}, Ok(5)),
         ("nothing is left", Vec::clear, Ok(0)),
         ("erased", |log| (log[2].personal, log[2].salt) = (None, None), Ok(5)),
@@ -73,6 +73,8 @@ fn the_first_tampered_event_is_named() {
         ("a digest", |log| log[2].personal_hash = [0; 32], Err(ChainFault::Altered(3))),
         ("a hash", |log| log[2].hash = [0; 32], Err(ChainFault::Altered(3))),
         ("rewritten with its hash", |log| rewrite(&mut log[2]), Err(ChainFault::Altered(3))),
+        ("left empty", |log| log[2].public = None, Err(ChainFault::Altered(3))),
+        ("rewritten up to an empty one", |log| rewrite_up_to_an_empty_one(log), Err(ChainFault::Altered(3))),
         ("another beginning", |log| log[0].previous = [1; 32], Err(ChainFault::Altered(1))),
         ("one is taken out", |log| drop(log.remove(2)), Err(ChainFault::Missing(3))),
         ("the first is taken out", |log| drop(log.remove(0)), Err(ChainFault::Missing(1))),
@@ -91,6 +93,16 @@ fn rewrite(event: &mut ExportedEvent) {
     let public = event.public.take().map(|text| text + " ").unwrap_or_default();
     event.hash = chain_hash(&event.previous, event.sequence, public.as_bytes(), &event.personal_hash);
     event.public = Some(public);
+}
+
+/// Rewrites the first two events, and joins them to the third by taking out what its hash was computed from.
+fn rewrite_up_to_an_empty_one(log: &mut [ExportedEvent]) {
+    rewrite(&mut log[0]);
+    log[1].previous = log[0].hash;
+    rewrite(&mut log[1]);
+    let hash = log[1].hash;
+    let joined = &mut log[2];
+    (joined.previous, joined.public, joined.personal, joined.salt) = (hash, None, None, None);
 }
 
 #[test]

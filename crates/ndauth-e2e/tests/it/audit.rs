@@ -189,6 +189,12 @@ on_both! {
         fs::write(&of_org, [&lines[..1], &lines[2..]].concat().join("\n")).expect("written");
         let ended = cli(&format!("audit verify {path} --org ops"));
         assert!(ended.code == 1 && ended.err.contains(&format!("event {} is missing", second["sequence"])), "{ended:?}");
+        // An event whose content was taken out is not what the server has.
+        let emptied = lines[1].replace(&format!(r#""public":{}"#, second["public"]), r#""public":null"#);
+        assert_ne!(emptied, lines[1]);
+        fs::write(&of_org, [&lines[..1], &[&emptied], &lines[2..]].concat().join("\n")).expect("written");
+        let ended = cli(&format!("audit verify {path} --org ops"));
+        assert!(ended.code == 1 && ended.err.contains(&format!("event {} was altered", second["sequence"])), "{ended:?}");
         // CSV is for spreadsheets.
         let csv = cli("audit export --csv").out;
         assert!(csv.starts_with("\"Event\",\"When\",\"Kind\",\"What\""), "{csv}");

@@ -7813,7 +7813,8 @@ pub struct ListEventsResponse {
     /// Empty on the last page.
     #[prost(string, tag = "2")]
     pub next_page_token: ::prost::alloc::string::String,
-    /// With `after`: no event up to here is missing from this page and those before. Otherwise the end of the log.
+    /// With `after`: no event up to here is missing from this page and those before. Without: the end of the log on the
+    /// first page, from where `after` goes on, and less on each later one.
     #[prost(uint64, tag = "3")]
     pub through: u64,
     /// The instant to which the list applies.
@@ -7963,9 +7964,12 @@ impl ::prost::Name for ExportEventsRequest {
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ExportEventsResponse {
-    /// At most 1000 of them; none at the end of the log.
+    /// At most 1000 of them, and about 2 MiB; none at the end of the log.
     #[prost(message, repeated, tag = "1")]
     pub records: ::prost::alloc::vec::Vec<LogRecord>,
+    /// The last event that was removed by `admin events prune`; 0 if none was.
+    #[prost(uint64, tag = "2")]
+    pub pruned: u64,
 }
 impl ::prost::Name for ExportEventsResponse {
     const NAME: &'static str = "ExportEventsResponse";

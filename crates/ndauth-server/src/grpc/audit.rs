@@ -40,8 +40,11 @@ impl AuditService for GrpcService {
         answer(async {
             let (credential, request) = taken(request)?;
             let whose = history(request.history)?;
-            let events = self.authority.audit().export(&credential, &whose, request.after).await?;
-            Ok(v1::ExportEventsResponse { records: events.into_iter().map(record).collect() })
+            let page = self.authority.audit().export(&credential, &whose, request.after).await?;
+            Ok(v1::ExportEventsResponse {
+                records: page.events.into_iter().map(record).collect(),
+                pruned: page.pruned,
+            })
         })
         .await
     }

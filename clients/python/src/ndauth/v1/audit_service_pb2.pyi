@@ -158,10 +158,12 @@ class ExportEventsRequest(_message.Message):
     def __init__(self, history: _Optional[_Union[History, _Mapping]] = ..., after: _Optional[int] = ...) -> None: ...
 
 class ExportEventsResponse(_message.Message):
-    __slots__ = ("records",)
+    __slots__ = ("records", "pruned")
     RECORDS_FIELD_NUMBER: _ClassVar[int]
+    PRUNED_FIELD_NUMBER: _ClassVar[int]
     records: _containers.RepeatedCompositeFieldContainer[LogRecord]
-    def __init__(self, records: _Optional[_Iterable[_Union[LogRecord, _Mapping]]] = ...) -> None: ...
+    pruned: int
+    def __init__(self, records: _Optional[_Iterable[_Union[LogRecord, _Mapping]]] = ..., pruned: _Optional[int] = ...) -> None: ...
 
 class LogRecord(_message.Message):
     __slots__ = ("sequence", "previous", "public", "personal", "salt", "personal_hash", "hash")

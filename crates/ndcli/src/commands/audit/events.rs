@@ -67,7 +67,8 @@ async fn gather(
         request.page_size = i32::try_from(left).unwrap_or(LARGEST_PAGE).clamp(1, LARGEST_PAGE);
         let page = server.ask_anew(async |client| client.list_events(request.clone()).await).await?;
         found.events.extend(page.events.into_iter().take(left));
-        (found.through, found.evaluated_at) = (page.through, page.evaluated_at);
+        // The first page of the newest is the latest view. What is committed meanwhile is in no later page.
+        (found.through, found.evaluated_at) = (found.through.max(page.through), page.evaluated_at);
         found.next_page_token.clone_from(&page.next_page_token);
         if page.next_page_token.is_empty() || found.events.len() == limit {
             return Ok(found);

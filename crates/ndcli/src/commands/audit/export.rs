@@ -60,7 +60,7 @@ async fn write_lines(
     written: &mut Written,
 ) -> Result<(), Failure> {
     loop {
-        let page = records(server, export.history.to_proto(), written.last).await?;
+        let page = records(server, export.history.to_proto(), written.last).await?.events;
         let Some(last) = page.last() else { return Ok(()) };
         for event in &page {
             if !write(out, &(event.to_line() + "\n"))? {
@@ -109,15 +109,24 @@ fn write(out: &mut dyn Write, text: &str) -> Result<bool, Failure> {
     }
 }
 
-/// Returns the page of a history's events after a sequence; none at the end.
+/// A page of a history's events.
+pub(super) struct RecordPage {
+    /// The events; none at the end.
+    pub(super) events: Vec<ExportedEvent>,
+    /// The last event that the server has removed.
+    pub(super) pruned: u64,
+}
+
+/// Returns the page of a history's events after a sequence.
 pub(super) async fn records(
     server: &ServerConnection,
     history: v1::History,
     after: u64,
-) -> Result<Vec<ExportedEvent>, Failure> {
+) -> Result<RecordPage, Failure> {
     let request = v1::ExportEventsRequest { history: Some(history), after };
     let page = server.ask_anew(async |client| client.export_events(request.clone()).await).await?;
-    page.records.into_iter().map(exported).collect()
+    let events = page.records.into_iter().map(exported).collect::<Result<_, _>>()?;
+    Ok(RecordPage { events, pruned: page.pruned })
 }
 
 /// Reads an event off the wire.

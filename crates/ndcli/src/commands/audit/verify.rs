@@ -6,7 +6,7 @@ use std::path::Path;
 
 use ndauth_core::{ChainCheck, ChainFault, Coverage, ExportedEvent, Head};
 use ndauth_proto::v1;
-use ndauth_terminal::{Failure, aside, print, print_json};
+use ndauth_terminal::{Failure, aside, print, print_json, warn};
 use serde_json::json;
 
 use super::arguments::{VerifyArguments, history};
@@ -40,7 +40,7 @@ fn report(format: Format, outcome: Outcome) -> Result<(), Failure> {
             if format == Format::Json {
                 print_json(&json!({ "verified": false, "fault": fault.to_string() }))?;
             }
-            let hint = "the events before it are as they were written";
+            let hint = "those before it fit together: whether they are genuine, a hash shows that you kept elsewhere";
             return Err(Failure::failed(format!("the chain is broken: {fault}"), Some(hint)));
         }
     };
@@ -66,9 +66,9 @@ async fn verify_server(common: &CommonOptions, after: u64) -> Result<Outcome, Fa
     let mut last = after;
     loop {
         let page = records(&server, history(None, true), last).await?;
-        let Some(end) = page.last() else { return Ok(check.end()) };
+        let Some(end) = page.events.last() else { return Ok(check.end()) };
         last = end.sequence;
-        if let Err(fault) = page.iter().try_for_each(|event| check.next(event)) {
+        if let Err(fault) = page.events.iter().try_for_each(|event| check.next(event)) {
             return Ok(Err(fault));
         }
     }
@@ -104,7 +104,7 @@ async fn verify_part(
     let mut fault = None;
     read_lines(path, |event| match check.next(&event) {
         Ok(()) => {
-            events.push((event.sequence, event.hash));
+            events.push(Compared::of(&event));
             true
         }
         Err(found) => {
@@ -113,34 +113,69 @@ async fn verify_part(
         }
     })?;
     let mut rest = events.iter().peekable();
-    let mut last = after;
+    let (mut last, mut pruned) = (after, 0);
     'pages: while rest.peek().is_some() {
         let page = records(server, history.clone(), last).await?;
-        let Some(end) = page.last() else { break };
+        let before = rest.len();
+        // What the server has removed cannot be compared.
+        while rest.next_if(|event| event.sequence <= page.pruned).is_some() {}
+        pruned += (before - rest.len()) as u64;
+        let Some(end) = page.events.last() else { break };
         last = end.sequence;
-        for known in page {
+        for known in &page.events {
+            let known = Compared::of(known);
             match rest.peek() {
                 None => break 'pages,
-                Some((sequence, _)) if *sequence > known.sequence => {
+                Some(event) if event.sequence > known.sequence => {
                     return Ok(Err(ChainFault::Missing(known.sequence)));
                 }
-                Some((sequence, _)) if *sequence < known.sequence => {
-                    return Ok(Err(ChainFault::Inserted(*sequence)));
+                Some(event) if event.sequence < known.sequence => {
+                    return Ok(Err(ChainFault::Inserted(event.sequence)));
                 }
-                Some((_, hash)) if *hash != known.hash => {
-                    return Ok(Err(ChainFault::Altered(known.sequence)));
-                }
+                Some(event) if !event.is(&known) => return Ok(Err(ChainFault::Altered(known.sequence))),
                 Some(_) => drop(rest.next()),
             }
         }
     }
-    if let Some((sequence, _)) = rest.next() {
-        return Ok(Err(ChainFault::Inserted(*sequence)));
+    if let Some(event) = rest.next() {
+        return Ok(Err(ChainFault::Inserted(event.sequence)));
+    }
+    if pruned > 0 {
+        warn(&format!(
+            "{pruned} of them were pruned on the server: each is whole, and they were not compared"
+        ));
     }
     Ok(match fault {
         Some(fault) => Err(fault),
         None => check.end(),
     })
+}
+
+/// What is compared of an event: its hash, and which of its bytes are there. A hash says nothing of bytes that are not.
+struct Compared {
+    sequence: u64,
+    hash: [u8; 32],
+    has_public: bool,
+    has_personal: bool,
+}
+
+impl Compared {
+    fn of(event: &ExportedEvent) -> Compared {
+        Compared {
+            sequence: event.sequence,
+            hash: event.hash,
+            has_public: event.public.is_some(),
+            has_personal: event.personal.is_some(),
+        }
+    }
+
+    /// Returns true if it is the server's event, with all that the server has of it. Personal bytes may have been erased
+    /// there meanwhile.
+    fn is(&self, known: &Compared) -> bool {
+        self.hash == known.hash
+            && self.has_public == known.has_public
+            && (self.has_personal || !known.has_personal)
+    }
 }
 
 /// Passes each event of a file on, until it is told to stop.
