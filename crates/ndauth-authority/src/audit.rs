@@ -7,5 +7,7 @@ mod reader;
 mod sentence;
 
 pub use attempts::{AttemptPage, AttemptShown};
-pub use export::parse_export;
+pub use export::{ExportPage, parse_export};
 pub use list::{ActorKind, ActorShown, EventPage, EventQuery, EventShown, Thing, check_kind};
+pub(crate) use list::{EventFilter, page};
+pub(crate) use reader::AuditReader;

@@ -31,8 +31,8 @@ pub use access::caller::{Credential, Life};
 pub use access::held::OwnerName;
 pub use access::{OpenVisit, Visit, Whose};
 pub use audit::{
-    ActorKind, ActorShown, AttemptPage, AttemptShown, EventPage, EventQuery, EventShown, Thing, check_kind,
-    parse_export,
+    ActorKind, ActorShown, AttemptPage, AttemptShown, EventPage, EventQuery, EventShown, ExportPage, Thing,
+    check_kind, parse_export,
 };
 pub use authority::{
     AuditWing, Authority, LoginWing, NoticeWing, OperatorWing, OrgWing, TokenWing, ValidationWing,

@@ -5,6 +5,8 @@ use std::fmt;
 
 use smol_str::SmolStr;
 
+use crate::redact;
+
 /// A client and its version: 1 to 48 visible characters of ASCII.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ClientName(SmolStr);
@@ -13,9 +15,13 @@ const MOST: usize = 48;
 
 impl ClientName {
     /// Returns the first product of a `User-Agent` (RFC 9110, section 10.1.5), or `None` if it cannot be
-    /// shown.
+    /// shown, as a secret cannot.
     pub fn of_user_agent(text: &str) -> Option<ClientName> {
-        let product: SmolStr = text.split([' ', '\t']).next()?.chars().take(MOST).collect();
+        let product = text.split([' ', '\t']).next()?;
+        if redact(product) != product {
+            return None;
+        }
+        let product: SmolStr = product.chars().take(MOST).collect();
         let visible = !product.is_empty() && product.bytes().all(|byte| byte.is_ascii_graphic());
         visible.then_some(ClientName(product))
     }
@@ -46,6 +52,7 @@ mod tests {
             (" curl", None),
             ("\u{1b}[31m", None),
             ("café/1", None),
+            ("ndpat_Jj8IYRumwQ9GV4nfqrymvLBbUUnY8LAkuEecJnIrk1U", None),
             (long.as_str(), Some(&long[..48])),
         ] {
             assert_eq!(ClientName::of_user_agent(text).as_ref().map(ClientName::as_str), name, "{text:?}");

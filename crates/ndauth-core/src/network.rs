@@ -34,6 +34,14 @@ impl Network {
         Network(net.trunc())
     }
 
+    /// Returns the area that a network is counted with: the /16 of IPv4 or the /48 of IPv6 around it, or itself if it is no
+    /// smaller.
+    pub fn area(self) -> Network {
+        let length = if self.0.addr().is_ipv4() { 16 } else { 48 };
+        let length = length.min(self.0.prefix_len());
+        Network(IpNet::new(self.0.addr(), length).expect("the length fits the address").trunc())
+    }
+
     /// Returns true if all of another network lies in this one.
     pub(crate) fn covers(&self, other: &Network) -> bool {
         self.0.contains(&other.0)

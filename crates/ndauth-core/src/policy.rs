@@ -203,10 +203,11 @@ impl Policies {
 
     /// Returns true if both have the same policies in the same order, regardless of when they were set.
     pub fn has_same_policies_as(&self, other: &Policies) -> bool {
-        let says = |policies: &Policies| -> Vec<(Timestamp, OrgPolicy)> {
-            policies.0.iter().map(|policy| (policy.takes_hold_at, policy.policy.clone())).collect()
+        let is_same = |own: &DatedPolicy, other: &DatedPolicy| {
+            let (own_at, at) = (own.takes_hold_at, other.takes_hold_at);
+            own_at == at && (own.policy == other.policy || own.policy == other.policy.apart().0)
         };
-        says(self) == says(other)
+        self.0.len() == other.0.len() && self.0.iter().zip(&other.0).all(|(own, other)| is_same(own, other))
     }
 
     /// Returns the number of policies that were ever set. A change may state this number, so that it fails if

@@ -13,7 +13,7 @@ use ndauth_authority::{
     AccountUpdate, Authority, AuthorityError, Changed, Clock, MigrationState, NewAccount, NewOrg, NewService,
     Revoking, Settlement, Settling, Tidied, Which, Whose, parse_export,
 };
-use ndauth_core::{Handle, Label, Lifetime, Orgs, Reason, RevocationReason, Timestamp, TokenView};
+use ndauth_core::{Handle, Label, Lifetime, OrgSlug, Orgs, Reason, RevocationReason, Timestamp, TokenView};
 use ndauth_proto::{timestamp_to_proto, token_to_proto, v1};
 use ndauth_server::invitation_url;
 use ndauth_terminal::{Failure, aside, confirm, message_json, print, quoted};
@@ -599,6 +599,7 @@ async fn after_restore(
         "other_secrets": settled.others,
         "lost": settled.lost,
         "services_without_secret": services,
+        "orgs_without_networks": settled.without_networks.iter().map(OrgSlug::as_str).collect::<Vec<_>>(),
     });
     let mut aside = vec!["it is served again".to_owned()];
     if settled.revoked > 0 {
@@ -617,6 +618,12 @@ async fn after_restore(
     if settled.lost > 0 {
         aside.push(format!("{} thing(s) made after the copy are unknown now", settled.lost));
     }
+    for org in &settled.without_networks {
+        aside.push(format!(
+            "the policy of the org `{org}` admits no network, since those that it names were erased from the log: set \
+             it again, or no token has power there"
+        ));
+    }
     for service in services {
         aside.push(format!(
             "the service `{service}` was rotated after the copy: `ndauthd admin service rotate` it again"
@@ -629,7 +636,7 @@ async fn export(location: &DataLocation, mut after: u64) -> Result<(), Failure> 
     let authority =
         Authority::open_log(&location.database).await.map_err(|error| authority_failure(&error))?;
     loop {
-        let page = authority.audit().export(CONSOLE, &Whose::Anyone, after).await;
+        let page = authority.audit().export_at_console(after).await;
         let page = page.map_err(|error| authority_failure(&error))?;
         let Some(last) = page.last() else { break };
         after = last.sequence;

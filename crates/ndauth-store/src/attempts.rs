@@ -72,7 +72,7 @@ impl Store {
         Ok(())
     }
 
-    /// Removes the refused attempts of minutes before an instant, up to a number of them. Returns how many.
+    /// Removes the refused attempts of minutes before an instant: all, or at least as many as a number. Returns how many.
     pub async fn remove_attempts(&self, before: Timestamp, most: u64) -> Result<u64, StoreError> {
         let lease = Lease::take(&self.pool, Timeout::Each(TIMEOUT)).await?;
         let sql = "DELETE FROM refused_attempt WHERE minute IN \

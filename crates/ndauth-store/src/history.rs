@@ -8,7 +8,8 @@ use ndauth_core::{
 };
 use sea_orm::prelude::Uuid;
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter, QueryOrder, Statement, Value,
+    ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter, QueryOrder, QuerySelect,
+    Statement, Value,
 };
 
 use crate::columns::Columns;
@@ -51,6 +52,15 @@ pub struct EventNames {
     pub services: BTreeMap<ServiceId, Label>,
 }
 
+/// Events of a part of the log.
+#[derive(Clone, Debug)]
+pub struct LogChunk {
+    /// The events.
+    pub events: Vec<LoggedEvent>,
+    /// True if there is nothing more in that part.
+    pub is_end: bool,
+}
+
 #[derive(FromQueryResult)]
 struct LoggedRow {
     sequence: i64,
@@ -60,15 +70,17 @@ struct LoggedRow {
     personal_hash: Vec<u8>,
     hash: Vec<u8>,
     previous: Option<Vec<u8>>,
+    listed: i64,
 }
 
 impl Read {
-    /// Returns the events that are listed under a thing, or all events, in a part of the log.
+    /// Returns the events that are listed under a thing, or all events, in a part of the log: as many as [`LARGEST_READ`]
+    /// holds, and one at least.
     pub async fn history(
         &self,
         subject: Option<EventSubject>,
         part: &LogPart,
-    ) -> Result<Vec<LoggedEvent>, StoreError> {
+    ) -> Result<LogChunk, StoreError> {
         let (from, key) = match subject {
             Some(_) => {
                 ("event_subject AS listed JOIN event ON event.sequence = listed.sequence", "listed.sequence")
@@ -80,22 +92,32 @@ impl Read {
             number(part.after).into(),
             part.before.map_or(i64::MAX, number).into(),
             number(part.limit).into(),
+            LARGEST_READ.into(),
         ];
         let mut only = format!("{key} > $1 AND {key} < $2");
         if let Some(subject) = subject {
             values.push(subject.uuid().into());
-            only += " AND listed.subject = $4";
+            only += " AND listed.subject = $5";
         }
         let order = if part.newest_first { "DESC" } else { "ASC" };
+        // The sizes are read without the bytes.
         let sql = format!(
-            "SELECT event.sequence, event.public_bytes, event.personal_bytes, event.salt, event.personal_hash, \
-             event.hash, earlier.hash AS previous FROM {from} \
+            "WITH sized AS (SELECT {key} AS sequence, \
+               length(event.public_bytes) + coalesce(length(event.personal_bytes), 0) AS bytes \
+               FROM {from} WHERE {only} ORDER BY {key} {order} LIMIT $3), \
+             placed AS (SELECT sequence, \
+               sum(bytes) OVER (ORDER BY sequence {order} ROWS UNBOUNDED PRECEDING) - bytes AS before FROM sized) \
+             SELECT event.sequence, event.public_bytes, event.personal_bytes, event.salt, event.personal_hash, \
+             event.hash, earlier.hash AS previous, (SELECT count(*) FROM sized) AS listed \
+             FROM placed JOIN event ON event.sequence = placed.sequence \
              LEFT JOIN event AS earlier ON earlier.sequence = event.sequence - 1 \
-             WHERE {only} ORDER BY {key} {order} LIMIT $3"
+             WHERE placed.before < $4 ORDER BY placed.sequence {order}"
         );
         let backend = self.transaction.get_database_backend();
         let query = Statement::from_sql_and_values(backend, sql, values);
         let rows = LoggedRow::find_by_statement(query).all(&self.transaction).await?;
+        let listed = rows.first().map_or(0, |row| row.listed);
+        let is_end = usize::try_from(listed) == Ok(rows.len()) && listed < number(part.limit);
         let mut events = Vec::with_capacity(rows.len());
         for row in rows {
             let columns = Columns { table: "event", id: row.sequence };
@@ -114,32 +136,32 @@ impl Read {
             })?;
             events.push(LoggedEvent { event, previous });
         }
-        Ok(events)
+        Ok(LogChunk { events, is_end })
     }
 
     /// Returns the place in the log at which it is as of an instant: every event after it was made at that instant or
-    /// later. It reads a few events by each statement, and needs three statements for a log of a million.
+    /// later. It reads a few events by each statement, and needs four statements for a log of a million.
     pub async fn sequence_before(&self, instant: Timestamp) -> Result<u64, StoreError> {
-        // Events that were pruned are not found, as if none of them was earlier.
         let (mut low, mut high) = (0, self.head().sequence);
         while low < high {
             let apart = (high - low).div_ceil(SAMPLES).max(1);
             let samples = (1..=SAMPLES).map(|number| low + number * apart).filter(|sample| *sample <= high);
             let samples: Vec<i64> = samples.filter_map(|sample| i64::try_from(sample).ok()).collect();
-            let found = event::Entity::find()
-                .filter(event::Column::Sequence.is_in(samples))
+            let found: Vec<(i64, Vec<u8>)> = event::Entity::find()
+                .select_only()
+                .columns([event::Column::Sequence, event::Column::PublicBytes])
+                .filter(event::Column::Sequence.is_in(samples.iter().copied()))
                 .order_by_asc(event::Column::Sequence)
+                .into_tuple()
                 .all(&self.transaction)
                 .await?;
-            let is_earlier =
-                |row: &event::Model| Entry::read(&row.public_bytes).is_some_and(|entry| entry.at < instant);
-            let sequence = |row: &event::Model| u64::try_from(row.sequence).unwrap_or_default();
-            let earlier = found.iter().take_while(|row| is_earlier(row)).last().map(sequence);
-            let later = found.iter().find(|row| !is_earlier(row)).map(sequence);
-            (low, high) = (earlier.unwrap_or(low), later.map_or(high, |later| later - 1));
-            if found.is_empty() {
-                break;
-            }
+            let is_earlier = |public: &[u8]| Entry::read(public).is_some_and(|entry| entry.at < instant);
+            let later = found.iter().find(|(_, public)| !is_earlier(public)).map(|(sequence, _)| *sequence);
+            // Those that are not there were pruned, and so are earlier than all others.
+            let earlier =
+                samples.into_iter().take_while(|sample| later.is_none_or(|later| *sample < later)).last();
+            let number = |sequence: i64| u64::try_from(sequence).unwrap_or_default();
+            (low, high) = (earlier.map_or(low, number), later.map_or(high, |later| number(later) - 1));
         }
         Ok(low)
     }
@@ -199,8 +221,11 @@ impl Read {
     }
 }
 
+/// The bytes of events that one statement reads. An event has some hundred bytes; one that sets an org's policies may have
+/// hundreds of thousands.
+pub const LARGEST_READ: i64 = 1 << 21;
 /// The events that one statement reads where a search looks for an instant.
-const SAMPLES: u64 = 256;
+const SAMPLES: u64 = 32;
 /// The tables of named things, each with the column of the name.
 const NAMED: [(&str, &str); 4] =
     [("account", "handle"), ("org", "slug"), ("token", "name"), ("service", "name")];

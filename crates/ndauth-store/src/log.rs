@@ -43,6 +43,11 @@ impl TryFrom<Model> for StoredEvent {
 }
 
 impl StoredEvent {
+    /// Returns the number of its public and personal bytes.
+    pub fn size(&self) -> usize {
+        self.public.len() + self.personal.as_ref().map_or(0, |(bytes, _)| bytes.len())
+    }
+
     /// Returns true if the event follows that head by the rule of the chain, and its personal bytes, unless
     /// they were erased, match their digest.
     pub fn follows(&self, head: &Head) -> bool {

@@ -3,10 +3,9 @@
 use std::collections::BTreeSet;
 
 use ndauth_core::{AccountId, Entry, EventSubject, Head};
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, Statement, Value};
+use sea_orm::{ConnectionTrait, Statement, Value};
 
-use crate::history::start_of_log;
-use crate::log::event;
+use crate::history::{LogChunk, LogPart, start_of_log};
 use crate::{Read, StoreError, Write};
 
 impl Read {
@@ -51,13 +50,17 @@ impl Write {
     /// Takes the events of a part of the log off the lists, by what they are about: a list has no order by sequence alone.
     async fn unlist(&self, after: u64, through: u64) -> Result<(), StoreError> {
         let number = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
-        let events = event::Entity::find()
-            .filter(event::Column::Sequence.gt(number(after)))
-            .filter(event::Column::Sequence.lte(number(through)))
-            .all(&self.transaction)
-            .await?;
-        let entries = events.iter().filter_map(|row| Entry::read(&row.public_bytes));
-        let subjects: BTreeSet<EventSubject> = entries.flat_map(|entry| entry.subjects()).collect();
+        let mut part = LogPart { after, before: Some(through + 1), newest_first: false, limit: PAGE };
+        let mut subjects = BTreeSet::<EventSubject>::new();
+        loop {
+            let LogChunk { events, is_end } = self.history(None, &part).await?;
+            let entries = events.iter().filter_map(|logged| Entry::read(&logged.event.public));
+            subjects.extend(entries.flat_map(|entry| entry.subjects()));
+            match events.last() {
+                Some(last) if !is_end => part.after = last.event.sequence,
+                _ => break,
+            }
+        }
         let subjects: Vec<Value> = subjects.into_iter().map(|subject| subject.uuid().into()).collect();
         for some in subjects.chunks(CHUNK) {
             let places: Vec<String> = (2..2 + some.len()).map(|place| format!("${place}")).collect();
@@ -87,6 +90,20 @@ impl Write {
         .await
     }
 
+    /// Erases the personal bytes of events.
+    pub async fn erase_events(&self, sequences: &[u64]) -> Result<(), StoreError> {
+        for some in sequences.chunks(CHUNK) {
+            let places: Vec<String> = (1..=some.len()).map(|place| format!("${place}")).collect();
+            let sql = format!(
+                "UPDATE event SET personal_bytes = NULL, salt = NULL WHERE sequence IN ({})",
+                places.join(", ")
+            );
+            let sequences = some.iter().filter_map(|sequence| i64::try_from(*sequence).ok());
+            self.run(&sql, sequences.map(Value::from).collect()).await?;
+        }
+        Ok(())
+    }
+
     async fn run(&self, sql: &str, values: Vec<Value>) -> Result<(), StoreError> {
         let backend = self.transaction.get_database_backend();
         self.transaction.execute_raw(Statement::from_sql_and_values(backend, sql, values)).await?;
@@ -94,10 +111,12 @@ impl Write {
     }
 }
 
+/// The most events that are read at once.
+const PAGE: u64 = 1000;
 /// The lists that one statement shortens.
 const CHUNK: usize = 500;
 /// The statements that erase what is known of an account's person.
-const ERASE: [&str; 14] = [
+const ERASE: [&str; 15] = [
     "UPDATE event SET personal_bytes = NULL, salt = NULL \
      WHERE sequence IN (SELECT sequence FROM event_subject WHERE subject = $1)",
     "DELETE FROM token_use WHERE token_id IN (SELECT id FROM token WHERE account_id = $1)",
@@ -114,4 +133,5 @@ const ERASE: [&str; 14] = [
     "DELETE FROM notice WHERE account_id = $1",
     "DELETE FROM mail WHERE account_id = $1",
     "DELETE FROM known_device WHERE account_id = $1",
+    "DELETE FROM notice_off WHERE account_id = $1",
 ];

@@ -100,11 +100,18 @@ impl AuditWing<'_> {
         let now = self.0.store.moment().await?.now;
         let kept = i64::try_from(KEPT.as_micros()).unwrap_or(i64::MAX);
         let before = Timestamp::from_micros(now.micros().saturating_sub(kept)).unwrap_or(Timestamp::MIN);
-        Ok(self.0.store.remove_attempts(before, MOST_REMOVED).await?)
+        let mut removed = 0;
+        loop {
+            let some = self.0.store.remove_attempts(before, MOST_REMOVED).await?;
+            removed += some;
+            if some < MOST_REMOVED {
+                return Ok(removed);
+            }
+        }
     }
 }
 
-/// The most minutes whose attempts are removed at once.
+/// The number of attempts from which on there may be more to remove.
 const MOST_REMOVED: u64 = 1000;
 
 fn shown(attempt: &RefusedAttempt, names: &EventNames) -> AttemptShown {

@@ -6,7 +6,7 @@ use ndauth_core::{
     AccountId, Actor, Change, Entry, EventSubject, Handle, Label, OrgId, RevocationReason, ServiceId,
     SessionId, Timestamp, TokenId,
 };
-use ndauth_store::{EventNames, LogPart, LoggedEvent, Read};
+use ndauth_store::{EventNames, LogChunk, LogPart, LoggedEvent, Read};
 
 use uuid::Uuid;
 
@@ -49,7 +49,8 @@ pub struct EventPage {
     /// The sequence after which the next page goes on, in the direction of this one; `None` on the last page. A page may
     /// be the last but one and hold few events or none: a bounded part of the log is examined for each.
     pub next: Option<u64>,
-    /// Every event up to this sequence is in this page or an earlier one, or is not in the list.
+    /// Where the oldest comes first: no event up to this sequence is missing from this page and those before. Where the newest
+    /// does: the end of the log on the first page, and less on each later one.
     pub through: u64,
     /// The instant of the view.
     pub now: Timestamp,
@@ -137,6 +138,9 @@ pub struct EventShown {
 
 /// The most events that are examined for a page.
 const MOST_EXAMINED: u64 = 5000;
+/// The bytes of events after which no more are examined for a page, and those after which it holds no more.
+const MOST_EXAMINED_BYTES: usize = 16 << 20;
+const MOST_FOUND_BYTES: usize = 2 << 20;
 /// The events that are read at once where a filter may leave out most of them.
 const CHUNK: u64 = 500;
 /// How far the instants of events may be out of the order of the log, in microseconds: a change is dated when it begins.
@@ -172,34 +176,29 @@ impl AuditWing<'_> {
         query.kind.iter().try_for_each(|kind| check_kind(kind))?;
         let (read, by) = self.0.read_as(credential, Operation::ListEvents, whose).await?;
         let reader = AuditReader::of(&by)?;
-        let filter = self.filter(&read, &by, whose, reader, query).await?;
-        let (found, next) = examine(&read, &filter, query).await?;
-        let entries = found.iter().filter_map(|(_, entry)| entry.as_ref());
-        let mentioned: BTreeSet<EventSubject> = entries.flat_map(Entry::subjects).collect();
-        let names = read.name_all(mentioned).await?;
-        let rows =
-            found.iter().map(|(logged, entry)| shown(logged, entry.as_ref(), &names, reader)).collect();
-        let through = match (query.after, next) {
-            (Some(_), Some(next)) => next,
-            _ => read.head().sequence,
-        };
-        Ok(EventPage { rows, next, through, now: read.now() })
+        let subjects = self.subjects(&read, &by, whose, reader, query).await?;
+        page(&read, reader, EventFilter { subjects, query }).await
     }
 
-    /// Returns the filter of a query. Whether an account or a service exists is told to those alone who read everything: for
-    /// others an unknown one has an empty history, which the same queries find.
-    async fn filter<'q>(
+    /// Returns everything under which the events of a query must be listed. The first one's history is read, so it is one
+    /// that the reader may read, and likely the shortest of those. Whether an account or a service exists is told to those
+    /// alone who read everything: for others an unknown one has no events, which takes as long to find.
+    async fn subjects(
         self,
         read: &Read,
         by: &Admitted,
         whose: &Whose,
         reader: AuditReader,
-        query: &'q EventQuery,
-    ) -> Result<EventFilter<'q>, AuthorityError> {
+        query: &EventQuery,
+    ) -> Result<Vec<EventSubject>, AuthorityError> {
         let mut subjects = Vec::new();
+        let own = reader.subject();
         match &query.token {
-            // By its id, a token is found after its rows were removed. The reader's own condition keeps out others'.
-            Some(Which::Id(id)) => subjects.push(EventSubject::Token(*id)),
+            // By its id, a token is found after its rows were removed, and another's is not looked for.
+            Some(Which::Id(id)) => {
+                subjects.extend(own);
+                subjects.push(EventSubject::Token(*id));
+            }
             Some(which) => {
                 let found = self.0.tokens().find(read, by, whose, which).await.map_err(|error| match error {
                     // What is missing is a part of the filter, and not what is listed.
@@ -207,8 +206,9 @@ impl AuditWing<'_> {
                     error => error,
                 });
                 subjects.push(EventSubject::Token(found?.id));
+                subjects.extend(own);
             }
-            None => {}
+            None => subjects.extend(own),
         }
         if let Some(handle) = &query.account {
             let found = read.find_account_by_handle(handle).await?.map(|account| account.id);
@@ -224,16 +224,34 @@ impl AuditWing<'_> {
             }
             subjects.push(EventSubject::Service(found.unwrap_or(ServiceId::from_uuid(Uuid::nil()))));
         }
-        subjects.extend(reader.subject());
-        Ok(EventFilter { subjects, query })
+        Ok(subjects)
     }
 }
 
+/// Returns the page of a filter, as a reader sees it.
+pub(crate) async fn page(
+    read: &Read,
+    reader: AuditReader,
+    filter: EventFilter<'_>,
+) -> Result<EventPage, AuthorityError> {
+    let (found, next) = examine(read, &filter).await?;
+    let entries = found.iter().filter_map(|(_, entry)| entry.as_ref());
+    let mentioned: BTreeSet<EventSubject> = entries.flat_map(Entry::subjects).collect();
+    let names = read.name_all(mentioned).await?;
+    let rows = found.iter().map(|(logged, entry)| shown(logged, entry.as_ref(), &names, reader)).collect();
+    let through = match (filter.query.after, filter.query.before, next) {
+        (Some(_), _, Some(next)) => next,
+        (None, Some(before), _) => before.saturating_sub(1),
+        _ => read.head().sequence,
+    };
+    Ok(EventPage { rows, next, through, now: read.now() })
+}
+
 /// The conditions of a list.
-struct EventFilter<'q> {
-    /// Everything under which an event must be listed. The first is likely to have the shortest history.
-    subjects: Vec<EventSubject>,
-    query: &'q EventQuery,
+pub(crate) struct EventFilter<'q> {
+    /// Everything under which an event must be listed. The history of the first is read.
+    pub(crate) subjects: Vec<EventSubject>,
+    pub(crate) query: &'q EventQuery,
 }
 
 impl EventFilter<'_> {
@@ -263,8 +281,8 @@ impl EventFilter<'_> {
 async fn examine(
     read: &Read,
     filter: &EventFilter<'_>,
-    query: &EventQuery,
 ) -> Result<(Vec<(LoggedEvent, Option<Entry>)>, Option<u64>), AuthorityError> {
+    let query = filter.query;
     let mut part = LogPart {
         after: query.after.unwrap_or(0),
         before: query.before,
@@ -279,25 +297,27 @@ async fn examine(
         part.before = Some(part.before.map_or(end, |before| before.min(end)));
     }
     let limit = usize::try_from(query.limit).unwrap_or(usize::MAX);
-    let (mut found, mut examined, mut last) = (Vec::new(), 0, None);
+    let (mut found, mut last) = (Vec::new(), None);
+    let (mut examined, mut bytes, mut found_bytes) = (0, 0, 0);
     loop {
-        let chunk = read.history(filter.subjects.first().copied(), &part).await?;
-        let is_end = (chunk.len() as u64) < part.limit;
-        for logged in chunk {
+        let LogChunk { events, is_end } = read.history(filter.subjects.first().copied(), &part).await?;
+        for logged in events {
             let entry = Entry::read(&logged.event.public);
-            let sequence = logged.event.sequence;
+            let (sequence, size) = (logged.event.sequence, logged.event.size());
             if filter.passes(entry.as_ref()) {
-                if found.len() == limit {
+                if found.len() == limit || found_bytes > MOST_FOUND_BYTES {
                     return Ok((found, last));
                 }
                 found.push((logged, entry));
+                found_bytes += size;
             }
-            (last, examined) = (Some(sequence), examined + 1);
+            last = Some(sequence);
+            (examined, bytes) = (examined + 1, bytes + size);
         }
         if is_end {
             return Ok((found, None));
         }
-        if examined >= MOST_EXAMINED {
+        if examined >= MOST_EXAMINED || bytes > MOST_EXAMINED_BYTES {
             return Ok((found, last));
         }
         match (part.newest_first, last) {

@@ -7,7 +7,7 @@ use crate::access::{Admitted, Kind};
 
 /// Whose history is read, by a caller that the access table admitted to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum AuditReader {
+pub(crate) enum AuditReader {
     /// An account: what it did, and what was done to it and to its tokens.
     Account(AccountId),
     /// An org's: what happened in the org.
@@ -18,7 +18,7 @@ pub(super) enum AuditReader {
 
 impl AuditReader {
     /// Returns the reader that a caller was admitted as.
-    pub(super) fn of(by: &Admitted) -> Result<AuditReader, AuthorityError> {
+    pub(crate) fn of(by: &Admitted) -> Result<AuditReader, AuthorityError> {
         match by.kind {
             Kind::Mine => Ok(AuditReader::Account(by.account()?.id)),
             Kind::Org => Ok(AuditReader::Org(by.org()?.id)),

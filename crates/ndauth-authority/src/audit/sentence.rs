@@ -9,6 +9,7 @@ use ndauth_core::{
 use ndauth_store::EventNames;
 
 use super::reader::AuditReader;
+use crate::orgs::OFFERED_TO;
 
 /// The words for what an event mentions: present names, the names that it recorded, or ids.
 pub(super) struct Words<'a> {
@@ -194,7 +195,7 @@ impl Words<'_> {
                 format!("gave {} the role {role} in {}", account(*id), self.org(*org))
             }
             Change::MemberOffered { org, role, .. } => {
-                let to = self.recorded("handle").unwrap_or("somebody");
+                let to = self.recorded(OFFERED_TO).unwrap_or("somebody");
                 format!("offered {to} a membership in {} with the role {role}", self.org(*org))
             }
             Change::OfferDeclined { org, .. } => format!("declined a membership in {}", self.org(*org)),

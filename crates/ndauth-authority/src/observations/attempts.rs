@@ -52,9 +52,12 @@ struct Attempt {
 #[derive(Debug, Default)]
 pub(crate) struct Attempts(Mutex<HashMap<Attempt, u64>>);
 
-/// The most different attempts of a minute. A million wrong sign-ins within a quarter of an hour leave fewer than a
-/// thousand rows.
-pub(crate) const MOST_A_MINUTE: usize = 60;
+/// The most different attempts of a minute and a kind, so that one kind leaves places for the others; of all kinds; and of
+/// one kind from one area, so that one stranger leaves places for others. A million wrong sign-ins within a quarter of an
+/// hour leave fewer than a thousand rows.
+const MOST_OF_A_KIND: usize = 20;
+pub(crate) const MOST_A_MINUTE: usize = 3 * MOST_OF_A_KIND;
+const MOST_OF_AN_AREA: usize = 10;
 /// The most that wait to be written, while the database cannot be written.
 const MOST_WAITING: usize = 10 * MOST_A_MINUTE;
 const MINUTE: i64 = 60 * 1_000_000;
@@ -96,8 +99,13 @@ impl Attempts {
             *count += 1;
             return;
         }
-        let of_minute = attempts.keys().filter(|known| known.minute == minute).count();
-        let known = if of_minute < MOST_A_MINUTE && attempts.len() < MOST_WAITING {
+        let of_kind = attempts.keys().filter(|known| known.minute == minute && known.kind == kind);
+        let (of_kind, of_area) = of_kind.fold((0, 0), |(of_kind, of_area), known| {
+            let is_near = network.is_some() && known.network.map(Network::area) == network.map(Network::area);
+            (of_kind + 1, of_area + usize::from(is_near))
+        });
+        let has_place = of_kind < MOST_OF_A_KIND && of_area < MOST_OF_AN_AREA;
+        let known = if has_place && attempts.len() < MOST_WAITING {
             attempt
         } else {
             Attempt {

@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use ndauth_core::{Change, Head, Label, Personal, Timestamp};
+use ndauth_core::{Change, Head, Label, OrgSlug, Personal, Timestamp};
 use ndauth_store::{Read, Seen, StoredEvent, Write};
 
 use super::replay::{Replayed, replay};
@@ -45,6 +45,8 @@ pub struct Settled {
     pub lost: u64,
     /// The services that were rotated after the copy, and have no secret now.
     pub without_secret: Vec<Label>,
+    /// The orgs whose policy admits no network, because the log no longer names those that it admitted.
+    pub without_networks: Vec<OrgSlug>,
 }
 
 impl OperatorWing<'_> {
@@ -90,6 +92,7 @@ impl OperatorWing<'_> {
             others: minted.since,
             lost: done.lost,
             without_secret: done.without_secret(&write).await?,
+            without_networks: done.without_networks(&write).await?,
         };
         let change = Change::Restored { copy: copy.sequence, replayed: done.events, not_before };
         Ok(write.done(change, Personal::new(), settled))

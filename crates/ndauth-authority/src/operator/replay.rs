@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use ndauth_core::{
-    AccountId, Change, Description, Entry, Expiry, Label, Level, Lineage, OrgId, Owner, Role, SecretId,
-    ServiceId, Timestamp, TokenId,
+    AccountId, Change, Description, Entry, Expiry, Label, Level, Lineage, Networks, OrgId, OrgSlug, Owner,
+    Role, SecretId, ServiceId, Timestamp, TokenId,
 };
 use ndauth_store::{FamilyKind, FoundSecret, Read, StoredEvent, Write};
 
@@ -22,12 +22,14 @@ pub(super) struct Replayed {
     /// The instant before which every minted secret is revoked.
     pub(super) not_before: Timestamp,
     rotated: BTreeSet<ServiceId>,
+    /// The orgs whose last policy lacks the names of its networks, because they were erased.
+    unnamed: BTreeSet<OrgId>,
 }
 
 impl Replayed {
     /// Returns the outcome of replaying no event, with every secret minted before an instant revoked.
     pub(super) fn nothing(not_before: Timestamp) -> Replayed {
-        Replayed { events: 0, lost: 0, not_before, rotated: BTreeSet::new() }
+        Replayed { events: 0, lost: 0, not_before, rotated: BTreeSet::new(), unnamed: BTreeSet::new() }
     }
 
     /// Returns the services that were rotated after the copy, and have no secret now.
@@ -38,6 +40,16 @@ impl Replayed {
             names.extend(service.filter(|service| service.revoked_at.is_none()).map(|service| service.name));
         }
         Ok(names)
+    }
+
+    /// Returns the orgs whose policy admits no network, because those that it named were erased.
+    pub(super) async fn without_networks(&self, read: &Read) -> Result<Vec<OrgSlug>, AuthorityError> {
+        let mut slugs = Vec::new();
+        for org in &self.unnamed {
+            let org = read.find_org(*org).await?;
+            slugs.extend(org.filter(|org| org.deleted_at.is_none()).map(|org| org.slug));
+        }
+        Ok(slugs)
     }
 }
 
@@ -54,6 +66,13 @@ pub(super) async fn replay(
         replayed.events += 1;
         replayed.lost += u64::from(makes(&entry.change));
         match entry.change {
+            Change::PolicySet { org, policies } => {
+                let has_networks = policies.iter().any(|set| set.policy.networks != Networks::All);
+                match event.personal {
+                    None if has_networks => replayed.unnamed.insert(org),
+                    _ => replayed.unnamed.remove(&org),
+                };
+            }
             Change::Restored { not_before, .. } => replayed.not_before = replayed.not_before.max(not_before),
             Change::SecretConfirmed { family: Lineage::Service(service), .. } => {
                 replayed.rotated.insert(service);

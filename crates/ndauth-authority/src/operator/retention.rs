@@ -2,12 +2,17 @@
 
 use std::time::Duration;
 
-use ndauth_core::{Change, Handle, Head, Personal, Secret, SecretPrefix, Timestamp};
-use ndauth_store::Family;
+use ndauth_core::{
+    Account, Change, Entry, EventSubject, Handle, Head, Personal, Secret, SecretPrefix, Timestamp,
+};
+use ndauth_store::{Family, LogChunk, LogPart, LoggedEvent, Read};
 
 use crate::access::{Operation, Whose};
+use crate::audit::{AuditReader, EventFilter, page};
 use crate::change::{Changed, change};
-use crate::{AuthorityError, Credential, EventPage, EventQuery, OperatorWing, Which};
+use crate::operator::personal;
+use crate::orgs::OFFERED_TO;
+use crate::{AuthorityError, Credential, EventPage, EventQuery, OperatorWing};
 
 /// The result of pruning the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,19 +75,27 @@ impl OperatorWing<'_> {
     }
 
     /// Erases what is known of the person of a disabled account, for good. The account and its events stay, without it.
+    ///
+    /// Offers to a handle are listed under no account, so the log is read to find those to this one.
     pub async fn erase_account(
         self,
         credential: &Credential,
         handle: &Handle,
     ) -> Result<Changed<()>, AuthorityError> {
-        change(self.0, credential, Operation::EraseAccount, &Whose::Anyone, |changing| async move {
+        let (read, _) = self.0.read_as(credential, Operation::EraseAccount, &Whose::Anyone).await?;
+        let account = read.find_account_by_handle(handle).await?;
+        erasable(&account.ok_or_else(|| AuthorityError::none("account", handle))?)?;
+        let known = offers_to(&read, handle, 0).await?;
+        let head = read.head().sequence;
+        drop(read);
+        let known = &known;
+        change(self.0, credential, Operation::EraseAccount, &Whose::Anyone, |mut changing| async move {
             let account = changing.lock_account_of(handle).await?;
-            if account.disabled_at.is_none() {
-                let why =
-                    format!("the account is not disabled: `ndauthd admin account disable {handle}` first");
-                return Err(AuthorityError::invalid("handle", why));
-            }
+            erasable(&account)?;
             changing.erase_account(account.id).await?;
+            changing.lock_head().await?;
+            let offers = [known.clone(), offers_to(&changing, handle, head).await?].concat();
+            changing.erase_events(&offers).await?;
             Ok(changing.done(Change::AccountErased { account: account.id }, Personal::new(), ()))
         })
         .await
@@ -94,41 +107,74 @@ impl OperatorWing<'_> {
         credential: &Credential,
         secret: &Secret,
     ) -> Result<SecretTrail, AuthorityError> {
-        let (read, _) = self.0.read_as(credential, Operation::FindSecret, &Whose::Anyone).await?;
+        let (read, by) = self.0.read_as(credential, Operation::FindSecret, &Whose::Anyone).await?;
         let prefix = secret.prefix();
         let Some(found) = read.find_secret(&secret.hash()).await? else {
             return Ok(SecretTrail { prefix, belongs_to: None, events: None });
         };
-        let query = |query: EventQuery| EventQuery { limit: TRAIL, ..query };
-        let (belongs_to, asked) = match found.family {
+        // By the id: what is gone has no name, and somebody else may have that name now.
+        let (belongs_to, subject) = match found.family {
             Family::Token(id) => {
                 let token = read.find_token(id).await?;
                 let name = token.map(|token| format!("`{}` ", token.name)).unwrap_or_default();
-                let asked = EventQuery { token: Some(Which::Id(id)), ..EventQuery::default() };
-                (format!("the token {name}({id})"), Some(query(asked)))
+                (format!("the token {name}({id})"), Some(EventSubject::Token(id)))
             }
             Family::Service(id) => {
                 let service = read.find_service(id).await?.map(|service| service.name);
-                let name = service.clone().map(|name| format!("`{name}` ")).unwrap_or_default();
-                let asked = service.map(|name| EventQuery { service: Some(name), ..EventQuery::default() });
-                (format!("the service {name}({id})"), asked.map(query))
+                let name = service.map(|name| format!("`{name}` ")).unwrap_or_default();
+                (format!("the service {name}({id})"), Some(EventSubject::Service(id)))
             }
             Family::Session(id) => {
                 let session = read.find_session(id).await?;
-                let of = match session {
+                let of = match &session {
                     Some(session) => read.find_account(session.account).await?.map(|account| account.handle),
                     None => None,
                 };
-                let name = of.clone().map(|handle| format!(" of {handle}")).unwrap_or_default();
-                let asked = of.map(|handle| EventQuery { account: Some(handle), ..EventQuery::default() });
-                (format!("the session {id}{name}"), asked.map(query))
+                let name = of.map(|handle| format!(" of {handle}")).unwrap_or_default();
+                let subject = session.map(|session| EventSubject::Account(session.account));
+                (format!("the session {id}{name}"), subject)
             }
         };
-        drop(read);
-        let events = match asked {
-            Some(asked) => Some(self.0.audit().list(credential, &Whose::Anyone, &asked).await?),
+        let events = match subject {
+            Some(subject) => {
+                let query = EventQuery { limit: TRAIL, ..EventQuery::default() };
+                let filter = EventFilter { subjects: vec![subject], query: &query };
+                Some(page(&read, AuditReader::of(&by)?, filter).await?)
+            }
             None => None,
         };
         Ok(SecretTrail { prefix, belongs_to: Some(belongs_to), events })
+    }
+}
+
+/// Refuses an account that is not disabled.
+fn erasable(account: &Account) -> Result<(), AuthorityError> {
+    match account.disabled_at {
+        Some(_) => Ok(()),
+        None => {
+            let handle = &account.handle;
+            let why = format!("the account is not disabled: `ndauthd admin account disable {handle}` first");
+            Err(AuthorityError::invalid("handle", why))
+        }
+    }
+}
+
+/// Returns the events after a sequence that offer a membership to a handle.
+async fn offers_to(read: &Read, handle: &Handle, after: u64) -> Result<Vec<u64>, AuthorityError> {
+    let mut part = LogPart { after, before: None, newest_first: false, limit: BATCH };
+    let mut found = Vec::new();
+    loop {
+        let LogChunk { events, is_end } = read.history(None, &part).await?;
+        for LoggedEvent { event, .. } in &events {
+            let is_offer = Entry::read(&event.public)
+                .is_some_and(|entry| matches!(entry.change, Change::MemberOffered { .. }));
+            if is_offer && personal(event, OFFERED_TO).as_deref() == Some(handle.as_str()) {
+                found.push(event.sequence);
+            }
+        }
+        match events.last() {
+            Some(last) if !is_end => part.after = last.event.sequence,
+            _ => return Ok(found),
+        }
     }
 }

@@ -19,7 +19,7 @@ async fn export(authority: &Authority) -> String {
     let mut text = String::new();
     let mut after = 0;
     loop {
-        let page = authority.audit().export(&CONSOLE, &Whose::Anyone, after).await.expect("exported");
+        let page = authority.audit().export_at_console(after).await.expect("exported");
         let Some(last) = page.last() else { return text };
         after = last.sequence;
         text.extend(page.iter().map(|event| event.to_line() + "\n"));

@@ -144,7 +144,7 @@ on_both! {
         let authority = &world.authority;
         let before = authority.operator().check(&CONSOLE).await.expect("checked").events;
         let link = authority.logins().sign_in_link(&CONSOLE, &ada()).await.expect("a link");
-        let exported = authority.audit().export(&CONSOLE, &ndauth_authority::Whose::Anyone, before).await.expect("exported");
+        let exported = authority.audit().export_at_console(before).await.expect("exported");
         let exported: String = exported.iter().map(ndauth_core::ExportedEvent::to_line).collect();
         assert!(exported.contains("account.sign_in_link_issued") && exported.contains("console"), "{exported}");
         assert!(!exported.contains(link.code.expose()), "{exported}");

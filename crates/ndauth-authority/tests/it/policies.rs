@@ -342,7 +342,7 @@ on_both! {
     /// An address in a policy can be erased, because the public bytes of its event do not contain it.
     async fn networks_stand_among_the_personal_bytes(world: &World) {
         now(world, OrgPolicy { networks: networks("198.51.100.7"), ..OrgPolicy::OPEN }).await;
-        let events = world.authority.audit().export(&CONSOLE, &ndauth_authority::Whose::Anyone, 0).await.expect("exported");
+        let events = world.authority.audit().export_at_console(0).await.expect("exported");
         let public = events.last().and_then(|event| event.public.clone()).expect("public bytes");
         assert!(!public.contains("198.51.100.7"), "{public}");
         assert_eq!(world.authority.operator().check(&CONSOLE).await.expect("checked").faults, [] as [String; 0]);

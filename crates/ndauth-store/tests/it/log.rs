@@ -1,6 +1,6 @@
-use ndauth_core::{AccountId, Change, Entry, Head};
+use ndauth_core::{AccountId, Change, Entry, EventSubject, Head};
 use ndauth_store::testing::execute;
-use ndauth_store::{Clock, Read, Store, StoredEvent};
+use ndauth_store::{Clock, LogPart, Read, Store, StoredEvent};
 
 use crate::on_both;
 use crate::world::{account, any_event, at, event, id, member, open};
@@ -50,6 +50,33 @@ on_both! {
         assert_eq!(walk(&events), Ok(read.head()));
         assert!(String::from_utf8_lossy(&events[0].public).contains("account.disabled"));
         let _: Entry = serde_json::from_slice(&events[0].public).expect("an entry");
+    }
+
+    /// However large events are, a read holds few bytes, and one event at least.
+    async fn a_read_of_the_log_holds_few_bytes(scratch: &Scratch) {
+        let (store, _, mut rng) = open(scratch).await;
+        let account = id(AccountId::new(at(0), &mut rng));
+        for bytes in [300_000; 8].into_iter().chain([3_000_000, 1000, 1000]) {
+            let mut written = event(&mut rng, Change::AccountDisabled { account });
+            written.personal = vec![b'x'; bytes];
+            store.write("test").await.expect("a change begins").commit(&written).await.expect("committed");
+        }
+        let read = store.read().await.expect("a view");
+        for (subject, newest_first, counts) in [
+            (None, false, [7, 2, 2]),
+            (Some(EventSubject::Account(account)), false, [7, 2, 2]),
+            (None, true, [3, 7, 1]),
+        ] {
+            let mut part = LogPart { after: 0, before: None, newest_first, limit: 100 };
+            for (count, is_last) in counts.into_iter().zip([false, false, true]) {
+                let chunk = read.history(subject, &part).await.expect("read");
+                assert_eq!((chunk.events.len(), chunk.is_end), (count, is_last), "{subject:?} {newest_first}");
+                let last = chunk.events.last().expect("an event").event.sequence;
+                if newest_first { part.before = Some(last) } else { part.after = last }
+            }
+            let few = read.history(subject, &LogPart { limit: 2, ..part }).await.expect("read");
+            assert!(few.events.is_empty() && few.is_end);
+        }
     }
 
     async fn the_log_has_no_gap_and_no_fork_under_many_writers(scratch: &Scratch) {
