@@ -21,8 +21,8 @@ const MORE: [(&str, u64, &str); 6] = [
     ),
     (
         "/orgs/ops/history?kind=token&account=ada&since=2026-01-01",
-        6,
-        "the account is found, and the place of the instant in the log",
+        7,
+        "the account is found, and the place of the instant in the log by two",
     ),
     ("/orgs/ops/tokens", 6, "the tokens and all that belongs to them; their counts, once a minute"),
     ("/orgs/ops/personal-tokens", 6, "the tokens with their owners' names, and their uses in the org"),
