@@ -108,18 +108,19 @@ pub(crate) async fn append(transaction: &Lease, event: &StoredEvent) -> Result<H
             let values = row.into_iter().chain(subjects);
             transaction.execute_raw(Statement::from_sql_and_values(backend, sql, values)).await?;
         }
+        // One round trip to the thread of the connection, too. The values follow each other as the statements do.
         _ => {
-            let run = |sql: String, values: Vec<Value>| {
-                transaction.execute_raw(Statement::from_sql_and_values(backend, sql, values))
+            let listed = match subjects.len() {
+                0 => String::new(),
+                count => format!("{LIST} {} ON CONFLICT DO NOTHING; ", vec!["(?, ?)"; count].join(", ")),
             };
-            run(format!("{INSERT} (?, ?, ?, ?, ?, ?)"), row.to_vec()).await?;
-            if !subjects.is_empty() {
-                let rows = vec!["(?, ?)"; subjects.len()].join(", ");
-                let values = subjects.into_iter().flat_map(|subject| [subject, sequence.into()]).collect();
-                run(format!("{LIST} {rows} ON CONFLICT DO NOTHING"), values).await?;
-            }
-            let moved = vec![sequence.into(), head.hash.to_vec().into()];
-            run("UPDATE head SET sequence = ?, hash = ? WHERE id = 1".to_owned(), moved).await?;
+            let sql = format!(
+                "{INSERT} (?, ?, ?, ?, ?, ?); {listed}UPDATE head SET sequence = ?, hash = ? WHERE id = 1"
+            );
+            let listed = subjects.into_iter().flat_map(|subject| [subject, sequence.into()]);
+            let moved = [sequence.into(), head.hash.to_vec().into()];
+            let values = row.into_iter().chain(listed).chain(moved);
+            transaction.execute_raw(Statement::from_sql_and_values(backend, sql, values)).await?;
         }
     }
     Ok(head)
