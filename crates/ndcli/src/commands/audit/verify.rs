@@ -40,7 +40,7 @@ fn report(format: Format, outcome: Outcome) -> Result<(), Failure> {
             if format == Format::Json {
                 print_json(&json!({ "verified": false, "fault": fault.to_string() }))?;
             }
-            let hint = "those before it fit together: whether they are genuine, a hash shows that you kept elsewhere";
+            let hint = "those before it fit together: to know that they are genuine, compare a hash that you kept elsewhere";
             return Err(Failure::failed(format!("the chain is broken: {fault}"), Some(hint)));
         }
     };
