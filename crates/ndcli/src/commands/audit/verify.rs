@@ -40,7 +40,8 @@ fn report(format: Format, outcome: Outcome) -> Result<(), Failure> {
             if format == Format::Json {
                 print_json(&json!({ "verified": false, "fault": fault.to_string() }))?;
             }
-            let hint = "those before it fit together: to know that they are genuine, compare a hash that you kept elsewhere";
+            let hint = "those before it fit together: to know that they are genuine, compare a hash that you \
+                        kept elsewhere";
             return Err(Failure::failed(format!("the chain is broken: {fault}"), Some(hint)));
         }
     };
@@ -142,7 +143,8 @@ async fn verify_part(
     }
     if pruned > 0 {
         warn(&format!(
-            "{pruned} of them were pruned on the server: each is whole, and they were not compared"
+            "{pruned} of them were pruned on the server: each is whole, and they were not \
+                       compared"
         ));
     }
     Ok(match fault {
