@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use ndauth_core::{
-    AccountId, Actor, Change, Entry, EventSubject, Handle, Label, OrgId, RevocationReason, ServiceId,
+    AccountId, Actor, Change, Entry, EventSubject, Handle, Label, OrgId, Owner, RevocationReason, ServiceId,
     SessionId, Timestamp, TokenId,
 };
 use ndauth_store::{EventNames, LogChunk, LogPart, LoggedEvent, Read};
@@ -194,10 +194,20 @@ impl AuditWing<'_> {
         let mut subjects = Vec::new();
         let own = reader.subject();
         match &query.token {
-            // By its id, a token is found after its rows were removed, and another's is not looked for.
+            // By its id, a token is found after its rows were removed. Only the history of the reader's own token is read.
             Some(Which::Id(id)) => {
-                subjects.extend(own);
-                subjects.push(EventSubject::Token(*id));
+                let owner = read.find_token(*id).await?.map(|token| match token.owner {
+                    Owner::Account(account) => EventSubject::Account(account),
+                    Owner::Org(org) => EventSubject::Org(org),
+                });
+                let token = EventSubject::Token(*id);
+                if own.is_none() || own == owner {
+                    subjects.push(token);
+                    subjects.extend(own);
+                } else {
+                    subjects.extend(own);
+                    subjects.push(token);
+                }
             }
             Some(which) => {
                 let found = self.0.tokens().find(read, by, whose, which).await.map_err(|error| match error {
