@@ -1,6 +1,6 @@
 //! Notices: what people are to be told, by whom it was turned off, and how far the log and the calendar were read.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use ndauth_core::{AccountId, MailId, NoticeKind, NoticesOff, OrgId, Owner, Timestamp, TokenId};
@@ -210,7 +210,10 @@ impl Write {
     /// its security stay, and the newest of the others. Returns the number of those that were left out for that.
     pub async fn insert_notices(&self, notices: &[Notice]) -> Result<u64, StoreError> {
         let mut left_out = 0;
-        for notices in notices.chunks(CHUNK) {
+        let key = |notice: &Notice| (notice.account, notice.kind, notice.subject);
+        let newest: BTreeMap<_, &Notice> = notices.iter().map(|notice| (key(notice), notice)).collect();
+        let newest: Vec<&Notice> = newest.into_values().collect();
+        for notices in newest.chunks(CHUNK) {
             self.remove_unmailed_like(notices).await?;
             let mut values: Vec<Value> = Vec::with_capacity(notices.len() * 6);
             let mut rows = Vec::with_capacity(notices.len());
@@ -238,7 +241,7 @@ impl Write {
         Ok(left_out)
     }
 
-    async fn remove_unmailed_like(&self, notices: &[Notice]) -> Result<(), StoreError> {
+    async fn remove_unmailed_like(&self, notices: &[&Notice]) -> Result<(), StoreError> {
         let mut values: Vec<Value> = Vec::with_capacity(notices.len() * 3);
         let mut same = Vec::with_capacity(notices.len());
         for notice in notices {
@@ -252,7 +255,7 @@ impl Write {
         Ok(())
     }
 
-    async fn remove_excess_of(&self, notices: &[Notice]) -> Result<u64, StoreError> {
+    async fn remove_excess_of(&self, notices: &[&Notice]) -> Result<u64, StoreError> {
         let accounts: BTreeSet<AccountId> = notices.iter().map(|notice| notice.account).collect();
         let most = i64::try_from(MOST_UNMAILED).unwrap_or(i64::MAX);
         let places: Vec<String> = (2..2 + accounts.len()).map(|place| format!("${place}")).collect();

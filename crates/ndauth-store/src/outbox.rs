@@ -24,7 +24,7 @@ pub struct Mail {
     pub attempts: u32,
     /// The number of times that it was refused for good.
     pub refusals: u32,
-    /// What it tells, in the order in which it was noticed.
+    /// The notices that it tells, in the order in which they were noticed.
     pub notices: Vec<Notice>,
 }
 

@@ -22,7 +22,7 @@ pub struct Letter {
     pub id: MailId,
     /// The account that it is to.
     pub to: Account,
-    /// What it tells: one thing or more, in the order in which they were noticed.
+    /// The things that it tells, one or more, in the order in which they were noticed.
     pub told: Vec<Told>,
     /// The instant at which it was made.
     pub made_at: Timestamp,
@@ -41,11 +41,11 @@ pub struct Told {
     pub kind: NoticeKind,
     /// The instant at which it happened, or was noticed.
     pub at: Timestamp,
-    /// What it is.
+    /// The facts.
     pub content: NoticeContent,
 }
 
-/// What a mail tells.
+/// The facts of one thing that a mail tells.
 #[derive(Debug)]
 pub enum NoticeContent {
     /// A token was created.

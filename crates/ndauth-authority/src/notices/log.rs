@@ -17,7 +17,7 @@ use crate::operator::personal;
 use crate::orgs::{Impact, NETWORKS, name_networks};
 use crate::{AuthorityError, NoticeWing};
 
-/// What a part of the log, or of the calendar, asks to be told.
+/// The notices and devices that a part of the log, or of the calendar, gives.
 #[derive(Default)]
 pub(super) struct Noticed {
     pub(super) notices: Vec<Notice>,
@@ -62,7 +62,8 @@ impl NoticeWing<'_> {
         }
         let part = LogPart { after: from, before: None, newest_first: false, limit: BATCH };
         let events = read.history(None, &part).await?.events;
-        let (mut found, mut through) = (Noticed::default(), from);
+        // Nothing is read on where the log was cut by hand.
+        let (mut found, mut through) = (Noticed::default(), if events.is_empty() { head } else { from });
         let settled_at = read.installation().settled_at.unwrap_or(Timestamp::MIN);
         for logged in &events {
             let event = &logged.event;

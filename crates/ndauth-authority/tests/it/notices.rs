@@ -266,6 +266,35 @@ on_both! {
         assert_eq!(of_policies().await, [""; 0]);
     }
 
+    /// One event with more notices than a change holds is recorded in parts, and each admin is told once.
+    async fn an_event_for_thousands_is_told_to_each(world: &World) {
+        begin(world).await;
+        let store = world.scratch.store(ndauth_authority::Clock::Manual(world.clock.clone())).await;
+        let admins = "WITH RECURSIVE number (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM number WHERE n < 2100)";
+        let columns = "handle, email, operator, created_at, not_before";
+        let id = match world.scratch.url {
+            ndauth_authority::DatabaseUrl::Sqlite(_) => "randomblob(16)",
+            ndauth_authority::DatabaseUrl::Postgres(_) => "gen_random_uuid()",
+        };
+        let people = format!(
+            "INSERT INTO account (id, {columns}) {admins} SELECT {id}, 'admin-' || n, 'admin-' || n || '@example.org', \
+             operator, created_at, not_before FROM number, account WHERE handle = 'eve'"
+        );
+        let roles = "INSERT INTO membership (account_id, org_id, role, set_at) SELECT account.id, membership.org_id, 'ADMIN', membership.set_at \
+                     FROM account, membership JOIN account AS eve ON eve.id = membership.account_id \
+                     WHERE account.handle LIKE 'admin-%' AND eve.handle = 'eve' AND membership.role = 'ADMIN'";
+        ndauth_store::testing::execute(&store, &people).await;
+        ndauth_store::testing::execute(&store, roles).await;
+        world.make(&world.eve, &in_org("ops"), &org_token("deploy", &["write:assets"])).await;
+        gather(world).await;
+        let (mut told, mut count) = (std::collections::BTreeSet::new(), 0);
+        for letter in claim(world).await {
+            told.insert(letter.to.id);
+            count += letter.told.len();
+        }
+        assert!(told.len() > 2000 && told.len() == count, "{} people, {count} notices", told.len());
+    }
+
     async fn what_is_turned_off_is_not_mailed(world: &World) {
         begin(world).await;
         let notices = world.authority.notices();

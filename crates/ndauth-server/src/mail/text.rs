@@ -7,7 +7,7 @@ use ndauth_core::{Among, Expiry, LastUse, NoticeKind, Timestamp, TokenView};
 
 use super::plain::{name, words, wrapped};
 
-/// What a mail says of one thing.
+/// The part of a mail about one thing.
 struct Section {
     headline: String,
     facts: Vec<(&'static str, String)>,

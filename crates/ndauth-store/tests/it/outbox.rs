@@ -115,15 +115,15 @@ on_both! {
         assert!(store.read().await.expect("a view").has_mail_to_send().await.expect("read"));
     }
 
-    /// What happens again and again takes one place, and what does not fit leaves out the oldest that is not about security.
+    /// An event that repeats takes one place. Of too many notices, the oldest that is not about security is left out.
     async fn a_flood_of_notices_leaves_out_the_least(scratch: &Scratch) {
         let (store, _, mut rng) = open(scratch).await;
         let (ada, _) = member(&store, &mut rng).await;
         let of = |kind, subject: u128, occasion| Notice { kind, occasion, ..notice(&ada, subject) };
         observe(&store, async |write| {
             for occasion in 1..=3 {
-                let left_out = write.insert_notices(&[of(NoticeKind::Offer, 1, occasion)]).await.expect("noted");
-                assert_eq!(left_out, 0);
+                let twice = [of(NoticeKind::Offer, 1, 10 * occasion), of(NoticeKind::Offer, 1, 10 * occasion + 1)];
+                assert_eq!(write.insert_notices(&twice).await.expect("noted"), 0);
             }
             assert_eq!(write.accounts_to_mail(10).await.expect("read")[0].notices, 1, "the newest is told");
             write.insert_notices(&[of(NoticeKind::Revoked, 2, 4)]).await.expect("noted");

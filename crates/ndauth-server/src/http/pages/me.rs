@@ -40,7 +40,7 @@ struct MePage {
     sessions_effect: String,
     facts: Vec<Fact>,
     has_devices: bool,
-    /// Whether this server mails notices, in a sentence.
+    /// A sentence that says where notices go, or that this server mails none.
     mail: String,
     undelivered: Vec<UndeliveredNote>,
     /// The kinds of notices that can be turned off. Those that are on are chosen.

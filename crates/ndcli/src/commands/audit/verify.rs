@@ -153,7 +153,7 @@ async fn verify_part(
     })
 }
 
-/// What is compared of an event: its hash, and which of its bytes are there. A hash says nothing of bytes that are not.
+/// The hash of an event, and which of its bytes are there. Both are compared: a hash says nothing of bytes that are not.
 struct Compared {
     sequence: u64,
     hash: [u8; 32],
